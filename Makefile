@@ -1,0 +1,45 @@
+# make demo   install, run on the sample sentences, or on TEXT="…"
+# make test   install, run the whole suite
+# make check  before a commit: lint, format, types, fast tests
+PYTHON ?= python3
+VENV ?= .venv
+COMPAT_VENV ?= .venv-compat
+BIN = $(VENV)/bin
+PIP_FLAGS ?= --quiet --disable-pip-version-check
+
+.PHONY: demo test test-compat check lint peers clean
+
+demo: $(VENV)/.installed
+	@$(BIN)/python -m spacy luke demo $(if $(TEXT),"$(TEXT)")
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -q
+
+test-compat: $(COMPAT_VENV)/.installed
+	$(COMPAT_VENV)/bin/python -m pytest -q
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy spacy_luke_ja scripts benchmarks
+
+check: lint
+	$(BIN)/python -m pytest -q -m "not slow"
+
+peers: $(COMPAT_VENV)/.installed
+	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt spacy-huggingface-pipelines
+	$(COMPAT_VENV)/bin/python benchmarks/peers.py
+
+# Entry points are metadata: a change of setup.cfg means a new install.
+$(VENV)/.installed: setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt
+	$(PYTHON) -m venv $(COMPAT_VENV)
+	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt -e ".[dev,spacy-transformers]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(COMPAT_VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build

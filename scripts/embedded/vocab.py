@@ -1,0 +1,112 @@
+"""Corpora in, a sentencepiece model and word vectors for its pieces out (stage 1 of the embedded checkpoint).
+
+    python scripts/embedded/vocab.py --corpora ../shared/data/corpus --output build/embedded
+
+The text is cut by Sudachi (mode A) before the sentencepiece model is trained, so that no piece crosses the
+edge of a morpheme: entity edges then fall on piece edges. The vectors are word2vec's (skip-gram, gensim).
+Every step is skipped when its output is there; delete the output to run it again.
+"""
+
+import argparse
+import lzma
+import multiprocessing
+import re
+import time
+from pathlib import Path
+from typing import Iterator, List
+
+import numpy as np
+
+CORPORA = ["kyoto_wiki", "jawiki_gocon", "jawiki_country", "jaquad_train_contexts", "wikinews", "wac_train", "gsd_train"]
+CUT = "||||"  # never part of a piece; sentencepiece takes it as a border (pretokenization_delimiter)
+MAX_SENTENCE_CHARS = 400
+
+
+def read_sentences(corpora: Path) -> Iterator[str]:
+    for name in CORPORA:
+        with lzma.open(corpora / f"{name}.txt.xz", "rt", encoding="utf8") as file_:
+            for line in file_:
+                for sentence in re.findall(r"[^。！？\n]*[。！？]?[」』）]*", line):
+                    sentence = sentence.strip()
+                    if 5 <= len(sentence) <= MAX_SENTENCE_CHARS and CUT not in sentence:
+                        yield sentence
+
+
+_sudachi = None
+
+
+def cut_by_sudachi(sentence: str) -> str:
+    """Put CUT between the morphemes, and at the start: the "▁" of the first word stays a piece of its own."""
+    global _sudachi
+    if _sudachi is None:
+        from sudachipy import Dictionary, SplitMode
+
+        _sudachi = Dictionary().tokenizer(mode=SplitMode.A)
+    return CUT + CUT.join(m.surface() for m in _sudachi.tokenize(sentence) if m.surface())
+
+
+def train_sentencepiece(sentences: List[str], prefix: Path, n_pieces: int, seed: int) -> None:
+    import sentencepiece
+
+    # All of the text would take longer than the vectors are worth: a fixed, even sample.
+    sample = sentences[:: max(1, len(sentences) // 400_000)]
+    with multiprocessing.Pool(2) as pool:
+        cut = pool.map(cut_by_sudachi, sample, chunksize=2000)
+    sentencepiece.set_random_generator_seed(seed)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(cut),
+        model_prefix=str(prefix),
+        vocab_size=n_pieces,
+        model_type="unigram",
+        character_coverage=0.9995,
+        normalization_rule_name="nmt_nfkc",
+        pretokenization_delimiter=CUT,
+        max_sentencepiece_length=8,
+        num_threads=2,
+        minloglevel=1,
+    )
+
+
+def train_vectors(sentences: List[str], sp_path: Path, width: int, epochs: int, seed: int) -> np.ndarray:
+    """RETURNS: (n_pieces, width) float32, a row per sentencepiece id; zero for a piece that never occurs."""
+    import sentencepiece
+    from gensim.models import Word2Vec
+
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(sp_path))
+    pieces = [[str(i) for i in ids] for ids in processor.encode(sentences, num_threads=2)]
+    model = Word2Vec(
+        pieces, vector_size=width, window=5, sg=1, negative=5, sample=1e-4,
+        min_count=1, workers=2, epochs=epochs, seed=seed,
+    )  # fmt: skip
+    vectors = np.zeros((processor.get_piece_size(), width), dtype="float32")
+    for key, row in model.wv.key_to_index.items():
+        vectors[int(key)] = model.wv.vectors[row]
+    return vectors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--corpora", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--n-pieces", type=int, default=16_000)
+    parser.add_argument("--width", type=int, default=192, help="dimensions of the word vectors")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    started = time.time()
+    sentences = list(read_sentences(args.corpora))
+    print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} characters ({time.time() - started:.0f} s)")
+    sp_path = args.output / "sentencepiece.bpe.model"
+    if not sp_path.exists():
+        train_sentencepiece(sentences, args.output / "sp", args.n_pieces, args.seed)
+        (args.output / "sp.model").rename(sp_path)
+        print(f"sentencepiece model ({time.time() - started:.0f} s)", flush=True)
+    vectors_path = args.output / "vectors.npy"
+    if not vectors_path.exists():
+        np.save(vectors_path, train_vectors(sentences, sp_path, args.width, args.epochs, args.seed))
+        print(f"vectors ({time.time() - started:.0f} s)", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""A text or the sample sentences in; a table of entities and a displaCy page out."""
+
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Optional
+
+from typer import Argument, Option
+
+from . import app
+
+if TYPE_CHECKING:
+    from spacy.tokens import Doc
+
+SAMPLES = [
+    "山田花子は株式会社日立製作所を退社し、京都市で喫茶店「ひまわり」を開いた。",
+    "国土交通省は、関西国際空港の連絡橋が台風21号で損傷したと発表した。",
+    "ﾄﾖﾀ自動車は２０２０年東京オリンピックのスポンサーだった。",
+    "首相は訪日したフランスのマクロン大統領と会談した。",
+    "任天堂のNintendo Switchは、NHKの番組でも紹介された😊。",
+]
+
+
+@app.command("demo")
+def demo(
+    text: Optional[str] = Argument(None, help="The text to look at; the sample sentences when there is none"),
+    output: Path = Option(Path("luke_ner_demo.html"), "--output", "-o", help="Where to write the displaCy page"),
+    model: str = Option("ja_luke_ner_sm", "--model", "-m", help="Checkpoint: embedded, a directory, or on the hub"),
+    split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
+) -> None:
+    """Find the entities of a Japanese text, print them, and draw them on a page."""
+    from spacy import displacy
+
+    import spacy_luke_ja
+
+    nlp = spacy_luke_ja.blank(split_mode=split_mode)
+    nlp.add_pipe("luke_ner", config={"model": {"name": model}})
+    docs = list(nlp.pipe([text] if text else SAMPLES))
+    for doc in docs:
+        print_entities(doc)
+    output.write_text(displacy.render(docs, style="ent", page=True, jupyter=False), encoding="utf8")
+    print(f"{sum(len(doc.ents) for doc in docs)} entities in {len(docs)} texts; a page with their colours: {output}")
+
+
+def print_entities(doc: "Doc") -> None:
+    print(doc.text)
+    rows: List[List[str]] = [
+        [ent.label_, f"{ent.start_char}–{ent.end_char}", f"{ent._.luke_score:.2f}", ent.text] for ent in doc.ents
+    ]
+    for label, chars, score, text in rows:
+        print(f"    {pad(label, 14)} {chars:>9}  {score}  {text}")
+    print()
+
+
+def pad(text: str, width: int) -> str:
+    """Fill up with spaces to a width in terminal columns, of which a Japanese character takes two."""
+    columns = sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in text)
+    return text + " " * (width - columns)

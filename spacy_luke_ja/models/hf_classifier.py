@@ -1,0 +1,25 @@
+"""A batch of windows in, logits out: a Hugging Face token classifier run by PyTorch."""
+
+from typing import Callable, Tuple
+
+import numpy as np
+from thinc.api import Model
+
+from .hf_shim import HFShim
+from .types import ClassifierModel, WindowBatch
+
+
+def hf_classifier(*, precision: str = "auto") -> ClassifierModel:
+    """The layer is empty until its shim, model.shims[0], is given a checkpoint.
+
+    precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
+    """
+    return Model("hf_classifier", forward, shims=[HFShim(precision=precision)], attrs={"n_tags": None, "dropout_rate": None})
+
+
+def forward(model: Model, batch: WindowBatch, is_train: bool) -> Tuple[np.ndarray, Callable]:
+    shim = model.shims[0]
+    if not is_train:
+        return shim.predict(batch), lambda d_logits: batch
+    logits, backprop = shim.begin_update(batch, dropout_rate=model.attrs["dropout_rate"])
+    return logits, backprop

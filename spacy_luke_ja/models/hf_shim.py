@@ -1,0 +1,161 @@
+"""A PyTorch token classifier as thinc sees it: loaded late, kept in safetensors, run in the precision asked for."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Callable, Dict, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from thinc.api import get_torch_default_device
+from thinc.shims import PyTorchShim
+
+from .hf_loader import Checkpoint, Tensors, build_module, changed_head, read_tensors
+from .types import WindowBatch
+
+logger = logging.getLogger(__name__)
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+# A forked process (nlp.pipe with n_process) inherits PyTorch's thread pool without its threads and would wait
+# for them for ever. One thread needs no pool, and the processes share the cores anyway.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+class HFShim(PyTorchShim):
+    """Holds a token classifier from the Hugging Face hub's architectures, or nothing until `load`.
+
+    Weights that were never trained here are saved as the checkpoint has them, whatever the precision they run
+    in. Training needs float32 and goes on in it.
+    """
+
+    def __init__(self, *, precision: str = "auto"):
+        """precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it."""
+        if precision != "auto" and precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)}, got {precision}")
+        super().__init__(None)
+        self.precision = precision
+        self.checkpoint: Optional[Checkpoint] = None
+        self.trained = False
+        self._dropout_rate: Optional[float] = None
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._model is not None
+
+    @property
+    def module(self) -> torch.nn.Module:
+        return self._model
+
+    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
+        """Build the module and fill it from the checkpoint, on the device that spaCy uses now.
+
+        new_head: the classifier starts at random, with the checkpoint's tags.
+        """
+        device = get_torch_default_device()
+        dtype = torch.float32 if new_head else choose_dtype(self.precision, device)
+        self._model = build_module(checkpoint, dtype=dtype, new_head=new_head).to(device)
+        self.checkpoint = checkpoint
+        self.trained = new_head
+        logger.info("checkpoint %s runs in %s on %s", checkpoint.name, str(dtype).partition(".")[2], device)
+
+    def predict(self, inputs: WindowBatch) -> np.ndarray:
+        """RETURNS: logits (n_windows, n_subwords, n_tags) float32."""
+        if self._model.training:
+            self._model.eval()
+        with torch.inference_mode():
+            return self._forward(inputs).float().cpu().numpy()
+
+    def begin_update(self, inputs: WindowBatch, *, dropout_rate: Optional[float] = None) -> Tuple[np.ndarray, Callable]:
+        """RETURNS: logits as predict gives them, and a callback that takes their gradient."""
+        self._prepare_training(dropout_rate)
+        logits = self._forward(inputs)
+
+        def backprop(d_logits: np.ndarray) -> WindowBatch:
+            torch.autograd.backward((logits,), grad_tensors=(torch.from_numpy(d_logits).to(logits),))
+            return inputs
+
+        return logits.detach().cpu().numpy(), backprop
+
+    def finish_update(self, optimizer) -> None:
+        if self.is_loaded:
+            super().finish_update(optimizer)
+
+    def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
+        """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
+        self._prepare_training(None)
+        changed_head(self._model, len(tags), rows)
+        self.checkpoint = self.checkpoint.with_tags(tags)
+
+    def tensors(self) -> Tensors:
+        """The weights to save: as the checkpoint stores them, or as training has made them."""
+        if not self.trained:
+            try:
+                return read_tensors(self.checkpoint)
+            except OSError:
+                if next(self._model.parameters()).dtype != torch.float32:
+                    logger.warning(
+                        "the weights of %s are gone from where they were loaded, and are saved in the "
+                        "precision they run in", self.checkpoint.name
+                    )  # fmt: skip
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in self._model.state_dict().items()}
+
+    def to_bytes(self) -> bytes:
+        from safetensors.torch import save
+
+        return self.checkpoint.to_bytes(save(self.tensors()))
+
+    def from_bytes(self, bytes_data: bytes) -> "HFShim":
+        self.load(Checkpoint.from_bytes(bytes_data))
+        return self
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Write a directory in the Hugging Face layout: config.json, model.safetensors, the tokenizer's files."""
+        from safetensors.torch import save_file
+
+        path.mkdir(parents=True, exist_ok=True)
+        for name, content in self.checkpoint.files.items():
+            (path / name).write_bytes(content)
+        # The tensors may be mapped from the very file that is written.
+        save_file(self.tensors(), path / "model.safetensors.part", metadata={"format": "pt"})
+        os.replace(path / "model.safetensors.part", path / "model.safetensors")
+
+    def _forward(self, inputs: WindowBatch) -> torch.Tensor:
+        device = next(self._model.parameters()).device
+        ids = torch.from_numpy(inputs.ids).to(device)
+        arguments: Dict[str, torch.Tensor] = {"input_ids": ids}
+        lengths = torch.from_numpy(inputs.lengths).to(device)
+        arguments["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
+        return self._model(**arguments).logits
+
+    def _prepare_training(self, dropout_rate: Optional[float]) -> None:
+        if next(self._model.parameters()).dtype != torch.float32:
+            device = next(self._model.parameters()).device
+            self._model = build_module(self.checkpoint, dtype=torch.float32).to(device)
+        self.trained = True
+        if not self._model.training:
+            self._model.train()
+        if dropout_rate is not None and dropout_rate != self._dropout_rate:
+            self._dropout_rate = dropout_rate
+            for part in self._model.modules():
+                if isinstance(part, torch.nn.Dropout):
+                    part.p = dropout_rate
+                elif hasattr(part, "dropout_prob"):  # attention weights, in transformers 4
+                    part.dropout_prob = dropout_rate
+
+
+def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The type to run in; "auto" is bfloat16 where this processor or GPU multiplies it in hardware."""
+    if precision != "auto":
+        return PRECISIONS[precision]
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.get_device_capability(device)[0] >= 8
+    else:
+        has_bfloat16 = device.type == "cpu" and cpu_has_bfloat16()
+    return torch.bfloat16 if has_bfloat16 else torch.float32
+
+
+def cpu_has_bfloat16() -> bool:
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)

@@ -1,0 +1,120 @@
+"""An opened checkpoint in, the encoder of its subwords out, tried on one string before anyone relies on it."""
+
+import json
+import tempfile
+import unicodedata
+from pathlib import Path
+from typing import Any, Mapping
+
+from ..text.subwords import FastTokenizerEncoder, SentencePieceEncoder, SlowTokenizerEncoder, SubwordEncoder
+from .hf_loader import FAIRSEQ_TYPES, SENTENCEPIECE, Checkpoint
+
+# Half-width, full-width, squared and decomposed: transformers 5 loads LUKE's tokenizer without its NFKC.
+PLAIN_PROBE = "東京と大阪へ行った。"
+PROBE = "ﾄﾞｰﾑ　ＡＢＣ１２３㈱か\u3099"
+
+
+def open_encoder(checkpoint: Checkpoint) -> SubwordEncoder:
+    """Choose what encodes this checkpoint's subwords, and check it.
+
+    A sentencepiece.bpe.model in fairseq's layout is read by sentencepiece itself; else a fast tokenizer, else a
+    slow one. Raises a ValueError when none works, or when it does not fit the checkpoint.
+    """
+    if SENTENCEPIECE in checkpoint.files and checkpoint.config.get("model_type") in FAIRSEQ_TYPES:
+        return open_sentencepiece(checkpoint)
+    tokenizer = open_hf_tokenizer(checkpoint)
+    encoder = FastTokenizerEncoder(tokenizer) if tokenizer.is_fast else SlowTokenizerEncoder(tokenizer)
+    probe_hf_encoder(checkpoint, encoder)
+    return encoder
+
+
+def open_sentencepiece(checkpoint: Checkpoint) -> SentencePieceEncoder:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        processor.LoadFromSerializedProto(checkpoint.files[SENTENCEPIECE])
+        n_pieces = processor.get_piece_size()
+    except RuntimeError as error:
+        raise ValueError(f"{SENTENCEPIECE} of the checkpoint {checkpoint.name} is damaged: {error}") from error
+    control_ids = {piece: processor.piece_to_id(piece) for piece in ("<unk>", "<s>", "</s>")}
+    if n_pieces == 0 or control_ids != {"<unk>": 0, "<s>": 1, "</s>": 2}:
+        raise ValueError(
+            f"{SENTENCEPIECE} of the checkpoint {checkpoint.name} has {control_ids}, but the layout of "
+            "XLM-RoBERTa and LUKE is <unk> 0, <s> 1, </s> 2"
+        )
+    encoder = SentencePieceEncoder(processor)
+    check_special_ids(checkpoint, {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2})
+    check_vocabulary_size(checkpoint, n_pieces)
+    wide, plain = encoder.encode(PROBE), encoder.encode(unicodedata.normalize("NFKC", PROBE))
+    direct = [3 if i == 0 else i + 1 for i in processor.encode(PROBE, out_type=int)]
+    if wide.ids.tolist() != direct or direct != plain.ids.tolist():
+        raise ValueError(
+            f"{SENTENCEPIECE} of the checkpoint {checkpoint.name} gives {direct} for {PROBE!r} and "
+            f"{plain.ids.tolist()} for the same in NFKC; the layout of XLM-RoBERTa and LUKE normalises by NFKC"
+        )
+    return encoder
+
+
+def check_special_ids(checkpoint: Checkpoint, expected: Mapping[str, Any]) -> None:
+    """expected: config.json's key → the tokenizer's id; None where either has no such subword."""
+    for key, special_id in expected.items():
+        configured = checkpoint.config.get(key)
+        if configured is not None and special_id is not None and configured != special_id:
+            raise ValueError(
+                f"config.json of the checkpoint {checkpoint.name} says {key} {configured}, its tokenizer {special_id}; "
+                "this is not the tokenizer the checkpoint was trained with"
+            )
+
+
+def check_vocabulary_size(checkpoint: Checkpoint, n_pieces: int) -> None:
+    """In fairseq's layout the vocabulary is the pieces, one more for the shift, <mask>, and the added tokens."""
+    added = json.loads(checkpoint.files.get("added_tokens.json", b"{}"))
+    # XLM-RoBERTa's files may list <mask> as added too, with the id that it has anyway.
+    expected = 1 + max([n_pieces + 1, *added.values()])
+    size = checkpoint.config["vocab_size"]
+    rounded_up = {-(-expected // multiple) * multiple for multiple in (1, 8, 16, 32, 64, 128)}
+    misplaced = [token for token, i in added.items() if i <= n_pieces]
+    if size not in rounded_up or misplaced:
+        raise ValueError(
+            f"the tokenizer of the checkpoint {checkpoint.name} has {n_pieces} pieces and {len(added)} added tokens, "
+            f"which make a vocabulary of {expected}, but config.json says {size}; "
+            "this is not the tokenizer the checkpoint was trained with"
+        )
+
+
+def open_hf_tokenizer(checkpoint: Checkpoint) -> Any:
+    from transformers import AutoTokenizer
+
+    with tempfile.TemporaryDirectory() as directory:
+        for name, content in checkpoint.files.items():
+            (Path(directory) / name).write_bytes(content)
+        try:
+            return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
+        except Exception as error:  # transformers raises all kinds, according to what is missing
+            raise ValueError(
+                f"the tokenizer of the checkpoint {checkpoint.name} cannot be opened: {error}. A {SENTENCEPIECE} in "
+                "fairseq's layout, a tokenizer.json, or a slow tokenizer that transformers knows is needed"
+            ) from error
+
+
+def probe_hf_encoder(checkpoint: Checkpoint, encoder: Any) -> None:
+    tokenizer = encoder.tokenizer
+    check_special_ids(checkpoint, {key: getattr(tokenizer, key) for key in ("bos_token_id", "pad_token_id", "eos_token_id")})
+    if encoder.n_ids > checkpoint.config["vocab_size"]:
+        raise ValueError(
+            f"the tokenizer of the checkpoint {checkpoint.name} has {encoder.n_ids} subwords, but config.json says "
+            f"vocab_size {checkpoint.config['vocab_size']}; this is not the tokenizer the checkpoint was trained with"
+        )
+    for text in (PLAIN_PROBE, PROBE):
+        subwords = encoder.encode(text)
+        expected = tokenizer(text, add_special_tokens=False)["input_ids"]
+        offsets = subwords.char_offsets.tolist()
+        # Neighbours share all their characters (the bytes of one) or none, else the offsets are invented.
+        apart = all(a == b or a[1] <= b[0] for a, b in zip(offsets, offsets[1:]))
+        if not offsets or subwords.ids.tolist() != expected or not (apart or text == PROBE):
+            raise ValueError(
+                f"the tokenizer of the checkpoint {checkpoint.name} ({type(tokenizer).__name__}) gives no character "
+                f"offsets that can be relied on: {text!r} becomes {subwords.ids.tolist()} at {offsets}, "
+                f"and {expected} when asked for ids alone"
+            )

@@ -1,0 +1,91 @@
+"""Subwords of any length in, one row of logits per subword out, through windows that the encoder can take."""
+
+from typing import Callable, List, Optional, Tuple
+
+import numpy as np
+from thinc.api import Model
+
+from ..text.subwords import Subwords
+from ..text.windows import Window, check_window, group_by_length, merge_windows, plan_windows, split_rows
+from .types import ClassifierModel, SubwordLogits, WindowBatch
+
+
+def with_windows(
+    layer: ClassifierModel, *, window: Optional[int], overlap: int, max_batch_subwords: int
+) -> Model[List[Subwords], List[SubwordLogits]]:
+    """Run a layer that takes windows over texts of any length.
+
+    layer: windows in, logits out.
+    window: subwords in a window, special ones not counted; the most that the encoder takes when None.
+    overlap: subwords that neighbouring windows share.
+    max_batch_subwords: the most subwords given to the layer at a time, padding and special ones included.
+
+    attrs["max_window"], prefix_ids, suffix_ids and pad_id come with the checkpoint.
+    """
+    if window is not None:
+        check_window(window, overlap)
+    if max_batch_subwords < 1:
+        raise ValueError(f"max_batch_subwords must be at least 1, got {max_batch_subwords}")
+    return Model(
+        "with_windows",
+        forward,
+        layers=[layer],
+        attrs={
+            "window": window,
+            "overlap": overlap,
+            "max_batch_subwords": max_batch_subwords,
+            "max_window": None,
+            "prefix_ids": (),
+            "suffix_ids": (),
+            "pad_id": 0,
+        },
+    )
+
+
+def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[SubwordLogits], Callable]:
+    layer = model.layers[0]
+    n_prefix = len(model.attrs["prefix_ids"])
+    window = model.attrs["window"] or model.attrs["max_window"]
+    plans = [plan_windows(text, window=window, overlap=model.attrs["overlap"]) for text in texts]
+    places = [(i, j) for i, plan in enumerate(plans) for j in range(len(plan))]
+    n_special = n_prefix + len(model.attrs["suffix_ids"])
+    lengths = [len(plans[i][j]) + n_special for i, j in places]
+    rows: List[List] = [[None] * len(plan) for plan in plans]
+    batches = []
+    for batch in group_by_length(lengths, max_subwords=model.attrs["max_batch_subwords"]):
+        window_batch = pad_windows(model, [(texts[places[k][0]], plans[places[k][0]][places[k][1]]) for k in batch])
+        logits, backprop = layer(window_batch, is_train)
+        for row, k in enumerate(batch):
+            i, j = places[k]
+            rows[i][j] = logits[row, n_prefix : n_prefix + len(plans[i][j])]
+        if is_train:
+            batches.append((batch, logits.shape, backprop))
+    n_tags = layer.attrs["n_tags"]
+    merged = [
+        merge_windows(rows[i], plan) if plan else np.zeros((0, n_tags), dtype="float32")
+        for i, plan in enumerate(plans)
+    ]
+
+    def backprop_windows(d_logits: List[np.ndarray]) -> List[Subwords]:
+        d_rows = [split_rows(d, plan) for d, plan in zip(d_logits, plans)]
+        for batch, shape, backprop in batches:
+            d_batch = np.zeros(shape, dtype="float32")
+            for row, k in enumerate(batch):
+                i, j = places[k]
+                d_batch[row, n_prefix : n_prefix + len(plans[i][j])] = d_rows[i][j]
+            backprop(d_batch)
+        return []
+
+    return [SubwordLogits(text, logits) for text, logits in zip(texts, merged)], backprop_windows
+
+
+def pad_windows(model: Model, windows: List[Tuple[Subwords, Window]]) -> WindowBatch:
+    """Put special subwords around windows and padding behind them."""
+    prefix, suffix = model.attrs["prefix_ids"], model.attrs["suffix_ids"]
+    lengths = np.array([len(prefix) + len(window) + len(suffix) for _, window in windows])
+    ids = np.full((len(windows), int(lengths.max())), model.attrs["pad_id"], dtype="int64")
+    for row, (subwords, window) in enumerate(windows):
+        ids[row, : lengths[row]] = np.concatenate(
+            [prefix, subwords.ids[window.subword_start : window.subword_end], suffix]
+        )
+    return WindowBatch(ids, lengths)

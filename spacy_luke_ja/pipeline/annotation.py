@@ -1,0 +1,96 @@
+"""Character spans in, an annotated Doc out: doc.ents, doc.spans, scores, and what the tokens did to the spans."""
+
+import warnings
+from collections import Counter
+from typing import Callable, Dict, Iterable, List, Optional, Sequence
+
+from spacy.attrs import IDX, LENGTH
+from spacy.tokens import Doc, Span, SpanGroup
+
+from ..text.alignment import align_to_tokens
+from ..text.decoding import CharSpan
+from ..token_splitting import split_tokens
+
+EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
+
+# In doc.user_data, so that they survive to_bytes and DocBin; each is a dict with a value per spans_key.
+ENTITIES = "luke_entities"
+ALIGNMENT = "luke_alignment"
+
+
+def get_luke_entities(doc: Doc) -> List[CharSpan]:
+    """doc._.luke_entities: the exact character spans (char_start, char_end, label, score), in text order."""
+    spans = [CharSpan(*span) for found in doc.user_data.get(ENTITIES, {}).values() for span in found]
+    return sorted(spans)
+
+
+def get_luke_alignment(doc: Doc) -> Dict[str, int]:
+    """doc._.luke_alignment: how many of them were exact, moved, split, dropped, or filtered by ents_filter."""
+    counts: Counter = Counter()
+    for found in doc.user_data.get(ALIGNMENT, {}).values():
+        counts.update(found)
+    return dict(counts)
+
+
+def register_extensions() -> None:
+    Doc.set_extension("luke_entities", getter=get_luke_entities, force=True)
+    Doc.set_extension("luke_alignment", getter=get_luke_alignment, force=True)
+    Span.set_extension("luke_score", default=None, force=True)
+
+
+def annotate(
+    doc: Doc, char_spans: Sequence[CharSpan], *, alignment_mode: str, spans_key: str, ents_filter: Optional[EntsFilter]
+) -> None:
+    """Write predicted character spans to a Doc; the settings are LukeNer's."""
+    token_offsets = doc.to_array([IDX, LENGTH]).astype("int64").reshape(-1, 2)
+    token_offsets[:, 1] += token_offsets[:, 0]
+    alignment = align_to_tokens(char_spans, token_offsets, alignment_mode=alignment_mode)
+    split_tokens(doc, alignment.split_at)
+    spans: List[Span] = []
+    for char_span in alignment.char_spans:
+        span = doc.char_span(char_span.char_start, char_span.char_end, label=char_span.label)
+        span._.luke_score = char_span.score
+        spans.append(span)
+    scores = [char_span.score for char_span in alignment.char_spans]
+    doc.spans[spans_key] = SpanGroup(doc, name=spans_key, attrs={"scores": scores}, spans=spans)
+    ents = spans if ents_filter is None else list(ents_filter(doc.ents, spans))
+    doc.set_ents(sorted(ents))
+    in_ents = {(ent.start, ent.end, ent.label) for ent in ents}
+    n_filtered = sum((span.start, span.end, span.label) not in in_ents for span in spans)
+    # Plain lists and dicts: this is what msgpack gives back.
+    doc.user_data.setdefault(ENTITIES, {})[spans_key] = [list(span) for span in char_spans]
+    doc.user_data.setdefault(ALIGNMENT, {})[spans_key] = {**alignment.counts, "filtered": n_filtered}
+
+
+class LossReport:
+    """Counts what alignment moved or dropped in a stream of Docs, to say it once."""
+
+    def __init__(self, component_name: str, spans_key: str):
+        self.component_name = component_name
+        self.spans_key = spans_key
+        self.counts: Counter = Counter()
+        self.example = ""
+
+    def add(self, doc: Doc) -> None:
+        counts = doc.user_data[ALIGNMENT][self.spans_key]
+        self.counts.update(counts)
+        if not self.example and counts["moved"] + counts["dropped"]:
+            placed = {(span.start_char, span.end_char, span.label_) for span in doc.spans[self.spans_key]}
+            for char_start, char_end, label, _ in doc.user_data[ENTITIES][self.spans_key]:
+                if (char_start, char_end, label) not in placed:
+                    around = doc.text[max(0, char_start - 5) : char_end + 5]
+                    self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"
+                    break
+
+    def warn(self, alignment_mode: str) -> None:
+        moved, dropped = self.counts["moved"], self.counts["dropped"]
+        if moved or dropped:
+            warnings.warn(
+                f"[{self.component_name}] of {sum(self.counts[k] for k in ('exact', 'moved', 'split', 'dropped'))} "
+                f"entities, {moved} were moved to token edges and {dropped} dropped by alignment_mode "
+                f'"{alignment_mode}", first {self.example}. doc._.luke_entities has all of them on their exact '
+                'characters; alignment_mode "split" keeps them in doc.ents',
+                stacklevel=3,
+            )
+
+

@@ -1,0 +1,460 @@
+"""Docs in, named entities out: the component luke_ner."""
+
+import threading
+import warnings
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import srsly
+from spacy import util
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Optimizer, set_dropout_rate
+
+from ..models.architectures import fill_model
+from ..models.hf_loader import Checkpoint, open_checkpoint, read_checkpoint
+from ..models.types import LukeNerModel, SubwordLogits
+from ..text.alignment import check_alignment_mode
+from ..text.decoding import CharSpan, decode_char_spans, encode_tags
+from ..text.label_schemes import TagScheme, make_scheme, make_tags, map_labels
+from .annotation import EntsFilter, LossReport, annotate, register_extensions
+from .training import annotated_subwords, gold_char_spans, tag_loss
+
+DEFAULT_MODEL = Config().from_str(
+    """
+[model]
+@architectures = "spacy-luke-ja.HFTokenClassifier.v1"
+name = "ja_luke_ner_sm"
+revision = null
+window = null
+overlap = 64
+max_batch_subwords = 4096
+precision = "auto"
+"""
+)["model"]
+
+register_extensions()
+
+# Threads of one process share a component; its weights load once.
+_loading = threading.RLock()
+
+
+@Language.factory(
+    "luke_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "tags": None,
+        "scheme": None,
+        "label_map": None,
+        "alignment_mode": "split",
+        "threshold": 0.0,
+        "spans_key": "luke_ner",
+        "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
+        "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
+    },
+    default_score_weights={
+        "ents_f": 1.0,
+        "ents_p": 0.0,
+        "ents_r": 0.0,
+        "ents_per_type": None,
+        "char_ents_f": 0.0,
+        "char_ents_p": 0.0,
+        "char_ents_r": 0.0,
+        "char_ents_per_type": None,
+    },
+)
+def make_luke_ner(
+    nlp: Language,
+    name: str,
+    model: LukeNerModel,
+    tags: Optional[List[str]],
+    scheme: Optional[str],
+    label_map: Optional[Dict[str, str]],
+    alignment_mode: str,
+    threshold: Union[float, Dict[str, float]],
+    spans_key: str,
+    ents_filter: Optional[EntsFilter],
+    scorer: Optional[Callable],
+) -> "LukeNer":
+    """Construct a LukeNer; see there for the settings."""
+    return LukeNer(
+        nlp.vocab,
+        model,
+        name,
+        tags=tags,
+        scheme=scheme,
+        label_map=label_map,
+        alignment_mode=alignment_mode,
+        threshold=threshold,
+        spans_key=spans_key,
+        ents_filter=ents_filter,
+        scorer=scorer,
+    )
+
+
+class LukeNer(TrainablePipe):
+    """Named entities by a Hugging Face token classifier, on exact characters.
+
+    Writes doc.ents; doc.spans[spans_key] with attrs["scores"]; ent._.luke_score; doc._.luke_entities, the
+    character spans before they met the tokens; and doc._.luke_alignment, what the tokens did to them.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: LukeNerModel,
+        name: str = "luke_ner",
+        *,
+        tags: Optional[Sequence[str]] = None,
+        scheme: Optional[str] = None,
+        label_map: Optional[Dict[str, str]] = None,
+        alignment_mode: str = "split",
+        threshold: Union[float, Dict[str, float]] = 0.0,
+        spans_key: str = "luke_ner",
+        ents_filter: Optional[EntsFilter] = None,
+        scorer: Optional[Callable] = None,
+    ):
+        """
+        tags: the classifier's outputs in order, where the checkpoint's config.json does not name them.
+        scheme: IO, BIO, BIOES or BILOU; recognised from the tags when None.
+        label_map: the checkpoint's label → the label in the Doc ("" to drop it on purpose); the known names of
+            the eight Stockmark labels when None. Not used for labels the component was trained on here.
+        alignment_mode: "strict", "contract", "expand" as in Doc.char_span; "split" splits tokens at entity edges.
+        threshold: the least score of an entity, for all labels or per label (0 for those not named).
+        spans_key: where in doc.spans the entities and their scores go.
+        ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
+        scorer: what Language.evaluate calls.
+        """
+        check_alignment_mode(alignment_mode)
+        for value in threshold.values() if isinstance(threshold, dict) else [threshold]:
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"threshold must be between 0 and 1, got {value}")
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.tags = tags
+        self.scheme = scheme
+        self.label_map = label_map
+        self.alignment_mode = alignment_mode
+        self.threshold = threshold
+        self.spans_key = spans_key
+        self.ents_filter = ents_filter
+        self.scorer = scorer
+        # Filled by training and loading; what the settings say is for a checkpoint from elsewhere.
+        self.cfg: Dict[str, Any] = {"tags": None, "scheme": None, "label_map": None}
+        self._tag_scheme: Optional[TagScheme] = None
+        self._doc_label: Dict[str, str] = {}  # the checkpoint's label → the Doc's
+        self._added_labels: List[str] = []
+
+    # Labels
+
+    @property
+    def labels(self) -> Tuple[str, ...]:
+        """The labels that doc.ents may get. Before loading, those of a local checkpoint, or none."""
+        if self._tag_scheme is None:
+            try:
+                checkpoint = open_checkpoint(self.model.attrs["name"], allow_download=False)
+                self._read_labels(checkpoint, warn=False)
+            except (OSError, ValueError):
+                return tuple(self._added_labels)
+        return tuple(dict.fromkeys([*filter(None, self._doc_label.values()), *self._added_labels]))
+
+    @property
+    def label_data(self) -> List[str]:
+        """What `spacy init labels` writes and initialize takes."""
+        return list(self.labels)
+
+    @property
+    def is_resizable(self) -> bool:
+        return True
+
+    def add_label(self, label: str) -> int:
+        """Add a label; a loaded classifier grows outputs for it, with random weights, and keeps the others.
+
+        RETURNS: 0 if the label is there already, else 1.
+        """
+        if not isinstance(label, str) or not label:
+            raise ValueError(f"a label must be a string that is not empty, got {label!r}")
+        if label in self.labels:
+            return 0
+        self._added_labels.append(label)
+        if self._is_loaded:
+            self._grow_labels()
+        return 1
+
+    def _read_labels(self, checkpoint: Checkpoint, *, warn: bool = True) -> None:
+        """Tell which tags a checkpoint has and which labels they become; training and loading may have fixed it."""
+        tags = self.cfg["tags"] or self.tags or checkpoint.tags
+        if len(tags) != len(checkpoint.tags):
+            raise ValueError(
+                f"tags must name the {len(checkpoint.tags)} outputs of the checkpoint {checkpoint.name}, got {len(tags)}"
+            )
+        scheme = make_scheme(tags, scheme=self.cfg["scheme"] or self.scheme)
+        labels = list(dict.fromkeys(filter(None, scheme.labels)))
+        if self.cfg["label_map"] is not None:
+            self._doc_label = dict(self.cfg["label_map"])
+        else:
+            self._doc_label = map_labels(labels, self.label_map)
+            unmapped = [label for label in labels if label not in self._doc_label]
+            if unmapped and warn:
+                warnings.warn(
+                    f"[{self.name}] the labels {', '.join(unmapped)} of the checkpoint {checkpoint.name} map to "
+                    'nothing, and entities with them are left out; give them in label_map ("" leaves them out on purpose)'
+                )
+        self._tag_scheme = scheme
+
+    def _fix_labels(self) -> None:
+        """Keep tags and labels with the weights from now on."""
+        assert self._tag_scheme is not None
+        scheme = self._tag_scheme
+        self.cfg.update(tags=list(scheme.tags), scheme=scheme.name, label_map=dict(self._doc_label))
+
+    def _grow_labels(self) -> None:
+        """Give the loaded classifier outputs for the labels that add_label noted."""
+        scheme = self._tag_scheme
+        assert scheme is not None
+        new_tags = make_tags(self._added_labels, scheme.name)[1:]
+        tags = (*scheme.tags, *new_tags)
+        self._shim.resize(tags, [*range(len(scheme.tags)), *[None] * len(new_tags)])
+        self.model.get_ref("classifier").attrs["n_tags"] = len(tags)
+        self._tag_scheme = make_scheme(tags, scheme=scheme.name)
+        self._doc_label.update({label: label for label in self._added_labels})
+        self._added_labels = []
+        self._fix_labels()
+
+    # Loading
+
+    @property
+    def _shim(self) -> Any:
+        return self.model.get_ref("classifier").shims[0]
+
+    @property
+    def _is_loaded(self) -> bool:
+        return self.model.get_ref("encoder").attrs["encoder"] is not None
+
+    def _load(self) -> None:
+        """Read the checkpoint that the settings name, once."""
+        if self._is_loaded:
+            return
+        with _loading:
+            if not self._is_loaded:
+                attrs = self.model.attrs
+                checkpoint = open_checkpoint(attrs["name"], revision=attrs["revision"])
+                self._fill(checkpoint)
+                if self._added_labels:
+                    self._grow_labels()
+
+    # Prediction
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[CharSpan]]:
+        """Find entities without touching the Docs.
+
+        RETURNS: per Doc, character spans in text order, with the Doc's labels; those below threshold are left out.
+        """
+        self._load()
+        return [self._decode(output) for output in self.model.predict(list(docs))]
+
+    def _decode(self, output: SubwordLogits) -> List[CharSpan]:
+        if not np.isfinite(output.logits).all():
+            raise ValueError(
+                f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
+                'weights are damaged, or need precision = "float32"'
+            )
+        assert self._tag_scheme is not None
+        spans = decode_char_spans(output.subwords, output.logits, self._tag_scheme)
+        mapped = [span._replace(label=self._doc_label.get(span.label, "")) for span in spans]
+        return [span for span in mapped if span.label and span.score >= self._threshold(span.label)]
+
+    def _threshold(self, label: str) -> float:
+        return self.threshold.get(label, 0.0) if isinstance(self.threshold, dict) else self.threshold
+
+    def set_annotations(self, docs: Iterable[Doc], scores: List[List[CharSpan]]) -> None:
+        """Write predicted character spans to Docs; with alignment_mode "split", tokens may be split."""
+        for doc, char_spans in zip(docs, scores):
+            annotate(
+                doc,
+                char_spans,
+                alignment_mode=self.alignment_mode,
+                spans_key=self.spans_key,
+                ents_filter=self.ents_filter,
+            )
+
+    def __call__(self, doc: Doc) -> Doc:
+        return next(self.pipe([doc]), None)  # an error handler that returns leaves None, as spaCy's own pipes do
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Annotate a stream. A Doc that fails goes to the error handler alone; all others come out, in order.
+
+        batch_size: Docs to look at together; the model's batches are cut from them by max_batch_subwords.
+        """
+        report = LossReport(self.name, self.spans_key)
+        try:
+            for docs in util.minibatch(stream, size=batch_size):
+                for doc in self._annotate_batch(list(docs)):
+                    report.add(doc)
+                    yield doc
+        finally:
+            report.warn(self.alignment_mode)
+
+    def _annotate_batch(self, docs: List[Doc]) -> Iterator[Doc]:
+        handle_error = self.get_error_handler()
+        try:
+            self._load()
+        except Exception as error:  # no Doc is to blame, and none can be annotated
+            handle_error(self.name, self, docs, error)
+            return
+        try:
+            scores: List[Any] = self.predict(docs)
+        except Exception:
+            scores = [None] * len(docs)  # one of them failed: each by itself
+        for doc, char_spans in zip(docs, scores):
+            try:
+                self.set_annotations([doc], self.predict([doc]) if char_spans is None else [char_spans])
+            except Exception as error:
+                handle_error(self.name, self, [doc], error)
+            else:
+                yield doc
+
+    # Training
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        labels: Optional[Sequence[str]] = None,
+    ) -> None:
+        """Load the checkpoint for training.
+
+        get_examples: gives examples; their labels are used where `labels` is None.
+        labels: the labels to learn, say from `spacy init labels`.
+
+        A checkpoint whose classifier knows all the labels goes on from there; else its encoder gets a new classifier
+        for these labels, with random weights.
+        """
+        validate_get_examples(get_examples, "LukeNer.initialize")
+        checkpoint = open_checkpoint(self.model.attrs["name"], revision=self.model.attrs["revision"])
+        if labels is None:
+            labels = sorted({ent.label_ for example in get_examples() for ent in example.reference.ents})
+        labels = list(dict.fromkeys([*labels, *self._added_labels]))
+        self.cfg.update(tags=None, scheme=None, label_map=None)
+        self._added_labels = []
+        new_head = bool(labels) and not set(labels) <= set(self._known_labels(checkpoint))
+        if new_head:
+            tags = make_tags(labels, self.scheme or "BIO")
+            checkpoint = checkpoint.with_tags(tags)
+            self.cfg.update(
+                tags=list(tags), scheme=self.scheme or "BIO", label_map={label: label for label in labels}
+            )
+        self._read_labels(checkpoint)
+        fill_model(self.model, checkpoint, new_head=new_head)
+
+    def _known_labels(self, checkpoint: Checkpoint) -> Tuple[str, ...]:
+        """The labels that a checkpoint's own classifier gives; none for an encoder without one."""
+        try:
+            self._read_labels(checkpoint, warn=False)
+        except ValueError:
+            return ()
+        return tuple(self._doc_label.values())
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from a batch of examples.
+
+        drop: dropout in the encoder and before the classifier.
+        RETURNS: losses, with the mean loss per subword added under the component's name.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, "LukeNer.update")
+        examples = [example for example in examples if len(example.predicted)]
+        if not examples:
+            return losses
+        self._load()
+        set_dropout_rate(self.model, drop)
+        outputs, backprop = self.model.begin_update([example.predicted for example in examples])
+        loss, gradients = self.get_loss(examples, outputs)
+        backprop(gradients)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: List[SubwordLogits]) -> Tuple[float, List[np.ndarray]]:
+        """Cross entropy over subwords, the gold placed by characters; special and padding positions have none.
+
+        scores: what the model gave for the examples' predicted Docs.
+        RETURNS: the mean loss per subword, and the gradient of each text's logits.
+        """
+        assert self._tag_scheme is not None
+        # Where two of the checkpoint's labels are one label in the Doc, the first of them is taught.
+        checkpoint_label = {doc: own for own, doc in reversed(self._doc_label.items()) if doc}
+        gold_tags, annotated = [], []
+        for example, output in zip(examples, scores):
+            char_spans = gold_char_spans(example)
+            unknown = {span.label for span in char_spans} - checkpoint_label.keys()
+            if unknown:
+                raise ValueError(
+                    f"[{self.name}] the examples have the labels {', '.join(sorted(unknown))}, but the component knows "
+                    f"{', '.join(self.labels)}; call add_label, or initialize with all of them"
+                )
+            spans = [span._replace(label=checkpoint_label[span.label]) for span in char_spans]
+            gold_tags.append(encode_tags(output.subwords, spans, self._tag_scheme))
+            annotated.append(annotated_subwords(example, output.subwords))
+        return tag_loss(scores, gold_tags, annotated)
+
+    # Saving
+
+    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
+        """Write cfg and model/, a checkpoint in the Hugging Face layout with all that the component needs."""
+        self._load()
+        self._fix_labels()
+        serializers = {
+            "cfg": lambda p: srsly.write_json(p, self.cfg),
+            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
+            "model": lambda p: self._shim.save_checkpoint(p),
+        }
+        util.to_disk(path, serializers, exclude)
+
+    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "LukeNer":
+        deserializers = {
+            "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
+            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
+            "model": lambda p: self._fill(read_checkpoint(str(p), lambda f: p / f if (p / f).is_file() else None)),
+        }
+        util.from_disk(path, deserializers, exclude)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        self._load()
+        self._fix_labels()
+        serializers = {
+            "cfg": lambda: srsly.json_dumps(self.cfg),
+            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
+            "model": self._shim.to_bytes,
+        }
+        return util.to_bytes(serializers, exclude)
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "LukeNer":
+        deserializers = {
+            "cfg": lambda b: self.cfg.update(srsly.json_loads(b)),
+            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
+            "model": lambda b: self._fill(Checkpoint.from_bytes(b)),
+        }
+        util.from_bytes(bytes_data, deserializers, exclude)
+        return self
+
+    def _fill(self, checkpoint: Checkpoint) -> None:
+        self._read_labels(checkpoint)
+        fill_model(self.model, checkpoint)

@@ -1,0 +1,62 @@
+"""Examples and logits in, the loss and its gradient out."""
+
+from typing import List, Sequence, Tuple
+
+import numpy as np
+from spacy.training import Example
+
+from ..models.types import SubwordLogits
+from ..text.decoding import CharSpan, log_softmax
+from ..text.subwords import Subwords
+
+
+def gold_char_spans(example: Example) -> List[CharSpan]:
+    """The gold entities as characters of the predicted text.
+
+    They come from the reference's own tokens, so that a reference whose tokens are cut at entity edges
+    teaches entities that the predicted tokens could not hold.
+    """
+    if example.reference.text == example.predicted.text:
+        ents = example.reference.ents
+    else:
+        ents = example.get_aligned_spans_y2x(example.reference.ents)
+    return [CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in ents]
+
+
+def annotated_subwords(example: Example, subwords: Subwords) -> np.ndarray:
+    """RETURNS: (n_subwords,) bool, whether the gold says anything about the subword (spaCy's "missing" does not)."""
+    reference = example.reference
+    if not reference.has_annotation("ENT_IOB"):
+        return np.zeros(len(subwords), dtype=bool)
+    if reference.text != example.predicted.text:
+        missing = [i for i, tag in enumerate(example.get_aligned_ner()) if tag in (None, "-")]
+        gaps = [(example.predicted[i].idx, len(example.predicted[i])) for i in missing]
+    else:
+        gaps = [(token.idx, len(token)) for token in reference if token.ent_iob == 0]
+    is_missing = np.zeros(len(subwords.text) + 1, dtype="int64")
+    for start, length in gaps:
+        is_missing[start : start + length] = 1
+    counted = np.concatenate([[0], np.cumsum(is_missing)])
+    return counted[subwords.char_offsets[:, 1]] == counted[subwords.char_offsets[:, 0]]
+
+
+def tag_loss(
+    outputs: Sequence[SubwordLogits], gold_tags: Sequence[np.ndarray], annotated: Sequence[np.ndarray]
+) -> Tuple[float, List[np.ndarray]]:
+    """Cross entropy, the mean over all subwords that the gold says something about.
+
+    gold_tags: per text (n_subwords,), columns of its logits.
+    annotated: per text (n_subwords,) bool; the others have no loss and no gradient.
+    RETURNS: the loss, and its gradient per text, (n_subwords, n_tags) float32.
+    """
+    n_annotated = max(1, sum(int(mask.sum()) for mask in annotated))
+    loss = 0.0
+    gradients = []
+    for output, tags, mask in zip(outputs, gold_tags, annotated):
+        rows = np.arange(len(tags))
+        log_probs = log_softmax(output.logits.astype("float64")) if len(tags) else output.logits
+        loss -= float(log_probs[rows, tags][mask].sum())
+        gradient = np.exp(log_probs)
+        gradient[rows, tags] -= 1.0
+        gradients.append((gradient * mask[:, None] / n_annotated).astype("float32"))
+    return loss / n_annotated, gradients

@@ -1,0 +1,1 @@
+"""Strings, numbers and arrays: no spaCy, thinc, torch or transformers below this package."""

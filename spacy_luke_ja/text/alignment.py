@@ -1,0 +1,108 @@
+"""Character spans and token edges in, token spans out; and a count of what had to be moved, split or dropped."""
+
+from dataclasses import dataclass, field
+from typing import Dict, List, Sequence, Set, Tuple
+
+import numpy as np
+
+from .decoding import CharSpan
+
+ALIGNMENT_MODES = ("strict", "contract", "expand", "split")
+# What may befall a char span on its way to doc.ents; the keys of doc._.luke_alignment.
+OUTCOMES = ("exact", "moved", "split", "dropped")
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where char spans went.
+
+    char_spans: those that stay, in text order, without overlaps in tokens, each with the characters its
+        tokens will have: what contract and expand moved has moved here.
+    split_at: character positions, in order, that lie inside a token and must become token edges first.
+    counts: how many char spans met each of OUTCOMES.
+    lost: the char spans that were moved or dropped, as they were.
+    """
+
+    char_spans: List[CharSpan]
+    split_at: List[int]
+    counts: Dict[str, int]
+    lost: List[CharSpan] = field(default_factory=list)
+
+
+def align_to_tokens(
+    char_spans: Sequence[CharSpan], token_offsets: np.ndarray, *, alignment_mode: str
+) -> Alignment:
+    """Move char spans to token edges.
+
+    token_offsets: (n_tokens, 2) character start and end of each token, without its trailing space.
+    alignment_mode: "strict" keeps only spans that are whole tokens, "contract" takes the tokens that lie within
+        a span, "expand" those that it touches (all three as Doc.char_span has them); "split" asks for tokens to
+        be split at the span's edges. Where two spans would then share a token, the better score stays.
+    """
+    check_alignment_mode(alignment_mode)
+    counts = dict.fromkeys(OUTCOMES, 0)
+    starts, ends = token_offsets[:, 0], token_offsets[:, 1]
+    moved: List[Tuple[CharSpan, CharSpan]] = []  # (as it was, as it will be)
+    lost: List[CharSpan] = []
+    for span in char_spans:
+        first = int(np.searchsorted(ends, span.char_start, "right"))  # the first token that ends behind the start
+        last = int(np.searchsorted(starts, span.char_end, "left"))  # one past the last that starts before the end
+        if first >= last:
+            lost.append(span)
+            continue
+        if alignment_mode == "split":
+            target = span
+        elif alignment_mode == "expand":
+            target = span._replace(char_start=int(starts[first]), char_end=int(ends[last - 1]))
+        else:
+            first += starts[first] < span.char_start
+            last -= ends[last - 1] > span.char_end
+            if first >= last:
+                lost.append(span)
+                continue
+            target = span._replace(char_start=int(starts[first]), char_end=int(ends[last - 1]))
+            if alignment_mode == "strict" and target[:2] != span[:2]:
+                lost.append(span)
+                continue
+        moved.append((span, target))
+    kept, overlapped = drop_overlaps(moved)
+    lost.extend(overlapped)
+    counts["dropped"] = len(lost)
+    edges = set(starts.tolist()) | set(ends.tolist())
+    split_at = set()
+    for span, target in kept:
+        cuts = [] if alignment_mode != "split" else [char for char in target[:2] if char not in edges]
+        split_at.update(cuts)
+        outcome = "split" if cuts else "exact" if target == span else "moved"
+        counts[outcome] += 1
+        if outcome == "moved":
+            lost.append(span)
+    return Alignment([target for _, target in kept], sorted(split_at), counts, lost)
+
+
+def drop_overlaps(
+    moved: Sequence[Tuple[CharSpan, CharSpan]],
+) -> Tuple[List[Tuple[CharSpan, CharSpan]], List[CharSpan]]:
+    """Keep the better score (the earlier span in a tie) where two targets overlap.
+
+    RETURNS: what stays, in text order, and the original spans of what does not.
+    """
+    in_order = sorted(moved, key=lambda pair: (pair[1].char_start, pair[1].char_end))
+    if all(a[1].char_end <= b[1].char_start for a, b in zip(in_order, in_order[1:])):
+        return in_order, []
+    kept: List[Tuple[CharSpan, CharSpan]] = []
+    dropped: List[CharSpan] = []
+    taken: Set[int] = set()
+    for pair in sorted(in_order, key=lambda pair: -pair[1].score):
+        chars = range(pair[1].char_start, pair[1].char_end)
+        if taken.isdisjoint(chars):
+            taken.update(chars)
+            kept.append(pair)
+        else:
+            dropped.append(pair[0])
+    return sorted(kept, key=lambda pair: pair[1].char_start), dropped
+
+
+def check_alignment_mode(alignment_mode: str) -> None:
+    if alignment_mode not in ALIGNMENT_MODES:
+        raise ValueError(f"alignment_mode must be one of {', '.join(ALIGNMENT_MODES)}, got {alignment_mode}")

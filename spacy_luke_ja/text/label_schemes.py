@@ -1,0 +1,187 @@
+"""The tags of a checkpoint in (B-地名, ORG-P, …); their prefixes, labels and allowed successions out."""
+
+from dataclasses import dataclass
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+
+LABELS = ("人名", "法人名", "政治的組織名", "その他の組織名", "地名", "施設名", "製品名", "イベント名")
+
+# What published checkpoints call the eight labels.
+KNOWN_LABELS: Dict[str, str] = {
+    **{label: label for label in LABELS},
+    # tsmatz/xlm-roberta-ner-japanese
+    "PER": "人名",
+    "ORG": "法人名",
+    "ORG-P": "政治的組織名",
+    "ORG-O": "その他の組織名",
+    "LOC": "地名",
+    "INS": "施設名",
+    "PRD": "製品名",
+    "EVT": "イベント名",
+}
+
+# The eight labels in the words of other label sets, for label_map (registered as spacy-luke-ja.label_map.v1).
+LABEL_MAPS: Dict[str, Dict[str, str]] = {
+    "stockmark": KNOWN_LABELS,
+    "ontonotes": {
+        "人名": "PERSON",
+        "法人名": "ORG",
+        "政治的組織名": "ORG",
+        "その他の組織名": "ORG",
+        "地名": "GPE",
+        "施設名": "FAC",
+        "製品名": "PRODUCT",
+        "イベント名": "EVENT",
+    },
+}
+
+OUTSIDE = "O"
+
+# Per scheme, where in an entity a tag with this prefix may stand ("" is no prefix):
+# b first of several, i inside, e last of several, s alone.
+SCHEMES: Dict[str, Dict[str, str]] = {
+    "IO": {"": "bies", "I": "bies"},
+    "BIO": {"B": "bs", "I": "ie"},
+    "BIOES": {"B": "b", "I": "i", "E": "e", "S": "s"},
+    "BILOU": {"B": "b", "I": "i", "L": "e", "U": "s"},
+}
+
+
+@dataclass(frozen=True)
+class TagScheme:
+    """The tags of a token classifier, in the order of its output, and what may follow what.
+
+    tags: (n_tags) as the checkpoint writes them.
+    labels: (n_tags) the label of each tag, "" for O.
+    begins: (n_tags,) bool, the tag always starts a new entity.
+    allowed: (n_tags, n_tags) bool, the second tag may follow the first.
+    allowed_first, allowed_last: (n_tags,) bool.
+    """
+
+    name: str
+    tags: Tuple[str, ...]
+    labels: Tuple[str, ...]
+    begins: np.ndarray
+    allowed: np.ndarray
+    allowed_first: np.ndarray
+    allowed_last: np.ndarray
+
+    def tag_ids(self, label: str, n_subwords: int) -> List[int]:
+        """The tags, as rows of the output, that say: one entity of this label over n_subwords subwords."""
+        roles = ["s"] if n_subwords == 1 else ["b"] + ["i"] * (n_subwords - 2) + ["e"]
+        by_role: Dict[str, int] = {}
+        for i, tag in enumerate(self.tags):
+            if self.labels[i] == label:
+                prefix, _ = split_tag(tag, self.name)
+                by_role.update({role: i for role in SCHEMES[self.name][prefix]})
+        return [by_role[role] for role in roles]
+
+
+def split_prefix(tag: str) -> Tuple[str, str]:
+    """Split "B-地名" into ("B", "地名"); ORG-P has no prefix, for none is longer than one letter."""
+    if len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESLU":
+        return tag[0], tag[2:]
+    return "", tag
+
+
+def split_tag(tag: str, scheme: str) -> Tuple[str, str]:
+    """The prefix and label of a tag in a scheme; what has a prefix the scheme does not know is all label."""
+    prefix, label = split_prefix(tag)
+    return (prefix, label) if prefix in SCHEMES[scheme] else ("", tag)
+
+
+def recognise_scheme(tags: Sequence[str]) -> str:
+    """Tell the scheme from the prefixes in use: IO, BIO, BIOES or BILOU."""
+    prefixes = {split_prefix(tag)[0] for tag in tags if tag != OUTSIDE}
+    if prefixes <= {"I"} or "" in prefixes:
+        return "IO"
+    for scheme in ("BIO", "BIOES", "BILOU"):
+        if prefixes <= set(SCHEMES[scheme]):
+            return scheme
+    raise ValueError(
+        f"the tags {', '.join(tags)} mix the prefixes {', '.join(sorted(prefixes))}, which no scheme has; "
+        f"set scheme to one of {', '.join(SCHEMES)}"
+    )
+
+
+def make_tags(labels: Iterable[str], scheme: str = "BIO") -> Tuple[str, ...]:
+    """The tags of a new classifier for these labels: O, then every label with every prefix of the scheme."""
+    prefixes = [""] if scheme == "IO" else [f"{prefix}-" for prefix in SCHEMES[scheme]]
+    return (OUTSIDE, *(prefix + label for label in labels for prefix in prefixes))
+
+
+def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagScheme:
+    """Read a checkpoint's tags.
+
+    tags: in the order of the classifier's output (its id2label).
+    scheme: IO, BIO, BIOES or BILOU; recognised from the prefixes when None.
+    Raises a ValueError when the tags mean nothing (LABEL_0 …), lack an O, or do not fit the scheme.
+    """
+    tags = tuple(tags)
+    if tags and all(tag == f"LABEL_{i}" for i, tag in enumerate(tags)):
+        raise ValueError(
+            f"the checkpoint's tags are {tags[0]} … {tags[-1]}: its config.json does not say what they mean; "
+            "give their names in the setting tags, in the order of the classifier's output, "
+            'say tags=["O", "B-人名", "I-人名", …]'
+        )
+    if len(set(tags)) != len(tags):
+        raise ValueError(f"tags must differ from one another, got {', '.join(tags)}")
+    if OUTSIDE not in tags:
+        raise ValueError(
+            f"tags must have an O for what is in no entity, got {', '.join(tags)}; the setting tags can name it"
+        )
+    if scheme is None:
+        scheme = recognise_scheme(tags)
+    if scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme}")
+    roles, labels = [], []
+    for tag in tags:
+        prefix, label = ("", "") if tag == OUTSIDE else split_tag(tag, scheme)
+        if tag != OUTSIDE and prefix not in SCHEMES[scheme]:
+            raise ValueError(f"the tag {tag} has none of the prefixes {', '.join(SCHEMES[scheme])} of {scheme}")
+        labels.append(label)
+        roles.append("" if tag == OUTSIDE else SCHEMES[scheme][prefix])
+    n = len(tags)
+    allowed = np.zeros((n, n), dtype=bool)
+    for i in range(n):
+        for j in range(n):
+            closed_by = set(roles[i]) & set("es") or not roles[i]
+            opened_by = set(roles[j]) & set("bs") or not roles[j]
+            goes_on = labels[i] == labels[j] and set(roles[i]) & set("bi") and set(roles[j]) & set("ie")
+            allowed[i, j] = bool(goes_on or (closed_by and opened_by))
+    return TagScheme(
+        name=scheme,
+        tags=tags,
+        labels=tuple(labels),
+        begins=np.array([scheme != "IO" and bool(set(role) & set("bs")) for role in roles]),
+        allowed=allowed,
+        allowed_first=np.array([not role or bool(set(role) & set("bs")) for role in roles]),
+        allowed_last=np.array([not role or bool(set(role) & set("es")) for role in roles]),
+    )
+
+
+def map_labels(labels: Sequence[str], label_map: Optional[Mapping[str, str]] = None) -> Dict[str, str]:
+    """Say which label each of a checkpoint's labels becomes in a Doc.
+
+    label_map: checkpoint's label → label in the Doc; "" drops a label on purpose. The known names of the
+        eight Stockmark labels when None. A label_map may also start from one of the eight, whatever the
+        checkpoint calls it.
+    RETURNS: a dict without the labels that map to nothing.
+    Raises a ValueError, naming the labels, when none of them maps.
+    """
+    mapped: Dict[str, str] = {}
+    for label in labels:
+        if label_map is None:
+            target = KNOWN_LABELS.get(label)
+        else:
+            target = label_map.get(label, label_map.get(KNOWN_LABELS.get(label, label)))
+        if target is not None:
+            mapped[label] = target
+    if not any(mapped.values()):
+        keys = ", ".join(label_map if label_map is not None else KNOWN_LABELS)
+        raise ValueError(
+            f"none of the checkpoint's labels ({', '.join(labels)}) maps to a label of the pipeline (known: {keys}); "
+            f'give label_map, say label_map={{"{labels[0] if labels else "PERSON"}": "人名"}}'
+        )
+    return mapped

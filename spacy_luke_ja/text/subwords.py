@@ -1,0 +1,228 @@
+"""A text in, its subwords out: encoder ids and character offsets into the original text."""
+
+from dataclasses import dataclass
+from typing import Any, List, Protocol, Sequence, Tuple
+
+import numpy as np
+
+from .characters import blank_characters, replace_lone_surrogates
+
+WORD_START = "▁"  # sentencepiece's mark for a space, U+2581
+
+
+@dataclass(frozen=True)
+class Subwords:
+    """The subwords of one text, without the encoder's special ones.
+
+    text: the original text; the offsets count its characters.
+    ids: (n_subwords,) int64, rows of the encoder's embedding table.
+    char_offsets: (n_subwords, 2) int64, start and end (exclusive) of each subword. Starts and ends never
+        decrease. A subword with no character of its own, such as the "▁" put before a text, is empty;
+        pieces of one character (㈱ → "(", "株", ")") share its offsets.
+    """
+
+    text: str
+    ids: np.ndarray
+    char_offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class SubwordEncoder(Protocol):
+    """What turns a text into subwords, and knows the special ids around them."""
+
+    prefix_ids: Tuple[int, ...]  # put before each window, say <s> or [CLS]
+    suffix_ids: Tuple[int, ...]  # put after each window, say </s> or [SEP]
+    pad_id: int
+    n_ids: int  # every id is smaller than this
+
+    def encode(self, text: str) -> Subwords:
+        """Encode a text of any length; nothing is cut off, and no part of a text becomes a special id."""
+
+
+class SentencePieceEncoder:
+    """Ids and offsets by sentencepiece itself, in the layout that fairseq gave to XLM-R, mLUKE and LUKE.
+
+    The id of a piece is its sentencepiece id + 1, so that <s>, <pad>, </s>, <unk> can be 0, 1, 2, 3, and
+    <mask> comes after the last piece. These are the ids of transformers 4's slow XLMRobertaTokenizer and
+    MLukeTokenizer, which transformers 5 no longer gives.
+    """
+
+    prefix_ids = (0,)
+    suffix_ids = (2,)
+    pad_id = 1
+    unk_id = 3
+
+    def __init__(self, processor: Any):
+        """processor: a sentencepiece.SentencePieceProcessor."""
+        self.processor = processor
+        self.n_ids = processor.get_piece_size() + 2
+        self._word_start = processor.piece_to_id(WORD_START)
+        # The call that gives offsets moved: immutable_proto up to 0.2.1, offset_mapping from 0.2.2 on.
+        try:
+            processor.encode("", return_type="offset_mapping")
+            self._has_offset_mapping = True
+        except TypeError:
+            self._has_offset_mapping = False
+
+    def encode(self, text: str) -> Subwords:
+        # sentencepiece refuses lone surrogates, or gives nothing for them; U+FFFD is as long.
+        sp_text = replace_lone_surrogates(text)
+        if self._has_offset_mapping:
+            encoded = self.processor.encode(sp_text, return_type="offset_mapping")
+            sp_ids = np.asarray(encoded["ids"], dtype="int64")
+            offsets = np.asarray(encoded["offsets"], dtype="int64").reshape(-1, 2)
+        else:
+            pieces = self.processor.encode(sp_text, out_type="immutable_proto").pieces
+            sp_ids = np.array([piece.id for piece in pieces], dtype="int64")
+            offsets = np.array([(piece.begin, piece.end) for piece in pieces], dtype="int64").reshape(-1, 2)
+        is_word_start = sp_ids == self._word_start
+        ids = np.where(sp_ids == 0, self.unk_id, sp_ids + 1)
+        return Subwords(text, ids, tidy_offsets(text, offsets, is_word_start))
+
+    def pieces(self, text: str) -> List[str]:
+        """The pieces that `encode` gives ids for, as sentencepiece writes them (normalised, "▁" for a space)."""
+        return self.processor.encode(replace_lone_surrogates(text), out_type=str)
+
+
+class FastTokenizerEncoder:
+    """Ids and offsets by a Hugging Face fast tokenizer."""
+
+    def __init__(self, tokenizer: Any):
+        """tokenizer: a transformers PreTrainedTokenizerFast."""
+        self.tokenizer = tokenizer
+        self.tokenizer.backend_tokenizer.encode_special_tokens = True  # a "[MASK]" in a text is text
+        self.tokenizer.backend_tokenizer.no_truncation()
+        self.tokenizer.backend_tokenizer.no_padding()
+        self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
+        self.pad_id = padding_id(tokenizer)
+        self.n_ids = len(tokenizer)
+
+    def encode(self, text: str) -> Subwords:
+        encoding = self.tokenizer.backend_tokenizer.encode(replace_lone_surrogates(text), add_special_tokens=False)
+        ids = np.array(encoding.ids, dtype="int64")
+        offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
+        is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
+        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, is_word_start)))
+
+
+class SlowTokenizerEncoder:
+    """Ids by a Hugging Face slow tokenizer, which has no offsets; they are found by aligning its pieces.
+
+    A piece that no character matches, such as [UNK], takes the characters between its neighbours.
+    """
+
+    def __init__(self, tokenizer: Any):
+        """tokenizer: a transformers PreTrainedTokenizer."""
+        self.tokenizer = tokenizer
+        self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
+        self.pad_id = padding_id(tokenizer)
+        self.n_ids = len(tokenizer)
+
+    def encode(self, text: str) -> Subwords:
+        from spacy_alignments import get_alignments
+
+        clean_text = replace_lone_surrogates(text)
+        pieces = self.tokenizer.tokenize(clean_text, split_special_tokens=True)
+        ids = np.array(self.tokenizer.convert_tokens_to_ids(pieces), dtype="int64").reshape(-1)
+        unknown = self.tokenizer.unk_token
+        surfaces = ["" if piece == unknown else piece_surface(piece) for piece in pieces]
+        _, chars_of_piece = get_alignments(list(clean_text), surfaces)
+        offsets = place_pieces(chars_of_piece, len(text))
+        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, np.zeros(len(ids), dtype=bool))))
+
+
+def piece_surface(piece: str) -> str:
+    """The characters that a slow tokenizer's piece stands for: "##ほん" → "ほん"."""
+    surface = piece[2:] if piece.startswith("##") else piece
+    return surface.replace(WORD_START, "").replace("</w>", "")
+
+
+def place_pieces(chars_of_piece: Sequence[Sequence[int]], n_chars: int) -> np.ndarray:
+    """Turn an alignment into offsets, and give pieces that matched nothing the characters between their neighbours.
+
+    chars_of_piece: per piece, the characters that match it, perhaps none.
+    RETURNS: (n_pieces, 2); the first of several unmatched pieces in a row takes the gap, the others are empty.
+    """
+    offsets = np.zeros((len(chars_of_piece), 2), dtype="int64")
+    next_starts = [n_chars] * len(chars_of_piece)
+    for i in range(len(chars_of_piece) - 2, -1, -1):
+        matched = chars_of_piece[i + 1]
+        next_starts[i] = min(matched[0], next_starts[i + 1]) if matched else next_starts[i + 1]
+    end = 0
+    for i, matched in enumerate(chars_of_piece):
+        start, stop = (matched[0], matched[-1] + 1) if matched else (end, next_starts[i])
+        offsets[i] = max(start, end), max(stop, end)
+        end = int(offsets[i, 1])
+    return offsets
+
+
+def tidy_offsets(text: str, offsets: np.ndarray, is_word_start: np.ndarray) -> np.ndarray:
+    """Make offsets tight and honest: no piece without its character, no piece that begins or ends in a space.
+
+    offsets: (n_subwords, 2), as the tokenizer gave them.
+    is_word_start: (n_subwords,) whether the piece is "▁" alone, which has blank characters or none.
+    RETURNS: (n_subwords, 2)
+
+        ㈱        ( (0, 0)   株 (0, 0)   ) (0, 1)   →  (0, 1) three times
+        " 東京"   ▁東京 (0, 3)                      →  (1, 3)
+    """
+    if not len(offsets):
+        return offsets
+    starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
+    empty = (starts == ends) & ~is_word_start & (starts < len(text))
+    ends[empty] += 1
+    blank = blank_characters(text)
+    if blank is None:
+        ends = np.where(is_word_start, starts, ends)
+    else:
+        # next_solid[i]: the first character from i on that is not blank; last_solid[i]: one past the last before i.
+        positions = np.arange(len(text) + 1)
+        solid = np.append(~blank, True)
+        next_solid = np.minimum.accumulate(np.where(solid, positions, len(text))[::-1])[::-1]
+        last_solid = np.concatenate([[0], np.maximum.accumulate(np.where(~blank, positions[1:], 0))])
+        has_solid = next_solid[starts] < ends
+        ends = np.where(has_solid, np.where(is_word_start, starts, last_solid[ends]), ends)
+        starts = np.where(has_solid & ~is_word_start, next_solid[starts], starts)
+    return np.stack([starts, np.maximum.accumulate(ends)], axis=1)
+
+
+def cover_gaps(text: str, offsets: np.ndarray) -> np.ndarray:
+    """Give characters that Hugging Face offsets leave out to the subword before them (the ﾞ of ﾄﾞ, say).
+
+    offsets: (n_subwords, 2) in order.
+    RETURNS: (n_subwords, 2) in which every character that is not blank belongs to a subword.
+    """
+    if not len(offsets):
+        return offsets
+    blank = blank_characters(text)
+    starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
+    next_starts = np.append(starts[1:], len(text))
+    for i in np.flatnonzero(next_starts > ends):
+        end = int(next_starts[i])
+        while end > ends[i] and blank is not None and blank[end - 1]:
+            end -= 1
+        ends[i] = end
+    first = 0
+    while first < starts[0] and blank is not None and blank[first]:
+        first += 1
+    starts[0] = first
+    return np.stack([starts, np.maximum.accumulate(ends)], axis=1)
+
+
+def find_special_ids(tokenizer: Any) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
+    """The ids that a Hugging Face tokenizer puts before and after a text, found by encoding one both ways."""
+    plain = tokenizer("日本", add_special_tokens=False)["input_ids"]
+    whole = tokenizer("日本")["input_ids"]
+    for start in range(len(whole) - len(plain) + 1):
+        if plain and whole[start : start + len(plain)] == plain:
+            return tuple(whole[:start]), tuple(whole[start + len(plain) :])
+    raise ValueError(
+        f"{type(tokenizer).__name__} gives {whole} for 日本 with special subwords and {plain} without, "
+        "so what it puts around a text cannot be told; a checkpoint with a working tokenizer is needed"
+    )
+
+
+def padding_id(tokenizer: Any) -> int:
+    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0

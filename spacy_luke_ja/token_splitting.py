@@ -1,0 +1,137 @@
+"""A Doc and character positions in; the same Doc, its tokens split there, out."""
+
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from spacy.lang.ja import DetailedToken, resolve_pos
+from spacy.tokens import Doc, MorphAnalysis, SpanGroup, Token
+
+READING = "Reading"  # the morphological feature in which spaCy keeps a Japanese token's kana
+
+
+def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
+    """Split tokens in place so that every character position in split_at is a token edge.
+
+    Where Sudachi knows a shorter unit for a part (modes B and C: 日本人 → 日本, 人), the part takes its tag,
+    lemma, norm and reading. Else a part keeps the token's tag and part of speech, has itself as lemma and norm,
+    and has a reading where the kana leave no doubt. Entities, span groups and sentence starts stay on their
+    characters; in a parse, the first part keeps the head and the children, and the others hang on it.
+    """
+    cuts: Dict[int, List[int]] = {}
+    token_ends = [token.idx + len(token) for token in doc]
+    i = 0
+    for char in sorted(set(split_at)):
+        while i < len(doc) and token_ends[i] <= char:
+            i += 1
+        if i < len(doc) and doc[i].idx < char:
+            cuts.setdefault(i, []).append(char - doc[i].idx)
+    if not cuts:
+        return
+    ents = [(e.start_char, e.end_char, e.label, e.kb_id, e.id) for e in doc.ents]
+    groups = {key: group_as_chars(group) for key, group in doc.spans.items()}
+    parts = {i: split_token(doc, i, at) for i, at in cuts.items()}
+    has_parse = doc.has_annotation("DEP")
+    sentence_starts = {token.idx: token.is_sent_start for token in doc}
+    with doc.retokenize() as retokenizer:
+        for i, units in parts.items():
+            head = doc[i].head
+            heads: List[Any] = [(doc[i], 1) if not has_parse else head if head.i != i else (doc[i], 0)]
+            heads += [(doc[i], 0)] * (len(units) - 1)
+            retokenizer.split(doc[i], [unit.surface for unit in units], heads=heads)
+    shift = 0
+    for i, units in sorted(parts.items()):
+        annotate_parts(doc, i + shift, units, has_parse)
+        shift += len(units) - 1
+    if not has_parse:
+        for token in doc:
+            token.is_sent_start = sentence_starts.get(token.idx, False if any(sentence_starts.values()) else None)
+    doc.set_ents([doc.char_span(s, e, label=label, kb_id=kb, span_id=id_) for s, e, label, kb, id_ in ents])
+    for key, (chars, attrs) in groups.items():
+        spans = [doc.char_span(s, e, label=label, kb_id=kb, span_id=id_) for s, e, label, kb, id_ in chars]
+        doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=spans)
+
+
+def split_token(doc: Doc, i: int, cuts: Sequence[int]) -> List[DetailedToken]:
+    """What the parts of one token are; cuts: where it is split, in characters from its start."""
+    token = doc[i]
+    edges = [0, *cuts, len(token)]
+    surfaces = [token.text[a:b] for a, b in zip(edges, edges[1:])]
+    known = known_units(doc, i, edges)
+    readings = split_reading(surfaces, token.morph.get(READING)[0] if token.morph.get(READING) else None)
+    return [
+        unit or DetailedToken(surface, token.tag_, "", surface, surface, reading, None)
+        for unit, surface, reading in zip(known, surfaces, readings)
+    ]
+
+
+def known_units(doc: Doc, i: int, edges: Sequence[int]) -> List[Optional[DetailedToken]]:
+    """Per part, the unit of a finer Sudachi mode that it is, where doc.user_data["sub_tokens"] has it."""
+    sub_tokens = doc.user_data.get("sub_tokens")
+    units_by_chars: Dict[Tuple[int, int], DetailedToken] = {}
+    for mode in (sub_tokens[i] if sub_tokens and i < len(sub_tokens) else None) or []:
+        start = 0
+        for unit in mode:
+            unit = DetailedToken(*unit)  # a Doc that was saved and loaded has plain lists here
+            units_by_chars.setdefault((start, start + len(unit.surface)), unit)
+            start += len(unit.surface)
+    return [units_by_chars.get(chars) for chars in zip(edges, edges[1:])]
+
+
+def split_reading(surfaces: Sequence[str], reading: Optional[str]) -> List[Optional[str]]:
+    """Share out a token's katakana reading where kana at its ends leave no doubt, else None for each part.
+
+    (東京, タワー), トウキョウタワー → トウキョウ, タワー; (訪, 日), ホウニチ → None, None
+    """
+    if reading is None:
+        return [None] * len(surfaces)
+    readings = [to_katakana(surface) if is_kana(surface) else None for surface in surfaces]
+    unknown = [i for i, kana in enumerate(readings) if kana is None]
+    if len(unknown) == 1:
+        before = "".join(kana or "" for kana in readings[: unknown[0]])
+        after = "".join(kana or "" for kana in readings[unknown[0] + 1 :])
+        middle = reading[len(before) : len(reading) - len(after)]
+        if middle and reading == before + middle + after:
+            readings[unknown[0]] = middle
+    return readings
+
+
+def is_kana(text: str) -> bool:
+    return all("ぁ" <= char <= "ゖ" or "ァ" <= char <= "ヺ" or char == "ー" for char in text)
+
+
+def to_katakana(text: str) -> str:
+    return "".join(chr(ord(char) + 0x60) if "ぁ" <= char <= "ゖ" else char for char in text)
+
+
+def annotate_parts(doc: Doc, first: int, units: Sequence[DetailedToken], has_parse: bool) -> None:
+    """Write what spaCy's retokenizer leaves undone: a new token has whatever stood in its place before."""
+    whole: Token = doc[first]
+    dep, pos, inflection = whole.dep_, whole.pos_, whole.morph.get("Inflection")
+    has_lemmas = doc.has_annotation("LEMMA")
+    for k, unit in enumerate(units):
+        token = doc[first + k]
+        is_whole_tag = unit.tag == whole.tag_
+        token.tag_ = unit.tag
+        if pos:
+            token.pos_ = pos if is_whole_tag or not unit.tag else resolve_pos_name(doc, unit)
+        token.norm_ = unit.norm or unit.surface
+        if has_lemmas:
+            token.lemma_ = unit.lemma or unit.surface
+        morph = {}
+        if unit.inf or (inflection and k == len(units) - 1):
+            morph["Inflection"] = unit.inf or inflection[0]
+        if unit.reading:
+            morph[READING] = unit.reading.replace("=", "_").replace("|", "_")
+        token.morph = MorphAnalysis(doc.vocab, morph)
+        token.ent_type_ = ""
+        if has_parse:
+            token.dep_ = dep if k == 0 else "compound"
+    sub_tokens = doc.user_data.get("sub_tokens")
+    if sub_tokens:
+        sub_tokens[first : first + 1] = [None] * len(units)
+
+
+def resolve_pos_name(doc: Doc, unit: DetailedToken) -> str:
+    try:
+        return doc.vocab.strings[resolve_pos(unit.surface, unit.tag, None)[0]]
+    except KeyError:  # a tag that spaCy's table for Japanese does not have
+        return "X"

@@ -1,0 +1,103 @@
+"""A text of any length in, spaCy's Japanese Doc out."""
+
+import unicodedata
+import warnings
+from typing import Callable, Iterator, Optional
+
+from spacy.lang.ja import JapaneseTokenizer as SpacyJapaneseTokenizer
+from spacy.language import Language
+from spacy.tokens import Doc
+from sudachipy.errors import SudachiError
+
+from .text.characters import LONE_SURROGATE, replace_lone_surrogates
+
+# Sudachi takes 49,149 bytes of UTF-8, and 65,535 of what its normalisation makes of them (㍿ grows by a factor of 4).
+MAX_BYTES = 49_149
+# From where a long text is cut, best first.
+SAFE_ENDS = ("\n", "。！？｡", "、，,.;；", "")
+
+
+def create_tokenizer(split_mode: Optional[str] = None) -> Callable[[Language], "JapaneseTokenizer"]:
+    """The tokenizer spacy-luke-ja.JapaneseTokenizer.v1; split_mode: Sudachi's A (also None), B or C."""
+    if split_mode not in (None, "A", "B", "C"):
+        raise ValueError(f"split_mode must be A, B or C, got {split_mode}")
+
+    def make_tokenizer(nlp: Language) -> JapaneseTokenizer:
+        return JapaneseTokenizer(nlp.vocab, split_mode=split_mode)
+
+    return make_tokenizer
+
+
+class JapaneseTokenizer(SpacyJapaneseTokenizer):
+    """spaCy's Japanese tokenizer without its limits: the same Doc for any text that Sudachi takes.
+
+    A longer text is tokenized in parts, cut behind a newline, a sentence, a comma, or where the kind of character
+    changes. A lone surrogate, which no Doc can hold, becomes U+FFFD, with a warning.
+    """
+
+    def __reduce__(self):
+        return JapaneseTokenizer, (self.vocab, self.split_mode)
+
+    def __call__(self, text: str) -> Doc:
+        surrogate = LONE_SURROGATE.search(text)
+        if surrogate is not None:
+            warnings.warn(
+                f"a text has the lone surrogate U+{ord(surrogate.group()):04X} at character {surrogate.start()}, which "
+                "no UTF-8 can hold; each becomes U+FFFD, so that the text keeps its length"
+            )
+            text = replace_lone_surrogates(text)
+        # A character has at least one byte: no need to encode a text of millions of them to know.
+        if len(text) <= MAX_BYTES and len(text.encode("utf8")) <= MAX_BYTES:
+            try:
+                return super().__call__(text)
+            except SudachiError:
+                if len(text) < 2:
+                    raise
+        parts = [self(part) for part in cut_text(text)]
+        doc = Doc.from_docs(parts, ensure_whitespace=False, exclude=["user_data", "tensor"])
+        if self.need_subtokens:
+            doc.user_data["sub_tokens"] = [unit for part in parts for unit in part.user_data["sub_tokens"]]
+        return doc
+
+
+def cut_text(text: str) -> Iterator[str]:
+    """Cut a text that is too long into parts of at most MAX_BYTES, at least two."""
+    start = 0
+    max_bytes = min(MAX_BYTES, len(text.encode("utf8")) // 2 + 4)
+    while start < len(text):
+        end = start + len(text[start : start + max_bytes].encode("utf8")[:max_bytes].decode("utf8", "ignore"))
+        if end < len(text):
+            end = find_safe_end(text, start, end)
+        yield text[start:end]
+        start = end
+
+
+def find_safe_end(text: str, start: int, end: int) -> int:
+    """The last good place to cut in the later half of text[start:end]; `end` when there is none.
+
+    A cut never comes before a space or a combining character: the one belongs to the token before it in a Doc,
+    the other to its character.
+    """
+    earliest = start + max(1, (end - start) // 2)
+    for ends in SAFE_ENDS:
+        for i in range(end, earliest - 1, -1):
+            is_end = text[i - 1] in ends if ends else kind_of_character(text[i - 1]) != kind_of_character(text[i])
+            if is_end and not text[i].isspace() and text[i].isprintable() and not is_combining(text[i]):
+                return i
+    return end
+
+
+def is_combining(char: str) -> bool:
+
+
+    return unicodedata.category(char).startswith("M")
+
+
+def kind_of_character(char: str) -> str:
+    if "ぁ" <= char <= "ゖ":
+        return "hiragana"
+    if "ァ" <= char <= "ヺ" or char == "ー":
+        return "katakana"
+    if "一" <= char <= "鿿":
+        return "kanji"
+    return "digit" if char.isdigit() else "letter" if char.isalpha() else "other"

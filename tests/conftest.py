@@ -1,0 +1,65 @@
+"""The network is blocked in every test, and toy checkpoints are built once a session."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pytest  # noqa: E402
+import toys  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# These machines are slow and noisy: no deadline for an example, and the same examples in every run.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, max_examples=200, suppress_health_check=list(HealthCheck)
+)
+settings.load_profile("suite")
+
+
+class NetworkBlocked(OSError):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise NetworkBlocked("a test tried to reach the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    """name → directory: luke and xlmr find the words of toys.LEXICON; random_luke computes something."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    short = {"B-地名": "LOC", "I-地名": "LOC", "B-人名": "PER", "I-人名": "PER", "B-法人名": "ORG", "I-法人名": "ORG"}
+    short["B-政治的組織名"] = "ORG-P"
+    return {
+        "luke": toys.write_luke(root / "luke", lexicon=toys.LEXICON),
+        "random_luke": toys.write_luke(root / "random_luke"),
+        "luke_bin": toys.write_luke(root / "luke_bin", weights="pytorch_model.bin"),
+        "bare_luke": toys.write_luke(root / "bare_luke", head=False, tags=["LABEL_0", "LABEL_1"]),
+        "xlmr": toys.write_xlmr(root / "xlmr", lexicon={piece: short[tag] for piece, tag in toys.LEXICON.items()}),
+        "fast_xlmr": toys.write_xlmr(root / "fast_xlmr", fast_only=True),
+        "bert": toys.write_bert(root / "bert"),
+        "slow_bert": toys.write_bert(root / "slow_bert", slow=True),
+    }
+
+
+@pytest.fixture
+def make_nlp(checkpoints):
+    """A pipeline with luke_ner on a toy checkpoint: make_nlp("luke", alignment_mode="strict")."""
+    import spacy_luke_ja
+
+    def make(checkpoint="luke", *, split_mode="A", model=None, **config):
+        nlp = spacy_luke_ja.blank(split_mode=split_mode)
+        settings = {"name": str(checkpoints.get(checkpoint, checkpoint)), "overlap": 16, **(model or {})}
+        nlp.add_pipe("luke_ner", config={"model": settings, **config})
+        return nlp
+
+    return make
