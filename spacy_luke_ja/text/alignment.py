@@ -1,6 +1,6 @@
 """Character spans and token edges in, token spans out; and a count of what had to be moved, split or dropped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Dict, List, Sequence, Set, Tuple
 
 import numpy as np
@@ -20,13 +20,11 @@ class Alignment:
         tokens will have: what contract and expand moved has moved here.
     split_at: character positions, in order, that lie inside a token and must become token edges first.
     counts: how many char spans met each of OUTCOMES.
-    lost: the char spans that were moved or dropped, as they were.
     """
 
     char_spans: List[CharSpan]
     split_at: List[int]
     counts: Dict[str, int]
-    lost: List[CharSpan] = field(default_factory=list)
 
 
 def align_to_tokens(
@@ -40,67 +38,46 @@ def align_to_tokens(
         be split at the span's edges. Where two spans would then share a token, the better score stays.
     """
     check_alignment_mode(alignment_mode)
-    counts = dict.fromkeys(OUTCOMES, 0)
     starts, ends = token_offsets[:, 0], token_offsets[:, 1]
     moved: List[Tuple[CharSpan, CharSpan]] = []  # (as it was, as it will be)
-    lost: List[CharSpan] = []
     for span in char_spans:
         first = int(np.searchsorted(ends, span.char_start, "right"))  # the first token that ends behind the start
         last = int(np.searchsorted(starts, span.char_end, "left"))  # one past the last that starts before the end
+        if alignment_mode in ("strict", "contract"):
+            first += first < last and bool(starts[first] < span.char_start)
+            last -= first < last and bool(ends[last - 1] > span.char_end)
         if first >= last:
-            lost.append(span)
             continue
-        if alignment_mode == "split":
-            target = span
-        elif alignment_mode == "expand":
+        target = span
+        if alignment_mode != "split":
             target = span._replace(char_start=int(starts[first]), char_end=int(ends[last - 1]))
-        else:
-            first += starts[first] < span.char_start
-            last -= ends[last - 1] > span.char_end
-            if first >= last:
-                lost.append(span)
-                continue
-            target = span._replace(char_start=int(starts[first]), char_end=int(ends[last - 1]))
-            if alignment_mode == "strict" and target[:2] != span[:2]:
-                lost.append(span)
-                continue
-        moved.append((span, target))
-    kept, overlapped = drop_overlaps(moved)
-    lost.extend(overlapped)
-    counts["dropped"] = len(lost)
+        if alignment_mode != "strict" or target == span:
+            moved.append((span, target))
+    kept = drop_overlaps(moved)
     edges = set(starts.tolist()) | set(ends.tolist())
+    counts = dict.fromkeys(OUTCOMES, 0)
+    counts["dropped"] = len(char_spans) - len(kept)
     split_at = set()
     for span, target in kept:
-        cuts = [] if alignment_mode != "split" else [char for char in target[:2] if char not in edges]
+        cuts = [char for char in target[:2] if char not in edges]  # none but in "split"
         split_at.update(cuts)
-        outcome = "split" if cuts else "exact" if target == span else "moved"
-        counts[outcome] += 1
-        if outcome == "moved":
-            lost.append(span)
-    return Alignment([target for _, target in kept], sorted(split_at), counts, lost)
+        counts["split" if cuts else "exact" if target == span else "moved"] += 1
+    return Alignment([target for _, target in kept], sorted(split_at), counts)
 
 
-def drop_overlaps(
-    moved: Sequence[Tuple[CharSpan, CharSpan]],
-) -> Tuple[List[Tuple[CharSpan, CharSpan]], List[CharSpan]]:
-    """Keep the better score (the earlier span in a tie) where two targets overlap.
-
-    RETURNS: what stays, in text order, and the original spans of what does not.
-    """
+def drop_overlaps(moved: Sequence[Tuple[CharSpan, CharSpan]]) -> List[Tuple[CharSpan, CharSpan]]:
+    """Keep the better score (the earlier span in a tie) where two targets overlap; what stays is in text order."""
     in_order = sorted(moved, key=lambda pair: (pair[1].char_start, pair[1].char_end))
     if all(a[1].char_end <= b[1].char_start for a, b in zip(in_order, in_order[1:])):
-        return in_order, []
+        return in_order
     kept: List[Tuple[CharSpan, CharSpan]] = []
-    dropped: List[CharSpan] = []
     taken: Set[int] = set()
     for pair in sorted(in_order, key=lambda pair: -pair[1].score):
         chars = range(pair[1].char_start, pair[1].char_end)
         if taken.isdisjoint(chars):
             taken.update(chars)
             kept.append(pair)
-        else:
-            dropped.append(pair[0])
-    return sorted(kept, key=lambda pair: pair[1].char_start), dropped
+    return sorted(kept, key=lambda pair: pair[1].char_start)
 
 
 def check_alignment_mode(alignment_mode: str) -> None:

@@ -92,15 +92,17 @@ class FastTokenizerEncoder:
     def __init__(self, tokenizer: Any):
         """tokenizer: a transformers PreTrainedTokenizerFast."""
         self.tokenizer = tokenizer
-        self.tokenizer.backend_tokenizer.encode_special_tokens = True  # a "[MASK]" in a text is text
-        self.tokenizer.backend_tokenizer.no_truncation()
-        self.tokenizer.backend_tokenizer.no_padding()
+        self.backend = tokenizer.backend_tokenizer
         self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
         self.pad_id = padding_id(tokenizer)
         self.n_ids = len(tokenizer)
 
     def encode(self, text: str) -> Subwords:
-        encoding = self.tokenizer.backend_tokenizer.encode(replace_lone_surrogates(text), add_special_tokens=False)
+        # Each call of the tokenizer itself sets these anew.
+        self.backend.encode_special_tokens = True  # a "[MASK]" in a text is text
+        self.backend.no_truncation()
+        self.backend.no_padding()
+        encoding = self.backend.encode(replace_lone_surrogates(text), add_special_tokens=False)
         ids = np.array(encoding.ids, dtype="int64")
         offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
         is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
@@ -130,7 +132,8 @@ class SlowTokenizerEncoder:
         surfaces = ["" if piece == unknown else piece_surface(piece) for piece in pieces]
         _, chars_of_piece = get_alignments(list(clean_text), surfaces)
         offsets = place_pieces(chars_of_piece, len(text))
-        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, np.zeros(len(ids), dtype=bool))))
+        has_no_character = offsets[:, 0] == offsets[:, 1]
+        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, has_no_character)))
 
 
 def piece_surface(piece: str) -> str:
@@ -158,11 +161,11 @@ def place_pieces(chars_of_piece: Sequence[Sequence[int]], n_chars: int) -> np.nd
     return offsets
 
 
-def tidy_offsets(text: str, offsets: np.ndarray, is_word_start: np.ndarray) -> np.ndarray:
+def tidy_offsets(text: str, offsets: np.ndarray, is_bare: np.ndarray) -> np.ndarray:
     """Make offsets tight and honest: no piece without its character, no piece that begins or ends in a space.
 
     offsets: (n_subwords, 2), as the tokenizer gave them.
-    is_word_start: (n_subwords,) whether the piece is "▁" alone, which has blank characters or none.
+    is_bare: (n_subwords,) whether the piece stands for no character but blank ones, as "▁" does.
     RETURNS: (n_subwords, 2)
 
         ㈱        ( (0, 0)   株 (0, 0)   ) (0, 1)   →  (0, 1) three times
@@ -171,11 +174,11 @@ def tidy_offsets(text: str, offsets: np.ndarray, is_word_start: np.ndarray) -> n
     if not len(offsets):
         return offsets
     starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
-    empty = (starts == ends) & ~is_word_start & (starts < len(text))
+    empty = (starts == ends) & ~is_bare & (starts < len(text))
     ends[empty] += 1
     blank = blank_characters(text)
     if blank is None:
-        ends = np.where(is_word_start, starts, ends)
+        ends = np.where(is_bare, starts, ends)
     else:
         # next_solid[i]: the first character from i on that is not blank; last_solid[i]: one past the last before i.
         positions = np.arange(len(text) + 1)
@@ -183,8 +186,8 @@ def tidy_offsets(text: str, offsets: np.ndarray, is_word_start: np.ndarray) -> n
         next_solid = np.minimum.accumulate(np.where(solid, positions, len(text))[::-1])[::-1]
         last_solid = np.concatenate([[0], np.maximum.accumulate(np.where(~blank, positions[1:], 0))])
         has_solid = next_solid[starts] < ends
-        ends = np.where(has_solid, np.where(is_word_start, starts, last_solid[ends]), ends)
-        starts = np.where(has_solid & ~is_word_start, next_solid[starts], starts)
+        ends = np.where(has_solid, np.where(is_bare, starts, last_solid[ends]), ends)
+        starts = np.where(has_solid & ~is_bare, next_solid[starts], starts)
     return np.stack([starts, np.maximum.accumulate(ends)], axis=1)
 
 

@@ -1,0 +1,219 @@
+"""Checkpoints on disk: strict, exact, safe, and clear about what is wrong with them."""
+
+import json
+import pickle
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import toys
+from safetensors.torch import load_file, save_file
+from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
+from spacy_luke_ja.models.hf_loader import build_module, max_subwords, open_checkpoint, read_tensors
+
+
+def logits_of(module, ids):
+    with torch.inference_mode():
+        return module(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+
+
+@pytest.mark.parametrize("name", ["random_luke", "luke_bin"])
+def test_a_luke_gives_the_logits_of_lukefortokenclassification(checkpoints, name):
+    from transformers import LukeForTokenClassification
+
+    reference = LukeForTokenClassification.from_pretrained(checkpoints[name]).eval()
+    assert reference.config.entity_vocab_size == 50
+    module = build_module(open_checkpoint(str(checkpoints[name])))
+    torch.manual_seed(1)
+    ids = torch.randint(4, 40, (3, 60))
+    ids[:, 0], ids[:, -1] = 0, 2
+    expected = logits_of(reference, ids)
+    assert float(expected.std()) > 0.1
+    assert float((logits_of(module, ids) - expected).abs().max()) < 1e-5
+
+
+def test_entity_tensors_are_never_materialised(checkpoints):
+    module = build_module(open_checkpoint(str(checkpoints["random_luke"])))
+    names = {name for name, _ in module.named_parameters()}
+    assert not any("entity" in name or "2e_query" in name or "2w_query" in name for name in names)
+    read = read_tensors(open_checkpoint(str(checkpoints["random_luke"])))
+    assert names == set(read)
+    assert module.config._attn_implementation == "sdpa"
+
+
+def test_weights_are_read_in_the_precision_asked_for(checkpoints):
+    module = build_module(open_checkpoint(str(checkpoints["random_luke"])), dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in module.parameters()} == {torch.bfloat16}
+
+
+def test_entity_vocab_is_not_parsed(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["random_luke"], tmp_path / "luke")
+    (path / "entity_vocab.json").write_text("this is not JSON")
+    assert "entity_vocab.json" not in open_checkpoint(str(path)).files
+    build_module(open_checkpoint(str(path)))
+
+
+@pytest.mark.parametrize("name, limit", [("random_luke", 64), ("xlmr", 64), ("bert", 64)])
+def test_the_longest_window_comes_from_the_position_embeddings(checkpoints, name, limit):
+    checkpoint = open_checkpoint(str(checkpoints[name]))
+    assert max_subwords(build_module(checkpoint), checkpoint.config) == limit
+
+
+def test_shards_are_read_together(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["random_luke"], tmp_path / "luke")
+    tensors = load_file(path / "model.safetensors")
+    names = sorted(tensors)
+    halves = {"a.safetensors": names[: len(names) // 2], "b.safetensors": names[len(names) // 2 :]}
+    for file_name, part in halves.items():
+        save_file({name: tensors[name] for name in part}, path / file_name)
+    index = {"weight_map": {name: file_name for file_name, part in halves.items() for name in part}}
+    (path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (path / "model.safetensors").unlink()
+    whole = build_module(open_checkpoint(str(checkpoints["random_luke"]))).state_dict()
+    sharded = build_module(open_checkpoint(str(path))).state_dict()
+    assert all(torch.equal(whole[name], sharded[name]) for name in whole)
+    (path / "b.safetensors").unlink()
+    with pytest.raises(OSError, match="lacks some of the files"):
+        open_checkpoint(str(path))
+
+
+class Boom:
+    def __reduce__(self):
+        return (print, ("a pickle was run",))
+
+
+def test_a_pickle_is_not_run(checkpoints, tmp_path, capsys):
+    path = shutil.copytree(checkpoints["luke_bin"], tmp_path / "luke")
+    torch.save({"luke.x": Boom()}, path / "pytorch_model.bin")
+    with pytest.raises(OSError, match="more than tensors"):
+        build_module(open_checkpoint(str(path)))
+    assert "a pickle was run" not in capsys.readouterr().out
+    (path / "pytorch_model.bin").write_bytes(pickle.dumps(Boom()))
+    with pytest.raises(OSError):
+        build_module(open_checkpoint(str(path)))
+    assert "a pickle was run" not in capsys.readouterr().out
+
+
+def damage(path, what):
+    weights = path / "model.safetensors"
+    config = json.loads((path / "config.json").read_text())
+    if what.startswith("no "):
+        (path / what[3:]).unlink()
+    elif what == "truncated weights":
+        weights.write_bytes(weights.read_bytes()[:-1000])
+    elif what == "truncated header":
+        weights.write_bytes(weights.read_bytes()[:50])
+    elif what == "broken config":
+        (path / "config.json").write_text("{")
+    elif what == "missing tensor":
+        tensors = load_file(weights)
+        del tensors["luke.encoder.layer.0.attention.self.key.weight"]
+        save_file(tensors, weights)
+    elif what == "other shapes":
+        config["hidden_size"] = 64
+    elif what == "other vocabulary":
+        config["vocab_size"] += 300
+    elif what == "other special ids":
+        config["pad_token_id"] = 0
+    elif what == "unknown type":
+        config["model_type"] = "luke2"
+    elif what == "broken sentencepiece":
+        (path / "sentencepiece.bpe.model").write_bytes(b"nothing")
+    elif what == "plain sentencepiece":
+        (path / "sentencepiece.bpe.model").write_bytes(without_nfkc())
+    if what != "broken config" and (path / "config.json").exists():
+        (path / "config.json").write_text(json.dumps(config))
+
+
+def without_nfkc():
+    import io
+
+    import sentencepiece
+
+    model = io.BytesIO()
+    n_pieces = toys.processor().get_piece_size()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(toys.TEXTS * 20), model_writer=model, vocab_size=n_pieces, hard_vocab_limit=False,
+        character_coverage=1.0, normalization_rule_name="identity", minloglevel=2,
+        user_defined_symbols=list(toys.LEXICON), max_sentencepiece_length=4,
+    )  # fmt: skip
+    return model.getvalue()
+
+
+@pytest.mark.parametrize(
+    "what, message",
+    [
+        ("no config.json", "has no config.json"),
+        ("no model.safetensors", "has no weights"),
+        ("no sentencepiece.bpe.model", "tokenizer"),
+        ("truncated weights", "model.safetensors of the checkpoint .* is damaged or cut short"),
+        ("truncated header", "model.safetensors of the checkpoint .* is damaged or cut short"),
+        ("broken config", "config.json of the checkpoint .* is damaged"),
+        ("missing tensor", "lacks 1 of the tensors .* roberta.encoder.layer.0.attention.self.key.weight"),
+        ("other shapes", "other shapes than its config.json says"),
+        ("other vocabulary", "not the tokenizer the checkpoint was trained with"),
+        ("other special ids", "pad_token_id 0, its tokenizer 1"),
+        ("broken sentencepiece", "sentencepiece.bpe.model of the checkpoint .* is damaged"),
+        ("plain sentencepiece", "normalises by NFKC|vocabulary"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named(checkpoints, tmp_path, what, message):
+    path = shutil.copytree(checkpoints["random_luke"], tmp_path / "luke")
+    damage(path, what)
+    model = HFTokenClassifier(
+        name=str(path), revision=None, window=None, overlap=8, max_batch_subwords=100, precision="float32"
+    )
+    with pytest.raises((OSError, ValueError), match=message) as raised:
+        fill_model(model, open_checkpoint(str(path)))
+    assert str(path) in str(raised.value)
+
+
+def test_an_unknown_architecture_is_named(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["bert"], tmp_path / "bert")
+    damage(path, "unknown type")
+    with pytest.raises(ValueError, match="of the type luke2"):
+        build_module(open_checkpoint(str(path)))
+
+
+def test_an_encoder_without_a_classifier_says_that_it_needs_training(checkpoints):
+    with pytest.raises(ValueError, match="an encoder without a classifier, to be trained"):
+        build_module(open_checkpoint(str(checkpoints["bare_luke"])).with_tags(["O", "X"]))
+
+
+def test_a_name_that_is_nowhere_says_what_to_do():
+    with pytest.raises(OSError, match="hub cannot be reached.*embedded ja_luke_ner_sm"):
+        open_checkpoint("Mizuiro-sakura/luke-japanese-base-finetuned-ner")
+    with pytest.raises(OSError, match="there is no directory ./nowhere"):
+        open_checkpoint("./nowhere")
+
+
+def test_a_checkpoint_in_the_hub_cache_loads_offline(checkpoints, tmp_path, monkeypatch):
+    import huggingface_hub.constants
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "models--someone--luke-ner"
+    snapshot = repository / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "sentencepiece.bpe.model", "added_tokens.json"):
+        shutil.copy(checkpoints["random_luke"] / name, snapshot)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    for revision in (None, commit):
+        checkpoint = open_checkpoint("someone/luke-ner", revision=revision)
+        assert build_module(checkpoint).config.num_labels == 17
+    with pytest.raises(OSError):
+        open_checkpoint("someone/luke-ner", revision="v2")
+
+
+def test_no_remote_code_is_run(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["bert"], tmp_path / "bert")
+    config = json.loads((path / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForTokenClassification": "code.Evil", "AutoConfig": "code.EvilConfig"}
+    (path / "config.json").write_text(json.dumps(config))
+    (path / "code.py").write_text("raise SystemExit('remote code was run')")
+    module = build_module(open_checkpoint(str(path)))
+    assert type(module).__name__ == "BertForTokenClassification"
+    assert np.isfinite(logits_of(module, torch.tensor([[2, 5, 3]])).numpy()).all()

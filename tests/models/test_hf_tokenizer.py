@@ -1,0 +1,111 @@
+"""Which encoder a checkpoint gets, and that a wrong tokenizer is refused."""
+
+import json
+import shutil
+
+import pytest
+import toys
+import transformers
+from spacy_luke_ja.models.hf_loader import open_checkpoint
+from spacy_luke_ja.models.hf_tokenizer import open_encoder
+from spacy_luke_ja.text.characters import is_blank
+
+MAJOR = int(transformers.__version__.split(".")[0])
+TEXT = "山田花子は東京へ行った。ﾄﾞｰﾑと㈱ABC 大阪"
+
+
+@pytest.mark.parametrize(
+    "name, encoder, specials",
+    [
+        ("luke", "SentencePieceEncoder", ((0,), (2,), 1)),
+        ("xlmr", "SentencePieceEncoder", ((0,), (2,), 1)),
+        ("fast_xlmr", "FastTokenizerEncoder", ((0,), (2,), 1)),
+        ("bert", "FastTokenizerEncoder", ((2,), (3,), 0)),
+        ("slow_bert", "SlowTokenizerEncoder", ((2,), (3,), 0)),
+    ],
+)
+def test_encoders(checkpoints, name, encoder, specials):
+    opened = open_encoder(open_checkpoint(str(checkpoints[name])))
+    assert type(opened).__name__ == encoder
+    assert (opened.prefix_ids, opened.suffix_ids, opened.pad_id) == specials
+    subwords = opened.encode(TEXT)
+    assert len(subwords.ids) == len(subwords.char_offsets) > 5
+    covered = {char for start, end in subwords.char_offsets.tolist() for char in range(start, end)}
+    assert all(is_blank(TEXT[char]) for char in set(range(len(TEXT))) - covered)
+    assert opened.encode("").ids.tolist() == []
+
+
+@pytest.mark.parametrize("name, words", [("fast_xlmr", ["", "大阪", "は東京"]), ("bert", list("大阪は東京"))])
+def test_offsets_of_fast_tokenizers(checkpoints, name, words):
+    subwords = open_encoder(open_checkpoint(str(checkpoints[name]))).encode("大阪は東京")
+    found = [subwords.text[start:end] for start, end in subwords.char_offsets.tolist()]
+    assert "".join(found) == "大阪は東京" and found[:2] == words[:2]
+
+
+def test_offsets_of_a_slow_tokenizer(checkpoints):
+    subwords = open_encoder(open_checkpoint(str(checkpoints["slow_bert"]))).encode("龘が東京 は大阪。")
+    words = [subwords.text[start:end] for start, end in subwords.char_offsets.tolist()]
+    assert words == ["龘が", "", "東京", "は", "大阪", "。"]  # two that are unknown: the first takes both characters
+
+
+@pytest.mark.parametrize("name, special", [("fast_xlmr", "<mask>"), ("bert", "[MASK]")])
+def test_a_literal_special_subword_is_text(checkpoints, name, special):
+    encoder = open_encoder(open_checkpoint(str(checkpoints[name])))
+    mask_id = encoder.tokenizer.mask_token_id
+    assert mask_id not in encoder.encode(f"東京{special}大阪").ids
+    assert encoder.tokenizer.convert_tokens_to_ids(special) == mask_id
+
+
+@pytest.mark.parametrize("name", ["bert", "slow_bert", "fast_xlmr"])
+def test_a_long_text_is_not_cut(checkpoints, name):
+    encoder = open_encoder(open_checkpoint(str(checkpoints[name])))
+    assert encoder.encode("東京は" * 2000).char_offsets[-1, 1] == 6000
+
+
+def test_a_luke_without_its_sentencepiece_model_is_refused(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["luke"], tmp_path / "luke")
+    (path / "sentencepiece.bpe.model").unlink()
+    with pytest.raises((OSError, ValueError), match="tokenizer"):
+        open_encoder(open_checkpoint(str(path)))
+
+
+def test_a_tokenizer_larger_than_the_vocabulary_is_refused(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["bert"], tmp_path / "bert")
+    with (path / "vocab.txt").open("a") as file_:
+        file_.write("\n追加\n語")
+    with pytest.raises(ValueError, match="not the tokenizer the checkpoint was trained with"):
+        open_encoder(open_checkpoint(str(path)))
+
+
+def test_added_tokens_in_the_place_of_pieces_are_refused(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["luke"], tmp_path / "luke")
+    (path / "added_tokens.json").write_text(json.dumps({"<ent>": 5, "<ent2>": 6}))
+    with pytest.raises(ValueError, match="not the tokenizer"):
+        open_encoder(open_checkpoint(str(path)))
+
+
+def test_offsets_that_are_invented_are_refused(checkpoints):
+    from types import SimpleNamespace
+
+    from spacy_luke_ja.models.hf_tokenizer import probe_hf_encoder
+
+    checkpoint = open_checkpoint(str(checkpoints["bert"]))
+    encoder = open_encoder(checkpoint)
+    real = encoder.tokenizer.backend_tokenizer.encode
+
+    class NoOffsets:
+        def encode(self, text, **settings):
+            encoding = real(text, **settings)
+            return SimpleNamespace(ids=encoding.ids, tokens=encoding.tokens, offsets=[(0, 0)] * len(encoding.ids))
+
+    encoder.backend = NoOffsets()
+    with pytest.raises(ValueError, match="no character offsets that can be relied on"):
+        probe_hf_encoder(checkpoint, encoder)
+
+
+@pytest.mark.skipif(MAJOR >= 5, reason="transformers 5 loads MLukeTokenizer with wrong ids")
+@pytest.mark.parametrize("text", [*toys.TEXTS, "ﾄﾞｰﾑ㈱１２３", "𠮷か\u3099"])
+def test_ids_are_those_of_mluketokenizer(checkpoints, text):
+    tokenizer = transformers.MLukeTokenizer.from_pretrained(checkpoints["luke"])
+    encoder = open_encoder(open_checkpoint(str(checkpoints["luke"])))
+    assert [0, *encoder.encode(text).ids.tolist(), 2] == tokenizer(text)["input_ids"]

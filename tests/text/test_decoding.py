@@ -1,0 +1,134 @@
+"""Logits become the best allowed spans, and gold spans become tags and back."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy_luke_ja.text.decoding import CharSpan, best_tags, decode_char_spans, encode_tags, log_softmax
+from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
+from spacy_luke_ja.text.subwords import Subwords
+
+BIO = ["O", "B-地名", "I-地名", "B-人名", "I-人名"]
+
+
+def subwords_of(pieces):
+    """ "東京|都" → subwords of these characters; "▁" alone is empty, as the first of a text is."""
+    text, offsets = "", []
+    for piece in pieces.split("|") if pieces else []:
+        start = len(text)
+        text += "" if piece == "▁" else piece
+        offsets.append((start, len(text)))
+    return Subwords(text, np.zeros(len(offsets), dtype=int), np.array(offsets, dtype=int).reshape(-1, 2))
+
+
+def logits_of(tags, all_tags):
+    """Logits that put probability 0.9 on each of the tags."""
+    n = len(all_tags)
+    probabilities = np.full((len(tags.split()), n), 0.1 / (n - 1))
+    for i, tag in enumerate(tags.split()):
+        probabilities[i, all_tags.index(tag)] = 0.9
+    return np.log(probabilities)
+
+
+@pytest.mark.parametrize(
+    "all_tags, pieces, tags, ents",
+    [
+        (BIO, "東京|都|知事", "B-地名 I-地名 O", ["東京都"]),
+        (BIO, "", "", []),
+        (BIO, "独|伊|の", "B-地名 B-地名 O", ["独", "伊"]),
+        (BIO, "山田|東京", "B-人名 B-地名", ["山田", "東京"]),
+        # "▁" and spaces never begin or end an entity, and are none by themselves.
+        (BIO, "▁|東京|都", "B-地名 I-地名 I-地名", ["東京都"]),
+        (BIO, "▁|東京", "B-地名 B-地名", ["東京"]),
+        (BIO, "東京|　|の", "B-地名 I-地名 O", ["東京"]),
+        (BIO, "John| |Smith", "B-人名 I-人名 I-人名", ["John Smith"]),
+        (BIO, "\n|東京|\x00", "B-地名 I-地名 I-地名", ["東京"]),
+        (["O", "LOC", "ORG-P"], "▁|国会|東京|大阪", "ORG-P ORG-P LOC LOC", ["国会", "東京大阪"]),
+        (["O", "B-X", "I-X", "E-X", "S-X"], "東京|都|大阪|京都", "B-X E-X S-X S-X", ["東京都", "大阪", "京都"]),
+        (["O", "B-X", "I-X", "L-X", "U-X"], "東京|都|庁|大阪", "B-X I-X L-X U-X", ["東京都庁", "大阪"]),
+    ],
+)
+def test_decoded_entities(all_tags, pieces, tags, ents):
+    subwords = subwords_of(pieces)
+    spans = decode_char_spans(subwords, logits_of(tags, all_tags), make_scheme(all_tags))
+    assert [subwords.text[span.char_start : span.char_end] for span in spans] == ents
+
+
+def test_an_i_after_o_is_repaired_by_the_next_best_allowed_tags():
+    logits = logits_of("O I-地名 I-地名", BIO)
+    logits[1, BIO.index("B-地名")] = np.log(0.5)
+    (span,) = decode_char_spans(subwords_of("の|東京|都"), logits, make_scheme(BIO))
+    assert (span.char_start, span.char_end, span.label) == (1, 4, "地名")
+
+
+def test_the_score_is_the_geometric_mean_over_subwords_with_characters():
+    scheme = make_scheme(BIO)
+    probabilities = np.array([[0.2, 0.2, 0.2, 0.2, 0.2], [0.1, 0.6, 0.1, 0.1, 0.1], [0.1, 0.1, 0.7, 0.05, 0.05]])
+    (span,) = decode_char_spans(subwords_of("▁|東京|都"), np.log(probabilities), scheme)
+    assert span.score == pytest.approx((0.6 * 0.7) ** 0.5)
+
+
+tag_sets = st.sampled_from([BIO, ["O", "X", "Y"], make_tags(["X", "Y"], "BIOES"), make_tags(["X"], "BILOU")])
+
+
+@given(tags=tag_sets, n=st.integers(1, 4), seed=st.integers(0, 1000))
+def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed):
+    scheme = make_scheme(tags)
+    log_probs = log_softmax(np.random.default_rng(seed).normal(size=(n, len(tags))) * 3)
+
+    def total(sequence):
+        ok = scheme.allowed_first[sequence[0]] and scheme.allowed_last[sequence[-1]]
+        ok = ok and all(scheme.allowed[a, b] for a, b in zip(sequence, sequence[1:]))
+        return sum(log_probs[i, tag] for i, tag in enumerate(sequence)) if ok else -np.inf
+
+    best = max(itertools.product(range(len(tags)), repeat=n), key=total)
+    assert total(best_tags(log_probs, scheme)) == pytest.approx(total(best))
+
+
+@st.composite
+def gold(draw):
+    """Subwords of one to three characters, and spans without overlap on their edges."""
+    n = draw(st.integers(1, 12))
+    subwords = subwords_of("|".join(draw(st.text(alphabet="東京都人", min_size=1, max_size=3)) for _ in range(n)))
+    cuts = sorted(draw(st.sets(st.integers(0, n), max_size=8)))
+    offsets = subwords.char_offsets
+    spans = []
+    for a, b in zip(cuts, cuts[1:]):
+        label = draw(st.sampled_from(["", "地名", "人名"]))
+        if label:
+            spans.append(CharSpan(int(offsets[a, 0]), int(offsets[b - 1, 1]), label))
+    return subwords, spans
+
+
+@pytest.mark.parametrize("scheme", ["BIO", "BIOES", "BILOU"])
+@given(gold=gold())
+def test_tags_turn_back_into_their_spans(scheme, gold):
+    subwords, spans = gold
+    tag_scheme = make_scheme(make_tags(["地名", "人名"], scheme))
+    tags = encode_tags(subwords, spans, tag_scheme)
+    logits = np.where(np.eye(len(tag_scheme.tags))[tags] > 0, 50.0, 0.0)
+    decoded = decode_char_spans(subwords, logits, tag_scheme)
+    assert [span[:3] for span in decoded] == [span[:3] for span in spans]
+
+
+@pytest.mark.parametrize(
+    "pieces, span, tags",
+    [
+        ("訪日|した", (1, 2), "B-地名 O"),  # gold that cuts a subword still teaches it
+        ("▁|東京|都", (0, 3), "O B-地名 I-地名"),
+        ("東京| |都|　", (0, 4), "B-地名 I-地名 I-地名 O"),
+        ("日米|欧", (0, 1), "B-地名 O"),
+    ],
+)
+def test_tags_of_gold(pieces, span, tags):
+    scheme = make_scheme(BIO)
+    found = encode_tags(subwords_of(pieces), [CharSpan(*span, "地名")], scheme)
+    assert [scheme.tags[i] for i in found] == tags.split()
+
+
+def test_a_subword_of_two_entities_goes_to_the_one_with_more_of_it():
+    scheme = make_scheme(BIO)
+    spans = [CharSpan(0, 1, "地名"), CharSpan(1, 3, "人名")]
+    assert [scheme.tags[i] for i in encode_tags(subwords_of("日花子"), spans, scheme)] == ["B-人名"]

@@ -1,0 +1,94 @@
+"""Which scheme tags are in, what may follow what, and which labels map."""
+
+import pytest
+import toys
+from spacy_luke_ja.text.label_schemes import LABELS, make_scheme, make_tags, map_labels, recognise_scheme
+
+
+@pytest.mark.parametrize(
+    "tags, scheme, labels",
+    [
+        (toys.LUKE_TAGS, "BIO", set(toys.LUKE_LABELS)),
+        (toys.XLMR_TAGS, "IO", {"PER", "ORG", "ORG-P", "ORG-O", "LOC", "INS", "PRD", "EVT"}),
+        (["O", "I-PER", "I-LOC"], "IO", {"PER", "LOC"}),
+        (["O", "B-X", "I-X", "E-X", "S-X"], "BIOES", {"X"}),
+        (["O", "B-X", "I-X", "L-X", "U-X"], "BILOU", {"X"}),
+        (["O", "B-X", "E-X", "S-X"], "BIOES", {"X"}),
+        (["B-ORG-P", "I-ORG-P", "O"], "BIO", {"ORG-P"}),
+        (["O"], "IO", set()),
+    ],
+)
+def test_recognised_schemes(tags, scheme, labels):
+    made = make_scheme(tags)
+    assert made.name == scheme
+    assert set(filter(None, made.labels)) == labels
+
+
+@pytest.mark.parametrize(
+    "tags, sequence, allowed",
+    [
+        ("O B-X I-X B-Y I-Y", "B-X I-X O B-X B-X", True),
+        ("O B-X I-X B-Y I-Y", "O I-X", False),
+        ("O B-X I-X B-Y I-Y", "I-X", False),
+        ("O B-X I-X B-Y I-Y", "B-X I-Y", False),
+        ("O B-X I-X B-Y I-Y", "B-X I-X I-X", True),
+        ("O X Y", "X Y X O X", True),
+        ("O B-X I-X E-X S-X", "S-X B-X E-X B-X I-X E-X O", True),
+        ("O B-X I-X E-X S-X", "B-X O", False),
+        ("O B-X I-X E-X S-X", "O B-X", False),
+        ("O B-X I-X E-X S-X", "S-X E-X", False),
+        ("O B-X I-X E-X S-X", "B-X S-X", False),
+        ("O B-X I-X L-X U-X", "U-X U-X B-X L-X", True),
+    ],
+)
+def test_what_may_follow_what(tags, sequence, allowed):
+    scheme = make_scheme(tags.split())
+    ids = [scheme.tags.index(tag) for tag in sequence.split()]
+    steps = all(scheme.allowed[a, b] for a, b in zip(ids, ids[1:]))
+    assert (scheme.allowed_first[ids[0]] and steps and scheme.allowed_last[ids[-1]]) == allowed
+
+
+@pytest.mark.parametrize("scheme", ["IO", "BIO", "BIOES", "BILOU"])
+def test_made_tags_are_of_their_scheme(scheme):
+    tags = make_tags(["人名", "ORG-P"], scheme)
+    assert make_scheme(tags, scheme=scheme).name == recognise_scheme(tags) == scheme
+
+
+@pytest.mark.parametrize(
+    "tags, settings, message",
+    [
+        (["LABEL_0", "LABEL_1"], {}, "give their names in the setting tags"),
+        (["B-X", "I-X"], {}, "must have an O"),
+        (["O", "O"], {}, "must differ"),
+        (["O", "B-X", "I-X"], {"scheme": "BIOE"}, "scheme must be one of IO, BIO, BIOES, BILOU, got BIOE"),
+        (["O", "B-X", "E-X", "L-X"], {}, "mix the prefixes"),
+        (["O", "B-X", "MISC"], {"scheme": "BIO"}, "MISC has none of the prefixes"),
+    ],
+)
+def test_tags_that_mean_nothing(tags, settings, message):
+    with pytest.raises(ValueError, match=message):
+        make_scheme(tags, **settings)
+
+
+def test_known_labels_map_to_the_eight():
+    for tags in (toys.LUKE_TAGS, toys.XLMR_TAGS):
+        labels = list(dict.fromkeys(filter(None, make_scheme(tags).labels)))
+        assert set(map_labels(labels).values()) == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    "labels, label_map, mapped",
+    [
+        (["PER", "DATE"], None, {"PER": "人名"}),
+        (["PER", "DATE"], {"PER": "PERSON", "DATE": ""}, {"PER": "PERSON", "DATE": ""}),
+        (["PER", "LOC"], {"人名": "PERSON"}, {"PER": "PERSON"}),
+        (["X"], {"X": "何か"}, {"X": "何か"}),
+    ],
+)
+def test_label_maps(labels, label_map, mapped):
+    assert map_labels(labels, label_map) == mapped
+
+
+def test_nothing_maps():
+    with pytest.raises(ValueError, match=r"none of the checkpoint's labels \(PERSON, GPE\) maps"):
+        map_labels(["PERSON", "GPE"])
