@@ -27,7 +27,10 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     if not cuts:
         return
     ents = [(e.start_char, e.end_char, e.label, e.kb_id, e.id) for e in doc.ents]
-    groups = {key: group_as_chars(group) for key, group in doc.spans.items()}
+    groups = {
+        key: ([(s.start_char, s.end_char, s.label, s.kb_id, s.id) for s in group], group.attrs)
+        for key, group in doc.spans.items()
+    }
     parts = {i: split_token(doc, i, at) for i, at in cuts.items()}
     has_parse = doc.has_annotation("DEP")
     sentence_starts = {token.idx: token.is_sent_start for token in doc}

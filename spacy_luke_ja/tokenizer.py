@@ -2,7 +2,7 @@
 
 import unicodedata
 import warnings
-from typing import Callable, Iterator, Optional
+from typing import Any, Callable, Dict, Iterator, Optional
 
 from spacy.lang.ja import JapaneseTokenizer as SpacyJapaneseTokenizer
 from spacy.language import Language
@@ -37,6 +37,10 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
 
     def __reduce__(self):
         return JapaneseTokenizer, (self.vocab, self.split_mode)
+
+    def _set_config(self, config: Dict[str, Any] = {}) -> None:  # noqa: B006
+        super()._set_config(config)
+        self.need_subtokens = self.split_mode in ("B", "C")  # spaCy's own leaves what it was before loading
 
     def __call__(self, text: str) -> Doc:
         surrogate = LONE_SURROGATE.search(text)

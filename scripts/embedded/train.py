@@ -26,20 +26,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Stockmark's ner.json")
     parser.add_argument("--start", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--learn-rate", type=float, default=5e-4)
     parser.add_argument("--dropout", type=float, default=0.2)
-    parser.add_argument("--max-minutes", type=float, default=30.0)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     fix_random_seed(args.seed)
     torch.manual_seed(args.seed)
     nlp = spacy_luke_ja.blank()
     nlp.add_pipe("luke_ner", config={"model": {"name": str(args.start), "precision": "float32"}})
     parts = split_records(read_stockmark(args.data))
     train = [make_example(nlp, record) for record in parts["train"]]
-    dev = [make_example(nlp, record) for record in parts["dev"]]
     nlp.get_pipe("luke_ner").initialize(lambda: train[:10], nlp=nlp, labels=LABELS)
     n_steps = args.epochs * -(-len(train) // args.batch_size)
     schedule = warmup_linear(args.learn_rate, n_steps // 10, n_steps)
@@ -55,15 +55,13 @@ def main() -> None:
         for batch in batches:
             nlp.update(batch, drop=args.dropout, sgd=optimizer, losses=losses)
             optimizer.step_schedules()
-        scores = nlp.evaluate([make_example(nlp, record) for record in parts["dev"]]) if dev else {}
+        scores = nlp.evaluate([make_example(nlp, record) for record in parts["dev"]])
         line = " ".join(f"{key} {scores['char_ents_' + key]:.4f}" for key in "prf")
         print(f"epoch {epoch + 1} loss {losses['luke_ner'] / len(batches):.4f} dev {line} ({time.time() - started:.0f} s)", flush=True)
         if scores["char_ents_f"] > best:
             best = scores["char_ents_f"]
             nlp.to_disk(args.output)
-        if time.time() - started > 60 * args.max_minutes:
-            break
-    print(f"best dev F1 {best:.4f}")
+    print(f"best dev F1 {best:.4f}, {time.process_time() / 60:.1f} minutes of CPU")
 
 
 if __name__ == "__main__":

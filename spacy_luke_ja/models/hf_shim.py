@@ -1,7 +1,9 @@
 """A PyTorch token classifier as thinc sees it: loaded late, kept in safetensors, run in the precision asked for."""
 
+import ctypes
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Callable, Dict, Optional, Sequence, Tuple
 
@@ -16,6 +18,10 @@ from .types import WindowBatch
 logger = logging.getLogger(__name__)
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+# Batches of changing size fragment glibc's heap: without this, training on a CPU had grown to 24 GB after 1,700
+# updates of a model of 30 MB, all but 0.8 GB of it free.
+UPDATES_PER_TRIM = 16
 
 # A forked process (nlp.pipe with n_process) inherits PyTorch's thread pool without its threads and would wait
 # for them for ever. One thread needs no pool, and the processes share the cores anyway.
@@ -39,6 +45,7 @@ class HFShim(PyTorchShim):
         self.checkpoint: Optional[Checkpoint] = None
         self.trained = False
         self._dropout_rate: Optional[float] = None
+        self._n_updates = 0
 
     @property
     def is_loaded(self) -> bool:
@@ -81,6 +88,9 @@ class HFShim(PyTorchShim):
     def finish_update(self, optimizer) -> None:
         if self.is_loaded:
             super().finish_update(optimizer)
+            self._n_updates += 1
+            if self._n_updates % UPDATES_PER_TRIM == 0:
+                release_freed_memory()
 
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
         """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
@@ -143,6 +153,14 @@ class HFShim(PyTorchShim):
                     part.p = dropout_rate
                 elif hasattr(part, "dropout_prob"):  # attention weights, in transformers 4
                     part.dropout_prob = dropout_rate
+
+
+def release_freed_memory() -> None:
+    """Give memory that is free back to the system, where the C library is glibc; elsewhere nothing."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:

@@ -103,7 +103,7 @@ class FastTokenizerEncoder:
         self.backend.no_truncation()
         self.backend.no_padding()
         encoding = self.backend.encode(replace_lone_surrogates(text), add_special_tokens=False)
-        ids = np.array(encoding.ids, dtype="int64")
+        ids = without_control_ids(encoding.ids, self.tokenizer)
         offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
         is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
         return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, is_word_start)))
@@ -127,7 +127,7 @@ class SlowTokenizerEncoder:
 
         clean_text = replace_lone_surrogates(text)
         pieces = self.tokenizer.tokenize(clean_text, split_special_tokens=True)
-        ids = np.array(self.tokenizer.convert_tokens_to_ids(pieces), dtype="int64").reshape(-1)
+        ids = without_control_ids(self.tokenizer.convert_tokens_to_ids(pieces), self.tokenizer)
         unknown = self.tokenizer.unk_token
         surfaces = ["" if piece == unknown else piece_surface(piece) for piece in pieces]
         _, chars_of_piece = get_alignments(list(clean_text), surfaces)
@@ -225,6 +225,15 @@ def find_special_ids(tokenizer: Any) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
         f"{type(tokenizer).__name__} gives {whole} for 日本 with special subwords and {plain} without, "
         "so what it puts around a text cannot be told; a checkpoint with a working tokenizer is needed"
     )
+
+
+def without_control_ids(ids: Sequence[int], tokenizer: Any) -> np.ndarray:
+    """Make unknown what a text wrote like a special subword: XLM-RoBERTa's Unigram model has "<mask>" as a piece."""
+    found = np.array(ids, dtype="int64").reshape(-1)
+    if tokenizer.unk_token_id is not None:
+        control_ids = [i for i in tokenizer.all_special_ids if i != tokenizer.unk_token_id]
+        found[np.isin(found, control_ids)] = tokenizer.unk_token_id
+    return found
 
 
 def padding_id(tokenizer: Any) -> int:

@@ -94,6 +94,8 @@ def test_offsets_that_are_invented_are_refused(checkpoints):
     real = encoder.tokenizer.backend_tokenizer.encode
 
     class NoOffsets:
+        no_truncation = no_padding = staticmethod(lambda: None)
+
         def encode(self, text, **settings):
             encoding = real(text, **settings)
             return SimpleNamespace(ids=encoding.ids, tokens=encoding.tokens, offsets=[(0, 0)] * len(encoding.ids))
