@@ -316,12 +316,18 @@ def max_subwords(module: torch.nn.Module, config: Mapping[str, Any]) -> int:
     return int(limit)
 
 
-def changed_head(module: torch.nn.Module, n_tags: int, rows: Sequence[Optional[int]]) -> None:
-    """Give the classifier another number of tags, in place.
+def resize_head(module: Any, rows: Sequence[Optional[int]]) -> None:
+    """Give a token classifier of transformers other tags, in place.
 
     rows: per new tag, the old tag whose weights it keeps; None starts at random.
     """
-    name, old = next((n, m) for n, m in reversed(list(module.named_modules())) if isinstance(m, torch.nn.Linear))
+    n_tags = len(rows)
+    encoder = module.base_model_prefix + "."
+    name, old = next(
+        (name, part)
+        for name, part in module.named_modules()
+        if isinstance(part, torch.nn.Linear) and not name.startswith(encoder) and part.out_features == module.num_labels
+    )
     new = torch.nn.Linear(old.in_features, n_tags, device=old.weight.device, dtype=old.weight.dtype)
     with torch.no_grad():
         new.weight.normal_(std=0.02)
@@ -331,6 +337,4 @@ def changed_head(module: torch.nn.Module, n_tags: int, rows: Sequence[Optional[i
                 new.weight[i], new.bias[i] = old.weight[row], old.bias[row]
     parent = module.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], new)
-    for part in module.modules():
-        if hasattr(part, "num_labels"):
-            part.num_labels = n_tags
+    module.num_labels = n_tags

@@ -12,7 +12,7 @@ import torch
 from thinc.api import get_torch_default_device
 from thinc.shims import PyTorchShim
 
-from .hf_loader import Checkpoint, Tensors, build_module, changed_head, read_tensors
+from .hf_loader import Checkpoint, Tensors, build_module, resize_head, read_tensors
 from .types import WindowBatch
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class HFShim(PyTorchShim):
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
         """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
         self._prepare_training(None)
-        changed_head(self._model, len(tags), rows)
+        resize_head(self._model, rows)
         self.checkpoint = self.checkpoint.with_tags(tags)
 
     def tensors(self) -> Tensors:

@@ -1,0 +1,115 @@
+"""A saved pipeline holds everything, and gives what it gave."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import spacy
+import spacy_luke_ja
+from safetensors.torch import load_file
+
+TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
+
+
+def spans(nlp):
+    return [tuple(span) for span in nlp(TEXT)._.luke_entities]
+
+
+@pytest.mark.parametrize("checkpoint", ["luke", "random_luke", "luke_bin", "xlmr", "fast_xlmr", "bert", "slow_bert"])
+@pytest.mark.parametrize("used_before", [True, False])
+def test_a_pipeline_loads_without_its_checkpoint(checkpoints, tmp_path, checkpoint, used_before):
+    original = shutil.copytree(checkpoints[checkpoint], tmp_path / "original")
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_ner", config={"model": {"name": str(original), "overlap": 8}})
+    expected = spans(nlp) if used_before else None
+    nlp.to_disk(tmp_path / "saved")
+    expected = expected or spans(nlp)
+    shutil.rmtree(original)
+    moved = (tmp_path / "saved").rename(tmp_path / "moved")
+    assert spans(spacy.load(moved)) == expected
+
+
+def test_what_is_saved_is_a_checkpoint_in_the_hugging_face_layout(make_nlp, tmp_path):
+    make_nlp("random_luke").to_disk(tmp_path)
+    model = tmp_path / "luke_ner" / "model"
+    assert {path.name for path in model.iterdir()} == {
+        "config.json", "model.safetensors", "sentencepiece.bpe.model", "added_tokens.json",
+    }  # fmt: skip
+    config = json.loads((model / "config.json").read_text())
+    assert config["model_type"] == "xlm-roberta" and config["architectures"] == ["XLMRobertaForTokenClassification"]
+    nlp = make_nlp(str(model))
+    assert spans(nlp) == spans(make_nlp("random_luke"))
+
+
+def test_bytes(make_nlp):
+    nlp = make_nlp()
+    expected = spans(nlp)
+    config = nlp.config
+    loaded = spacy.blank("ja", config={"nlp": {"tokenizer": config["nlp"]["tokenizer"]}})
+    loaded.add_pipe("luke_ner", config={"model": {"name": "no/such-checkpoint", "overlap": 8}})
+    loaded.from_bytes(nlp.to_bytes())
+    assert spans(loaded) == expected
+    assert loaded.get_pipe("luke_ner").labels == nlp.get_pipe("luke_ner").labels
+
+
+def test_bytes_of_an_untouched_component(make_nlp):
+    component = make_nlp().get_pipe("luke_ner")
+    fresh = make_nlp("xlmr").get_pipe("luke_ner")
+    assert fresh.from_bytes(component.to_bytes()).labels == component.labels
+
+
+def test_weights_that_ran_in_bfloat16_are_saved_in_full(make_nlp, checkpoints, tmp_path):
+    nlp = make_nlp("random_luke", model={"precision": "bfloat16"})
+    spans(nlp)
+    nlp.to_disk(tmp_path)
+    saved = load_file(tmp_path / "luke_ner" / "model" / "model.safetensors")
+    original = load_file(checkpoints["random_luke"] / "model.safetensors")
+    name = "encoder.layer.0.attention.self.key.weight"
+    assert (saved[f"roberta.{name}"] == original[f"luke.{name}"]).all()
+
+
+def test_saving_over_itself(make_nlp, tmp_path):
+    make_nlp().to_disk(tmp_path)
+    nlp = spacy.load(tmp_path)
+    expected = spans(nlp)
+    nlp.to_disk(tmp_path)
+    assert spans(spacy.load(tmp_path)) == expected
+
+
+def test_weights_and_tokenizer_can_be_left_out(make_nlp, tmp_path):
+    component = make_nlp().get_pipe("luke_ner")
+    component.to_disk(tmp_path / "luke_ner", exclude=["model", "vocab"])
+    assert {path.name for path in (tmp_path / "luke_ner").iterdir()} == {"cfg"}
+
+
+def test_own_labels_are_not_mapped_again(checkpoints, tmp_path):
+    """Labels that a component was trained on are its own, whatever the settings say of a checkpoint's."""
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoints["bare_luke"]), "overlap": 8}})
+    nlp.get_pipe("luke_ner").initialize(lambda: [example(nlp)], nlp=nlp, labels=["魚", "PER"])
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path).get_pipe("luke_ner").labels == ("魚", "PER")
+
+
+def example(nlp):
+    from spacy.training import Example
+
+    return Example.from_dict(nlp.make_doc("鯛"), {"entities": [(0, 1, "魚")]})
+
+
+def test_the_config_is_complete_and_refills_to_itself(make_nlp):
+    from spacy import util
+
+    nlp = make_nlp()
+    config = nlp.config
+    assert util.load_model_from_config(config, auto_fill=True).config == config
+    settings = config["components"]["luke_ner"]
+    assert settings["ents_filter"] == {"@misc": "spacy.prioritize_existing_ents_filter.v1"}
+    assert settings["model"]["@architectures"] == "spacy-luke-ja.HFTokenClassifier.v1"
+
+
+def test_the_embedded_weights_stay_small():
+    pretrained = Path(spacy_luke_ja.__file__).parent / "pretrained"
+    assert sum(path.stat().st_size for path in (pretrained / "ja_luke_ner_sm").iterdir()) < 20e6
+    assert sum(path.stat().st_size for path in pretrained.rglob("*") if path.is_file()) < 40e6

@@ -1,0 +1,204 @@
+"""Learning: labels, gold by characters, overfitting, resuming, new labels."""
+
+import numpy as np
+import pytest
+import spacy_luke_ja
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import fix_random_seed
+from spacy_luke_ja.corpora.stockmark import Record, make_example
+from spacy_luke_ja.pipeline.training import annotated_subwords, gold_char_spans, tag_loss
+from spacy_luke_ja.text.decoding import CharSpan
+from thinc.api import Adam
+
+DATA = [
+    ("山田花子は東京へ行った。", [(0, 4, "人名"), (5, 7, "地名")]),
+    ("大阪の国会に日立製作所。", [(0, 2, "地名"), (3, 5, "政治的組織名"), (6, 11, "法人名")]),
+    ("カタカナのテキストです。", []),
+    ("訪日した独伊の首相。", [(1, 2, "地名"), (4, 5, "地名"), (5, 6, "地名")]),
+]
+
+
+def examples_for(nlp, data=DATA):
+    return [make_example(nlp, Record(text, tuple(CharSpan(*span) for span in spans), "0")) for text, spans in data]
+
+
+def new_pipeline(checkpoint, **config):
+    fix_random_seed(0)
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint), "overlap": 8, "precision": "float32"}, **config})
+    return nlp
+
+
+def train(nlp, data=DATA, n=60, **settings):
+    optimizer = Adam(3e-3)
+    for _ in range(n):
+        losses = nlp.update(examples_for(nlp, data), sgd=optimizer, losses={}, **settings)
+    return losses["luke_ner"]
+
+
+def found(nlp, text):
+    return [span[:3] for span in nlp(text)._.luke_entities]
+
+
+@pytest.mark.parametrize("checkpoint", ["random_luke", "bare_luke", "bert"])
+def test_overfitting_on_characters(checkpoints, checkpoint):
+    nlp = new_pipeline(checkpoints[checkpoint])
+    nlp.initialize(lambda: examples_for(nlp))
+    first, last = train(nlp, n=1), train(nlp)
+    assert last < first / 3
+    if checkpoint != "bert":  # its vocabulary knows none of these words apart
+        assert last < 0.05
+        for text, spans in DATA:
+            assert found(nlp, text) == spans
+        assert nlp.evaluate(examples_for(nlp))["char_ents_f"] == 1.0
+
+
+def test_the_same_seed_gives_the_same_weights(checkpoints):
+    losses = []
+    for _ in range(2):
+        nlp = new_pipeline(checkpoints["random_luke"])
+        nlp.initialize(lambda nlp=nlp: examples_for(nlp))
+        losses.append([train(nlp, n=3, drop=0.1), train(nlp, n=1, drop=0.1)])
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("scheme", ["IO", "BIOES", "BILOU"])
+def test_other_schemes(checkpoints, scheme):
+    nlp = new_pipeline(checkpoints["bare_luke"], scheme=scheme)
+    nlp.initialize(lambda: examples_for(nlp, DATA[:2]))
+    train(nlp, DATA[:2])
+    assert found(nlp, DATA[0][0]) == DATA[0][1]
+    assert nlp.get_pipe("luke_ner").cfg["scheme"] == scheme
+
+
+def test_labels_come_from_the_data_or_from_outside(checkpoints):
+    nlp = new_pipeline(checkpoints["bare_luke"])
+    component = nlp.get_pipe("luke_ner")
+    assert component.labels == ()
+    component.initialize(lambda: examples_for(nlp), nlp=nlp)
+    assert component.labels == ("人名", "地名", "政治的組織名", "法人名")
+    assert component.label_data == list(component.labels)
+    component.initialize(lambda: examples_for(nlp), nlp=nlp, labels=["人名", "地名", "政治的組織名", "法人名", "その他"])
+    assert component.labels[-1] == "その他"
+
+
+def test_a_classifier_that_knows_the_labels_is_kept(make_nlp):
+    nlp = make_nlp("xlmr")
+    nlp.initialize(lambda: examples_for(nlp))
+    assert [(e.text, e.label_) for e in nlp("山田花子は東京へ").ents] == [("山田花子", "人名"), ("東京", "地名")]
+    assert nlp.get_pipe("luke_ner")._tag_scheme.name == "IO"
+
+
+def test_initialize_without_examples_keeps_the_checkpoint(make_nlp):
+    nlp = make_nlp()
+    nlp.initialize()
+    assert found(nlp, "東京都") == [(0, 3, "地名")]
+
+
+def test_an_encoder_without_labels_cannot_be_initialized(checkpoints):
+    nlp = new_pipeline(checkpoints["bare_luke"])
+    with pytest.raises(ValueError, match="tags"):
+        nlp.initialize()
+
+
+def test_add_label_before_and_after_loading(make_nlp):
+    nlp = make_nlp()
+    component = nlp.get_pipe("luke_ner")
+    assert component.add_label("地名") == 0
+    assert component.add_label("魚") == 1
+    assert component.add_label("魚") == 0
+    assert found(nlp, "東京都の日立製作所") == [(0, 3, "地名"), (4, 9, "法人名")]
+    assert component.add_label("鳥") == 1
+    assert component.labels[-2:] == ("魚", "鳥")
+    assert found(nlp, "東京都の日立製作所") == [(0, 3, "地名"), (4, 9, "法人名")]
+    with pytest.raises(ValueError, match="a label must be a string"):
+        component.add_label("")
+
+
+def test_a_new_label_is_learned_and_saved(make_nlp, tmp_path):
+    import spacy
+
+    nlp = make_nlp(model={"precision": "float32"})
+    nlp.get_pipe("luke_ner").add_label("食べ物")
+    train(nlp, [("カタカナは東京へ", [(0, 4, "食べ物"), (5, 7, "地名")])], n=40)
+    assert found(nlp, "カタカナは東京へ") == [(0, 4, "食べ物"), (5, 7, "地名")]
+    nlp.to_disk(tmp_path)
+    assert found(spacy.load(tmp_path), "カタカナは東京へ") == [(0, 4, "食べ物"), (5, 7, "地名")]
+
+
+def test_unknown_labels_in_the_gold_are_named(make_nlp):
+    nlp = make_nlp()
+    with pytest.raises(ValueError, match="the examples have the labels 魚, but the component knows"):
+        nlp.update(examples_for(nlp, [("鯛を食べた", [(0, 1, "魚")])]))
+
+
+def test_training_goes_on_after_bfloat16(make_nlp):
+    nlp = make_nlp("random_luke", model={"precision": "bfloat16"})
+    nlp("東京")
+    shim = nlp.get_pipe("luke_ner")._shim
+    assert str(next(shim.module.parameters()).dtype) == "torch.bfloat16"
+    assert train(nlp, n=30) < 1.0
+    assert str(next(shim.module.parameters()).dtype) == "torch.float32"
+
+
+def test_gold_that_cuts_a_token_teaches(checkpoints):
+    nlp = new_pipeline(checkpoints["bare_luke"])
+    (example,) = examples_for(nlp, [DATA[3]])
+    assert [t.text for t in example.predicted][:1] == ["訪日"]
+    assert [span[:3] for span in gold_char_spans(example)] == DATA[3][1]
+
+
+def test_gold_from_a_reference_with_other_tokens():
+    vocab = spacy_luke_ja.blank().vocab
+    predicted = Doc(vocab, words=["東京都", "の", "山田"], spaces=[False, False, False])
+    reference = Doc(vocab, words=["東京", "都", "の", "山田"], spaces=[False, True, False, False])
+    reference.ents = [Span(reference, 0, 2, "地名"), Span(reference, 3, 4, "人名")]
+    spans = gold_char_spans(Example(predicted, reference))
+    assert [span[:3] for span in spans] == [(0, 3, "地名"), (4, 6, "人名")]
+
+
+def test_missing_annotation_has_no_loss(make_nlp):
+    nlp = make_nlp()
+    component = nlp.get_pipe("luke_ner")
+    text = "東京は大阪"
+    outputs = (component._load(), component.model.predict([nlp.make_doc(text)]))[1]
+    unannotated = Example(nlp.make_doc(text), nlp.make_doc(text))
+    loss, (gradient,) = component.get_loss([unannotated], outputs)
+    assert loss == 0.0 and not gradient.any()
+    half = nlp.make_doc(text)
+    half.set_ents([half[0:1].char_span(0, 2, label="地名")], missing=[half[2:3]], default="outside")
+    mask = annotated_subwords(Example(nlp.make_doc(text), half), outputs[0].subwords)
+    words = [text[start:end] for start, end in outputs[0].subwords.char_offsets.tolist()]
+    assert {word for word, annotated in zip(words, mask) if not annotated} == {"大阪"}
+
+
+def test_the_gradient_is_that_of_the_mean_cross_entropy():
+    from spacy_luke_ja.models.types import SubwordLogits
+
+    rng = np.random.default_rng(0)
+    logits, tags = rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])
+    mask = np.array([True, True, False, True])
+    loss, (gradient,) = tag_loss([SubwordLogits(None, logits)], [tags], [mask])
+    step = 1e-5
+    for i, j in np.ndindex(logits.shape):
+        moved = logits.copy()
+        moved[i, j] += step
+        difference = (tag_loss([SubwordLogits(None, moved)], [tags], [mask])[0] - loss) / step
+        assert gradient[i, j] == pytest.approx(difference, abs=1e-4)
+
+
+def test_dropout_is_what_update_is_told(make_nlp):
+    import torch
+
+    nlp = make_nlp("random_luke", model={"precision": "float32"})
+    for rate in (0.3, 0.0):
+        nlp.update(examples_for(nlp), drop=rate)
+        module = nlp.get_pipe("luke_ner")._shim.module
+        assert {part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)} == {rate}
+
+
+def test_empty_examples_are_nothing_to_learn(make_nlp):
+    nlp = make_nlp()
+    assert nlp.update(examples_for(nlp, [("", [])]), losses={}) == {"luke_ner": 0.0}
+    assert np.isfinite(train(nlp, [*DATA, ("", [])], n=1))
