@@ -1,10 +1,11 @@
 """A Doc and character positions in; the same Doc, its tokens split there, out."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from spacy.lang.ja import DetailedToken, resolve_pos
-from spacy.tokens import Doc, MorphAnalysis, SpanGroup, Token
+from spacy.tokens import Doc, MorphAnalysis, Span, SpanGroup
 
+Symbol = Union[int, str]  # a string, or its number in the StringStore
 READING = "Reading"  # the morphological feature in which spaCy keeps a Japanese token's kana
 
 
@@ -47,10 +48,17 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     if not has_parse:
         for token in doc:
             token.is_sent_start = sentence_starts.get(token.idx, False if any(sentence_starts.values()) else None)
-    doc.set_ents([doc.char_span(s, e, label=label, kb_id=kb, span_id=id_) for s, e, label, kb, id_ in ents])
+    doc.set_ents([span_at(doc, *ent) for ent in ents])
     for key, (chars, attrs) in groups.items():
-        spans = [doc.char_span(s, e, label=label, kb_id=kb, span_id=id_) for s, e, label, kb, id_ in chars]
-        doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=spans)
+        doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=[span_at(doc, *span) for span in chars])
+
+
+def span_at(doc: Doc, char_start: int, char_end: int, label: Symbol, kb_id: Symbol = 0, span_id: Symbol = 0) -> Span:
+    """doc.char_span for characters that are known to be token edges; a ValueError where they are not."""
+    span = doc.char_span(char_start, char_end, label=label, kb_id=kb_id, span_id=span_id)
+    if span is None:
+        raise ValueError(f"{char_start}–{char_end} are no token edges in {doc.text!r}")
+    return span
 
 
 def split_token(doc: Doc, i: int, cuts: Sequence[int]) -> List[DetailedToken]:
@@ -59,7 +67,8 @@ def split_token(doc: Doc, i: int, cuts: Sequence[int]) -> List[DetailedToken]:
     edges = [0, *cuts, len(token)]
     surfaces = [token.text[a:b] for a, b in zip(edges, edges[1:])]
     known = known_units(doc, i, edges)
-    readings = split_reading(surfaces, token.morph.get(READING)[0] if token.morph.get(READING) else None)
+    reading = token.morph.get(READING, [])  # type: ignore[call-arg,unused-ignore]
+    readings = split_reading(surfaces, reading[0] if reading else None)
     return [
         unit or DetailedToken(surface, token.tag_, "", surface, surface, reading, None)
         for unit, surface, reading in zip(known, surfaces, readings)
@@ -107,15 +116,14 @@ def to_katakana(text: str) -> str:
 
 def annotate_parts(doc: Doc, first: int, units: Sequence[DetailedToken], has_parse: bool) -> None:
     """Write what spaCy's retokenizer leaves undone: a new token has whatever stood in its place before."""
-    whole: Token = doc[first]
-    dep, pos, inflection = whole.dep_, whole.pos_, whole.morph.get("Inflection")
+    whole = doc[first]
+    tag, pos, dep, inflection = whole.tag_, whole.pos_, whole.dep_, whole.morph.get("Inflection", [])
     has_lemmas = doc.has_annotation("LEMMA")
     for k, unit in enumerate(units):
         token = doc[first + k]
-        is_whole_tag = unit.tag == whole.tag_
         token.tag_ = unit.tag
         if pos:
-            token.pos_ = pos if is_whole_tag or not unit.tag else resolve_pos_name(doc, unit)
+            token.pos_ = pos if unit.tag == tag else resolve_pos_name(doc, unit)
         token.norm_ = unit.norm or unit.surface
         if has_lemmas:
             token.lemma_ = unit.lemma or unit.surface

@@ -58,7 +58,7 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
                 if len(text) < 2:
                     raise
         parts = [self(part) for part in cut_text(text)]
-        doc = Doc.from_docs(parts, ensure_whitespace=False, exclude=["user_data", "tensor"])
+        doc = Doc.from_docs(parts, ensure_whitespace=False, exclude=["user_data", "tensor"])  # type: ignore[call-arg]
         if self.need_subtokens:
             doc.user_data["sub_tokens"] = [unit for part in parts for unit in part.user_data["sub_tokens"]]
         return doc
@@ -92,7 +92,6 @@ def find_safe_end(text: str, start: int, end: int) -> int:
 
 
 def is_combining(char: str) -> bool:
-
 
     return unicodedata.category(char).startswith("M")
 

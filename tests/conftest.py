@@ -9,8 +9,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest  # noqa: E402
-import toys  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+import toys  # noqa: E402
 
 # These machines are slow and noisy: no deadline for an example, and the same examples in every run.
 settings.register_profile(

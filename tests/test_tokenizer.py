@@ -2,10 +2,11 @@
 
 import pytest
 import spacy
-import spacy_luke_ja
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spacy.tokens import Doc
+
+import spacy_luke_ja
 from spacy_luke_ja.tokenizer import MAX_BYTES, create_tokenizer, cut_text
 
 TEXTS = [

@@ -6,7 +6,7 @@ text can be read off the text. A random one computes like the real thing, and me
 
 import io
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Dict, Optional, Sequence
 
@@ -44,7 +44,7 @@ TEXTS = [
 ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def sentencepiece_model(words: Sequence[str] = tuple(LEXICON)) -> bytes:
     """A small unigram model with LUKE's normalisation, in which each of the words is a piece."""
     model = io.BytesIO()
@@ -122,7 +122,7 @@ def write_luke(
         "entity_mask2_token": "[MASK2]", "entity_mask_token": "[MASK]", "entity_pad_token": "[PAD]",
         "entity_token_1": {"__type": "AddedToken", "content": "<ent>", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False},
         "entity_token_2": {"__type": "AddedToken", "content": "<ent2>", "lstrip": False, "normalized": True, "rstrip": False, "single_word": False},
-        "entity_unk_token": "[UNK]", "max_entity_length": 32, "max_mention_length": 30, "model_max_length": 512,
+        "entity_unk_token": "[UNK]", "max_entity_length": 32, "max_mention_length": 30, "model_max_length": max_length,
         "name_or_path": "studio-ousia/luke-japanese-base-lite", "sp_model_kwargs": {}, "special_tokens_map_file": None,
         "task": None, "tokenizer_class": "MLukeTokenizer", "tokenizer_file": "/no/such/file/tokenizer.json",
     }  # fmt: skip
@@ -168,6 +168,9 @@ def write_xlmr(
         write_fast_tokenizer(path, sp)
     else:
         (path / "sentencepiece.bpe.model").write_bytes(sentencepiece_model())
+        write_json(
+            path / "tokenizer_config.json", {"tokenizer_class": "XLMRobertaTokenizer", "model_max_length": max_length}
+        )
     return path
 
 
@@ -197,7 +200,9 @@ def write_fast_tokenizer(path: Path, sp: sentencepiece.SentencePieceProcessor) -
 BERT_WORDS = ["東京", "大阪", "山田", "花子", "は", "で", "に", "行っ", "た", "。", "、", "##子", "花", "日本"]
 
 
-def write_bert(path: Path, *, slow: bool = False, tags: Sequence[str] = ("O", "B-人名", "I-人名", "B-地名", "I-地名")) -> Path:
+def write_bert(
+    path: Path, *, slow: bool = False, tags: Sequence[str] = ("O", "B-人名", "I-人名", "B-地名", "I-地名")
+) -> Path:
     """A BertForTokenClassification with a vocab.txt; slow: BertJapaneseTokenizer with Sudachi, which has no offsets."""
     from transformers import BertConfig, BertForTokenClassification
 
@@ -256,7 +261,9 @@ def write_files(path: Path, model, config, *, weights: str) -> None:
     if weights.endswith(".safetensors"):
         save_file(tensors, path / weights, metadata={"format": "pt"})
     else:
-        tensors[f"{model.base_model_prefix}.embeddings.position_ids"] = torch.arange(config.max_position_embeddings)[None]
+        tensors[f"{model.base_model_prefix}.embeddings.position_ids"] = torch.arange(config.max_position_embeddings)[
+            None
+        ]
         torch.save(tensors, path / weights)
 
 

@@ -10,12 +10,14 @@ import argparse
 import random
 import time
 from pathlib import Path
+from typing import Any, Dict
 
-import spacy_luke_ja
 import torch
 from spacy.util import fix_random_seed
-from spacy_luke_ja.corpora.stockmark import make_example, read_stockmark, split_records
 from thinc.api import Adam, warmup_linear
+
+import spacy_luke_ja
+from spacy_luke_ja.corpora.stockmark import make_example, read_stockmark, split_records
 
 # In the order of the published LUKE.
 LABELS = ["その他の組織名", "法人名", "地名", "人名", "施設名", "イベント名", "政治的組織名", "製品名"]
@@ -40,14 +42,15 @@ def main() -> None:
     nlp.add_pipe("luke_ner", config={"model": {"name": str(args.start), "precision": "float32"}})
     parts = split_records(read_stockmark(args.data))
     train = [make_example(nlp, record) for record in parts["train"]]
-    nlp.get_pipe("luke_ner").initialize(lambda: train[:10], nlp=nlp, labels=LABELS)
+    component: Any = nlp.get_pipe("luke_ner")
+    component.initialize(lambda: train[:10], nlp=nlp, labels=LABELS)
     n_steps = args.epochs * -(-len(train) // args.batch_size)
-    schedule = warmup_linear(args.learn_rate, n_steps // 10, n_steps)
+    schedule: Any = warmup_linear(args.learn_rate, n_steps // 10, n_steps)
     optimizer = Adam(learn_rate=schedule, L2=0.01, L2_is_weight_decay=True, grad_clip=1.0)
     started, best = time.time(), 0.0
     for epoch in range(args.epochs):
         random.shuffle(train)
-        losses: dict = {}
+        losses: Dict[str, float] = {}
         # Neighbours of like length make batches of little padding; their order is random again.
         order = sorted(train, key=lambda eg: len(eg.predicted.text) + random.uniform(-10, 10))
         batches = [order[i : i + args.batch_size] for i in range(0, len(order), args.batch_size)]
@@ -57,7 +60,8 @@ def main() -> None:
             optimizer.step_schedules()
         scores = nlp.evaluate([make_example(nlp, record) for record in parts["dev"]])
         line = " ".join(f"{key} {scores['char_ents_' + key]:.4f}" for key in "prf")
-        print(f"epoch {epoch + 1} loss {losses['luke_ner'] / len(batches):.4f} dev {line} ({time.time() - started:.0f} s)", flush=True)
+        loss, seconds = losses["luke_ner"] / len(batches), time.time() - started
+        print(f"epoch {epoch + 1} loss {loss:.4f} dev {line} ({seconds:.0f} s)", flush=True)
         if scores["char_ents_f"] > best:
             best = scores["char_ents_f"]
             nlp.to_disk(args.output)

@@ -17,7 +17,15 @@ from typing import Iterator, List
 
 import numpy as np
 
-CORPORA = ["kyoto_wiki", "jawiki_gocon", "jawiki_country", "jaquad_train_contexts", "wikinews", "wac_train", "gsd_train"]
+CORPORA = [
+    "kyoto_wiki",
+    "jawiki_gocon",
+    "jawiki_country",
+    "jaquad_train_contexts",
+    "wikinews",
+    "wac_train",
+    "gsd_train",
+]
 CUT = "||||"  # never part of a piece; sentencepiece takes it as a border (pretokenization_delimiter)
 MAX_SENTENCE_CHARS = 400
 

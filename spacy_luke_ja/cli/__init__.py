@@ -3,7 +3,7 @@
 from spacy.cli._util import app as spacy_app
 from typer import Typer
 
-app = Typer(name="luke", help="Japanese named entities by LUKE", no_args_is_help=True)
+app: Typer = Typer(name="luke", help="Japanese named entities by LUKE", no_args_is_help=True)
 spacy_app.add_typer(app)
 
-from .demo import demo  # noqa: E402, F401
+from .demo import demo  # noqa: F401

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..text.decoding import CharSpan
-from ..token_splitting import split_tokens
+from ..token_splitting import span_at, split_tokens
 
 N_SENTENCES = 5343
 N_TEST = 1069
@@ -47,9 +47,9 @@ def read_stockmark(path: Union[str, Path]) -> List[Record]:
 def split_records(records: List[Record]) -> Dict[str, List[Record]]:
     """The published split: 1069 test sentences, and the rest in train and dev.
 
-    The test set is numpy's RandomState(0).permutation(5343)[:1069], which scikit-learn's train_test_split(test_size=0.2,
-    random_state=0) gives too. About a tenth of the other pages, by a hash of their id, are dev. Sentences of a page
-    that has a sentence in test are in neither, so that no page is on both sides of anything.
+    The test set is numpy's RandomState(0).permutation(5343)[:1069], as scikit-learn's
+    train_test_split(test_size=0.2, random_state=0) draws it. About a tenth of the other pages, by a hash of their
+    id, are dev. Sentences of a page that has a sentence in test are in neither train nor dev.
     """
     if len(records) != N_SENTENCES:
         raise ValueError(f"the split is that of ner.json v2.0 with {N_SENTENCES} sentences, got {len(records)}")
@@ -69,8 +69,7 @@ def make_example(nlp: Language, record: Record) -> Example:
     """An Example whose reference has its tokens split where gold entities begin or end, so that none is lost."""
     reference = nlp.make_doc(record.text)
     split_tokens(reference, [char for span in record.char_spans for char in span[:2]])
-    ents = [reference.char_span(span.char_start, span.char_end, label=span.label) for span in record.char_spans]
-    reference.set_ents(ents)
+    reference.set_ents([span_at(reference, *span[:3]) for span in record.char_spans])
     return Example(nlp.make_doc(record.text), reference)
 
 

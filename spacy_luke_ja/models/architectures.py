@@ -1,6 +1,6 @@
 """The registered model: Docs in, logits per subword out; and the filling of it from a checkpoint."""
 
-from typing import Optional
+from typing import Optional, cast
 
 from thinc.api import chain
 
@@ -8,6 +8,7 @@ from ..text.windows import check_window
 from .encode_subwords import encode_subwords
 from .hf_classifier import hf_classifier
 from .hf_loader import Checkpoint, max_subwords
+from .hf_shim import HFShim
 from .hf_tokenizer import open_encoder
 from .types import LukeNerModel
 from .with_windows import with_windows
@@ -36,7 +37,7 @@ def HFTokenClassifier(
     encoder = encode_subwords()
     classifier = hf_classifier(precision=precision)
     windows = with_windows(classifier, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    model = chain(encoder, windows)
+    model: LukeNerModel = chain(encoder, windows)
     model.attrs.update(name=name, revision=revision)
     model.set_ref("encoder", encoder)
     model.set_ref("windows", windows)
@@ -51,7 +52,7 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     """
     encoder = open_encoder(checkpoint)
     classifier, windows = model.get_ref("classifier"), model.get_ref("windows")
-    shim = classifier.shims[0]
+    shim = cast(HFShim, classifier.shims[0])
     shim.load(checkpoint, new_head=new_head)
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
     limit = max_subwords(shim.module, checkpoint.config) - n_special

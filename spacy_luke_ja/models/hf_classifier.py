@@ -1,6 +1,6 @@
 """A batch of windows in, logits out: a Hugging Face token classifier run by PyTorch."""
 
-from typing import Callable, Tuple
+from typing import Callable, Tuple, cast
 
 import numpy as np
 from thinc.api import Model
@@ -14,12 +14,13 @@ def hf_classifier(*, precision: str = "auto") -> ClassifierModel:
 
     precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
     """
-    return Model("hf_classifier", forward, shims=[HFShim(precision=precision)], attrs={"n_tags": None, "dropout_rate": None})
+    return Model(
+        "hf_classifier", forward, shims=[HFShim(precision=precision)], attrs={"n_tags": None, "dropout_rate": None}
+    )
 
 
 def forward(model: Model, batch: WindowBatch, is_train: bool) -> Tuple[np.ndarray, Callable]:
-    shim = model.shims[0]
+    shim = cast(HFShim, model.shims[0])
     if not is_train:
-        return shim.predict(batch), lambda d_logits: batch
-    logits, backprop = shim.begin_update(batch, dropout_rate=model.attrs["dropout_rate"])
-    return logits, backprop
+        return shim.infer(batch), lambda d_logits: batch
+    return shim.train_step(batch, dropout_rate=model.attrs["dropout_rate"])

@@ -232,14 +232,14 @@ def build_module(
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    from transformers import AutoConfig, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING
+    from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, AutoConfig
 
     settings = checkpoint.config
     settings["id2label"] = dict(enumerate(checkpoint.tags))
     model_type = settings.pop("model_type", None)
     try:
         config = AutoConfig.for_model(model_type, **settings)
-        model_class = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
+        model_class: Any = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
     except (ValueError, KeyError) as error:
         raise ValueError(
             f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no token "

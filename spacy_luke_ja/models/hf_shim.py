@@ -12,7 +12,7 @@ import torch
 from thinc.api import get_torch_default_device
 from thinc.shims import PyTorchShim
 
-from .hf_loader import Checkpoint, Tensors, build_module, resize_head, read_tensors
+from .hf_loader import Checkpoint, Tensors, build_module, read_tensors, resize_head
 from .types import WindowBatch
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class HFShim(PyTorchShim):
             raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)}, got {precision}")
         super().__init__(None)
         self.precision = precision
-        self.checkpoint: Optional[Checkpoint] = None
+        self._checkpoint: Optional[Checkpoint] = None
         self.trained = False
         self._dropout_rate: Optional[float] = None
         self._n_updates = 0
@@ -50,6 +50,13 @@ class HFShim(PyTorchShim):
     @property
     def is_loaded(self) -> bool:
         return self._model is not None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """What was loaded, with the tags that training gave it."""
+        if self._checkpoint is None:
+            raise ValueError("the model has no weights yet; call nlp.initialize(), or use the component once")
+        return self._checkpoint
 
     @property
     def module(self) -> torch.nn.Module:
@@ -63,19 +70,19 @@ class HFShim(PyTorchShim):
         device = get_torch_default_device()
         dtype = torch.float32 if new_head else choose_dtype(self.precision, device)
         self._model = build_module(checkpoint, dtype=dtype, new_head=new_head).to(device)
-        self.checkpoint = checkpoint
+        self._checkpoint = checkpoint
         self.trained = new_head
         logger.info("checkpoint %s runs in %s on %s", checkpoint.name, str(dtype).partition(".")[2], device)
 
-    def predict(self, inputs: WindowBatch) -> np.ndarray:
+    def infer(self, inputs: WindowBatch) -> np.ndarray:
         """RETURNS: logits (n_windows, n_subwords, n_tags) float32."""
         if self._model.training:
             self._model.eval()
         with torch.inference_mode():
             return self._forward(inputs).float().cpu().numpy()
 
-    def begin_update(self, inputs: WindowBatch, *, dropout_rate: Optional[float] = None) -> Tuple[np.ndarray, Callable]:
-        """RETURNS: logits as predict gives them, and a callback that takes their gradient."""
+    def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
+        """RETURNS: logits as infer gives them, and a callback that takes their gradient."""
         self._prepare_training(dropout_rate)
         logits = self._forward(inputs)
 
@@ -96,7 +103,7 @@ class HFShim(PyTorchShim):
         """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
         self._prepare_training(None)
         resize_head(self._model, rows)
-        self.checkpoint = self.checkpoint.with_tags(tags)
+        self._checkpoint = self.checkpoint.with_tags(tags)
 
     def tensors(self) -> Tensors:
         """The weights to save: as the checkpoint stores them, or as training has made them."""

@@ -100,7 +100,9 @@ def open_hf_tokenizer(checkpoint: Checkpoint) -> Any:
 
 def probe_hf_encoder(checkpoint: Checkpoint, encoder: Any) -> None:
     tokenizer = encoder.tokenizer
-    check_special_ids(checkpoint, {key: getattr(tokenizer, key) for key in ("bos_token_id", "pad_token_id", "eos_token_id")})
+    check_special_ids(
+        checkpoint, {key: getattr(tokenizer, key) for key in ("bos_token_id", "pad_token_id", "eos_token_id")}
+    )
     if encoder.n_ids > checkpoint.config["vocab_size"]:
         raise ValueError(
             f"the tokenizer of the checkpoint {checkpoint.name} has {encoder.n_ids} subwords, but config.json says "

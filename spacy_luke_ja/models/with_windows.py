@@ -62,8 +62,7 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
             batches.append((batch, logits.shape, backprop))
     n_tags = layer.attrs["n_tags"]
     merged = [
-        merge_windows(rows[i], plan) if plan else np.zeros((0, n_tags), dtype="float32")
-        for i, plan in enumerate(plans)
+        merge_windows(rows[i], plan) if plan else np.zeros((0, n_tags), dtype="float32") for i, plan in enumerate(plans)
     ]
 
     def backprop_windows(d_logits: List[np.ndarray]) -> List[Subwords]:

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..text.alignment import align_to_tokens
 from ..text.decoding import CharSpan
-from ..token_splitting import split_tokens
+from ..token_splitting import span_at, split_tokens
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
@@ -48,7 +48,7 @@ def annotate(
     split_tokens(doc, alignment.split_at)
     spans: List[Span] = []
     for char_span in alignment.char_spans:
-        span = doc.char_span(char_span.char_start, char_span.char_end, label=char_span.label)
+        span = span_at(doc, char_span.char_start, char_span.char_end, char_span.label)
         span._.luke_score = char_span.score
         spans.append(span)
     scores = [char_span.score for char_span in alignment.char_spans]
@@ -92,5 +92,3 @@ class LossReport:
                 'characters; alignment_mode "split" keeps them in doc.ents',
                 stacklevel=3,
             )
-
-

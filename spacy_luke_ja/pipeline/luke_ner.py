@@ -192,7 +192,8 @@ class LukeNer(TrainablePipe):
         tags = self.cfg["tags"] or self.tags or checkpoint.tags
         if len(tags) != len(checkpoint.tags):
             raise ValueError(
-                f"tags must name the {len(checkpoint.tags)} outputs of the checkpoint {checkpoint.name}, got {len(tags)}"
+                f"tags must name the {len(checkpoint.tags)} outputs of the checkpoint {checkpoint.name}, "
+                f"got {len(tags)}"
             )
         scheme = make_scheme(tags, scheme=self.cfg["scheme"] or self.scheme)
         labels = list(dict.fromkeys(filter(None, scheme.labels)))
@@ -204,7 +205,7 @@ class LukeNer(TrainablePipe):
             if unmapped and warn:
                 warnings.warn(
                     f"[{self.name}] the labels {', '.join(unmapped)} of the checkpoint {checkpoint.name} map to "
-                    'nothing, and entities with them are left out; give them in label_map ("" leaves them out on purpose)'
+                    'nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
                 )
         self._tag_scheme = scheme
 
@@ -285,7 +286,7 @@ class LukeNer(TrainablePipe):
             )
 
     def __call__(self, doc: Doc) -> Doc:
-        return next(self.pipe([doc]), None)  # an error handler that returns leaves None, as spaCy's own pipes do
+        return next(self.pipe([doc]), None)  # type: ignore[return-value]  # an error handler that returns leaves None, as spaCy's own pipes do
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream. A Doc that fails goes to the error handler alone; all others come out, in order.
@@ -348,9 +349,7 @@ class LukeNer(TrainablePipe):
         if new_head:
             tags = make_tags(labels, self.scheme or "BIO")
             checkpoint = checkpoint.with_tags(tags)
-            self.cfg.update(
-                tags=list(tags), scheme=self.scheme or "BIO", label_map={label: label for label in labels}
-            )
+            self.cfg.update(tags=list(tags), scheme=self.scheme or "BIO", label_map={label: label for label in labels})
         self._read_labels(checkpoint)
         fill_model(self.model, checkpoint, new_head=new_head)
 
@@ -385,7 +384,7 @@ class LukeNer(TrainablePipe):
         set_dropout_rate(self.model, drop)
         outputs, backprop = self.model.begin_update([example.predicted for example in examples])
         loss, gradients = self.get_loss(examples, outputs)
-        backprop(gradients)
+        backprop(gradients)  # type: ignore[arg-type]
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss
@@ -428,7 +427,7 @@ class LukeNer(TrainablePipe):
         util.to_disk(path, serializers, exclude)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "LukeNer":
-        deserializers = {
+        deserializers: Dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
             "model": lambda p: self._fill(read_checkpoint(str(p), lambda f: p / f if (p / f).is_file() else None)),

@@ -27,9 +27,7 @@ class Alignment:
     counts: Dict[str, int]
 
 
-def align_to_tokens(
-    char_spans: Sequence[CharSpan], token_offsets: np.ndarray, *, alignment_mode: str
-) -> Alignment:
+def align_to_tokens(char_spans: Sequence[CharSpan], token_offsets: np.ndarray, *, alignment_mode: str) -> Alignment:
     """Move char spans to token edges.
 
     token_offsets: (n_tokens, 2) character start and end of each token, without its trailing space.

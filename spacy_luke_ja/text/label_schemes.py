@@ -74,7 +74,7 @@ class TagScheme:
         for i, tag in enumerate(self.tags):
             if self.labels[i] == label:
                 prefix, _ = split_tag(tag, self.name)
-                by_role.update({role: i for role in SCHEMES[self.name][prefix]})
+                by_role.update(dict.fromkeys(SCHEMES[self.name][prefix], i))
         return [by_role[role] for role in roles]
 
 

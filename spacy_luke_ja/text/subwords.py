@@ -49,8 +49,8 @@ class SentencePieceEncoder:
     MLukeTokenizer, which transformers 5 no longer gives.
     """
 
-    prefix_ids = (0,)
-    suffix_ids = (2,)
+    prefix_ids: Tuple[int, ...] = (0,)
+    suffix_ids: Tuple[int, ...] = (2,)
     pad_id = 1
     unk_id = 3
 

@@ -7,8 +7,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
-import toys
 from safetensors.torch import load_file, save_file
+
+import toys
 from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
 from spacy_luke_ja.models.hf_loader import build_module, max_subwords, open_checkpoint, read_tensors
 

@@ -4,8 +4,9 @@ import json
 import shutil
 
 import pytest
-import toys
 import transformers
+
+import toys
 from spacy_luke_ja.models.hf_loader import open_checkpoint
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
 from spacy_luke_ja.text.characters import is_blank

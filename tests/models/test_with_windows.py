@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from thinc.api import Model
+
 from spacy_luke_ja.models.with_windows import with_windows
 from spacy_luke_ja.text.subwords import Subwords
-from thinc.api import Model
 
 SEEN = []
 

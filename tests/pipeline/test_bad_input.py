@@ -4,8 +4,9 @@ import warnings
 
 import pytest
 import spacy
-import spacy_luke_ja
 from spacy.tokens import Doc, Span
+
+import spacy_luke_ja
 
 
 @pytest.mark.parametrize("text", ["", " ", "　", "\n\n", "\t \r\n", "あ", "𠮷", "\x00", "。", "\u3099", "\ufeff", "😊"])

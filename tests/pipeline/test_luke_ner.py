@@ -5,8 +5,9 @@ import warnings
 
 import pytest
 import spacy
-import spacy_luke_ja
 from spacy.tokens import Doc, DocBin, Span
+
+import spacy_luke_ja
 from spacy_luke_ja.text.decoding import CharSpan
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
@@ -16,7 +17,14 @@ def ents(doc):
     return [(ent.text, ent.label_) for ent in doc.ents]
 
 
-FOUND = [("山田花子", "人名"), ("東京都", "地名"), ("日立製作所", "法人名"), ("日", "地名"), ("独", "地名"), ("伊", "地名")]
+FOUND = [
+    ("山田花子", "人名"),
+    ("東京都", "地名"),
+    ("日立製作所", "法人名"),
+    ("日", "地名"),
+    ("独", "地名"),
+    ("伊", "地名"),
+]
 
 
 def test_entities_scores_and_exact_spans(make_nlp):
@@ -146,7 +154,11 @@ def test_running_twice_changes_nothing(make_nlp):
 def test_two_components_side_by_side(make_nlp, checkpoints):
     nlp = make_nlp(label_map={"地名": "GPE", "人名": "", "法人名": "", "政治的組織名": "", **dict.fromkeys(
         ["その他の組織名", "施設名", "イベント名", "製品名"], "")})  # fmt: skip
-    nlp.add_pipe("luke_ner", name="second", config={"spans_key": "second", "model": {"name": str(checkpoints["xlmr"]), "overlap": 8}})
+    nlp.add_pipe(
+        "luke_ner",
+        name="second",
+        config={"spans_key": "second", "model": {"name": str(checkpoints["xlmr"]), "overlap": 8}},
+    )
     doc = nlp(TEXT)
     assert ("東京都", "GPE") in ents(doc) and ("山田花子", "人名") in ents(doc)
     assert set(doc.spans) == {"luke_ner", "second"}
@@ -261,7 +273,12 @@ def test_analysis_selection_and_meta(make_nlp):
     nlp = make_nlp()
     nlp.add_pipe("sentencizer", first=True)
     analysis = nlp.analyze_pipes(keys=["assigns"])
-    assert set(analysis["summary"]["luke_ner"]["assigns"]) == {"doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"}
+    assert set(analysis["summary"]["luke_ner"]["assigns"]) == {
+        "doc.ents",
+        "token.ent_iob",
+        "token.ent_type",
+        "doc.spans",
+    }
     with nlp.select_pipes(disable="luke_ner"):
         assert not nlp(TEXT).ents
     assert ents(nlp(TEXT)) == FOUND
@@ -273,7 +290,10 @@ def test_results_survive_bytes_and_docbin(make_nlp):
     doc = nlp(TEXT)
     scores = [ent._.luke_score for ent in doc.ents]
     bin_ = DocBin(store_user_data=True, docs=[doc])
-    for loaded in (Doc(nlp.vocab).from_bytes(doc.to_bytes()), *DocBin().from_bytes(bin_.to_bytes()).get_docs(nlp.vocab)):
+    for loaded in (
+        Doc(nlp.vocab).from_bytes(doc.to_bytes()),
+        *DocBin().from_bytes(bin_.to_bytes()).get_docs(nlp.vocab),
+    ):
         assert ents(loaded) == FOUND
         assert [ent._.luke_score for ent in loaded.ents] == scores
         assert loaded.spans["luke_ner"].attrs["scores"] == scores
@@ -283,6 +303,7 @@ def test_results_survive_bytes_and_docbin(make_nlp):
 
 def test_displacy_has_the_eight_colours(make_nlp):
     from spacy import displacy
+
     from spacy_luke_ja.colors import DISPLACY_COLORS
     from spacy_luke_ja.text.label_schemes import LABELS
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import spacy
-import spacy_luke_ja
 from safetensors.torch import load_file
+
+import spacy_luke_ja
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 

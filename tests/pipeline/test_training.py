@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-import spacy_luke_ja
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from thinc.api import Adam
+
+import spacy_luke_ja
 from spacy_luke_ja.corpora.stockmark import Record, make_example
 from spacy_luke_ja.pipeline.training import annotated_subwords, gold_char_spans, tag_loss
 from spacy_luke_ja.text.decoding import CharSpan
-from thinc.api import Adam
 
 DATA = [
     ("山田花子は東京へ行った。", [(0, 4, "人名"), (5, 7, "地名")]),
@@ -26,7 +27,9 @@ def examples_for(nlp, data=DATA):
 def new_pipeline(checkpoint, **config):
     fix_random_seed(0)
     nlp = spacy_luke_ja.blank()
-    nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint), "overlap": 8, "precision": "float32"}, **config})
+    nlp.add_pipe(
+        "luke_ner", config={"model": {"name": str(checkpoint), "overlap": 8, "precision": "float32"}, **config}
+    )
     return nlp
 
 
@@ -79,7 +82,9 @@ def test_labels_come_from_the_data_or_from_outside(checkpoints):
     component.initialize(lambda: examples_for(nlp), nlp=nlp)
     assert component.labels == ("人名", "地名", "政治的組織名", "法人名")
     assert component.label_data == list(component.labels)
-    component.initialize(lambda: examples_for(nlp), nlp=nlp, labels=["人名", "地名", "政治的組織名", "法人名", "その他"])
+    component.initialize(
+        lambda: examples_for(nlp), nlp=nlp, labels=["人名", "地名", "政治的組織名", "法人名", "その他"]
+    )
     assert component.labels[-1] == "その他"
 
 

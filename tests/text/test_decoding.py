@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spacy_luke_ja.text.decoding import CharSpan, best_tags, decode_char_spans, encode_tags, log_softmax
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.subwords import Subwords

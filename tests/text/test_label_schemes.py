@@ -1,6 +1,7 @@
 """Which scheme tags are in, what may follow what, and which labels map."""
 
 import pytest
+
 import toys
 from spacy_luke_ja.text.label_schemes import LABELS, make_scheme, make_tags, map_labels, recognise_scheme
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toys
 from hypothesis import given
 from hypothesis import strategies as st
+
+import toys
 from spacy_luke_ja.text.characters import is_blank, replace_lone_surrogates
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, cover_gaps, place_pieces, tidy_offsets
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.windows import Window, group_by_length, merge_windows, plan_windows, split_rows
 

@@ -1,0 +1,80 @@
+"""Imports point one way and cost nothing before they are needed."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "spacy_luke_ja"
+# What each part of the package may import of the others.
+MAY_IMPORT = {
+    "text": set(),
+    "characters": set(),
+    "models": {"text"},
+    "token_splitting": {"text"},
+    "corpora": {"text", "token_splitting"},
+    "scorers": {"text"},
+    "tokenizer": {"text"},
+    "label_maps": {"text"},
+    "colors": set(),
+    "pipeline": {"text", "models", "token_splitting"},
+    "cli": {"text", "models", "corpora", "scorers", "pipeline", "tokenizer", "colors"},
+}
+HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
+
+
+def imported(path):
+    """(names of the package's own parts, names of other packages) that a file imports, wherever in it."""
+    own, others = set(), set()
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            if node.level == depth and node.module:
+                own.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.ImportFrom):
+            others.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Import):
+            others.update(alias.name.partition(".")[0] for alias in node.names)
+    return own, others
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    own, others = imported(path)
+    if part == "text":
+        assert not others & HEAVY
+    if part != "__init__":
+        assert own - {part} <= MAY_IMPORT[part], f"{path.name} imports {own}"
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    print_loaded = "import sys, spacy_luke_ja; print(sorted({'spacy', 'torch', 'transformers'} & set(sys.modules)))"
+    assert run(print_loaded).strip() == "[]"
+
+
+def test_the_command_line_loads_nothing_heavy_of_ours():
+    """spaCy imports every CLI entry at start; what thinc and spaCy import by themselves is theirs."""
+    code = (
+        "import sys, spacy.cli; before = set(sys.modules); import spacy_luke_ja.cli;"
+        "print(sorted({'transformers', 'sentencepiece', 'huggingface_hub'} & set(sys.modules)),"
+        "[m for m in set(sys.modules) - before if m.startswith('torch')])"
+    )
+    assert run(code).strip() == "[] []"
+
+
+def test_a_pipeline_does_not_import_transformers_before_it_is_used():
+    code = (
+        "import sys, spacy_luke_ja; nlp = spacy_luke_ja.blank(); nlp.add_pipe('luke_ner');"
+        "print('transformers' in sys.modules)"
+    )
+    assert run(code).strip() == "False"

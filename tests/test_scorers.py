@@ -1,0 +1,43 @@
+"""Scores over characters see what scores over tokens cannot."""
+
+import pytest
+from spacy.tokens import Doc
+from spacy.training import Example
+
+import spacy_luke_ja
+from spacy_luke_ja.scorers import make_ner_scorer, score_char_ents
+
+vocab = spacy_luke_ja.blank().vocab
+
+
+def doc(words, ents, **settings):
+    made = Doc(vocab, words=words.split("|"), spaces=[False] * (words.count("|") + 1))
+    made.set_ents([made.char_span(start, end, label=label) for start, end, label in ents], **settings)
+    return made
+
+
+@pytest.mark.parametrize(
+    "gold, found, scores",
+    [
+        ([(1, 2, "地名")], [(1, 2, "地名")], (1.0, 1.0, 1.0)),
+        ([(1, 2, "地名")], [(0, 2, "地名")], (0.0, 0.0, 0.0)),
+        ([(1, 2, "地名")], [(1, 2, "人名")], (0.0, 0.0, 0.0)),
+        ([(0, 1, "地名"), (1, 2, "地名")], [(1, 2, "地名")], (1.0, 0.5, 2 / 3)),
+        ([], [], (0.0, 0.0, 0.0)),
+    ],
+)
+def test_exact_characters(gold, found, scores):
+    example = Example(doc("訪|日|した", found), doc("訪|日|し|た", gold))
+    result = make_ner_scorer()([example])
+    assert (result["char_ents_p"], result["char_ents_r"], result["char_ents_f"]) == pytest.approx(scores)
+    assert set(result) >= {"ents_p", "ents_r", "ents_f", "ents_per_type", "char_ents_per_type"}
+
+
+def test_gold_that_no_predicted_token_could_hold_still_counts():
+    example = Example(doc("訪日|した", []), doc("訪|日|した", [(1, 2, "地名")]))
+    assert score_char_ents([example])["char_ents_per_type"] == {"地名": {"p": 0.0, "r": 0.0, "f": 0.0}}
+
+
+def test_without_annotation_there_is_no_score():
+    bare = Doc(vocab, words=["東京"])
+    assert score_char_ents([Example(bare.copy(), bare)])["char_ents_f"] is None
