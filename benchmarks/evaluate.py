@@ -49,7 +49,8 @@ def main() -> None:
         results[name.partition("=")[0]] = {**score_char_ents(examples), "speed": len(docs) / seconds}
         if args.entities and name == args.pipelines[0]:
             rows = [[list(span[:3]) for span in doc._.luke_entities] for doc in docs]
-            args.entities.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf8")
+            lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+            args.entities.write_text("".join(lines), encoding="utf8")
     support = {label: sum(span.label == label for r in records for span in r.char_spans) for label in LABELS}
     print(f"{len(records)} sentences, {sum(support.values())} entities\n")
     print("| label | support | " + " | ".join(f"{name} P | R | F1" for name in results) + " |")

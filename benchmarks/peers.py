@@ -54,7 +54,7 @@ def hf_pipeline(path: Path) -> Callable[[str], Found]:
     pipe = transformers.pipeline("token-classification", model=str(path), aggregation_strategy="simple")
 
     def find(text: str) -> Found:
-        entities = pipe(text)
+        entities: List[Dict[str, Any]] = pipe(text)
         if any(e["start"] is None for e in entities):
             raise ValueError(f"{len(entities)} entities, all with start = end = None")
         return [(text[e["start"] : e["end"]], e["entity_group"]) for e in entities]

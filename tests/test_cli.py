@@ -25,7 +25,7 @@ def test_demo_on_a_text(tmp_path):
     path = toys.write_luke(tmp_path / "luke", lexicon=toys.LEXICON, max_length=128)
     output = run("demo", "山田花子は東京都へ", "-o", str(tmp_path / "page.html"), "--model", str(path))
     assert "人名                 0–4" in output and "地名                 5–8" in output
-    assert "2 entities in 1 texts" in output
+    assert "2 entities in 1 texts" in output and "in float32" in output or "in bfloat16" in output
 
 
 def test_columns_of_wide_characters():

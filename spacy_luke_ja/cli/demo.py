@@ -2,7 +2,7 @@
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from typer import Argument, Option
 
@@ -33,12 +33,14 @@ def demo(
     import spacy_luke_ja
 
     nlp = spacy_luke_ja.blank(split_mode=split_mode)
-    nlp.add_pipe("luke_ner", config={"model": {"name": model}})
+    component: Any = nlp.add_pipe("luke_ner", config={"model": {"name": model}})
     docs = list(nlp.pipe([text] if text else SAMPLES))
     for doc in docs:
         print_entities(doc)
     output.write_text(displacy.render(docs, style="ent", page=True, jupyter=False), encoding="utf8")
-    print(f"{sum(len(doc.ents) for doc in docs)} entities in {len(docs)} texts; a page with their colours: {output}")
+    n_ents = sum(len(doc.ents) for doc in docs)
+    print(f"{n_ents} entities in {len(docs)} texts, found by {model} in {component.precision}")
+    print(f"a page with their colours: {output}")
 
 
 def print_entities(doc: "Doc") -> None:

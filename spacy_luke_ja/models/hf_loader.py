@@ -64,10 +64,13 @@ class Checkpoint:
     @property
     def tags(self) -> Tuple[str, ...]:
         """The names of the classifier's outputs; LABEL_0 … where config.json has none."""
-        names = self.config.get("id2label")
-        if not names:
-            return tuple(f"LABEL_{i}" for i in range(self.config.get("num_labels", 2)))
-        return tuple(names[str(i)] for i in range(len(names)))
+        names = {int(i): tag for i, tag in (self.config.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}).items()}
+        if sorted(names) != list(range(len(names))):
+            raise ValueError(
+                f"id2label in {CONFIG} of the checkpoint {self.name} must number its tags 0 … {len(names) - 1}, "
+                f"got {', '.join(map(str, names))}"
+            )
+        return tuple(names[i] for i in range(len(names)))
 
     def to_bytes(self, weights: bytes) -> bytes:
         """weights: the content of a safetensors file."""

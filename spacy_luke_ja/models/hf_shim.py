@@ -59,6 +59,11 @@ class HFShim(PyTorchShim):
         return self._checkpoint
 
     @property
+    def precision_in_use(self) -> str:
+        """What "auto" came to: "float32", "bfloat16" or "float16"."""
+        return str(next(self._model.parameters()).dtype).rpartition(".")[2]
+
+    @property
     def module(self) -> torch.nn.Module:
         return self._model
 
@@ -72,7 +77,7 @@ class HFShim(PyTorchShim):
         self._model = build_module(checkpoint, dtype=dtype, new_head=new_head).to(device)
         self._checkpoint = checkpoint
         self.trained = new_head
-        logger.info("checkpoint %s runs in %s on %s", checkpoint.name, str(dtype).partition(".")[2], device)
+        logger.info("checkpoint %s runs in %s on %s", checkpoint.name, self.precision_in_use, device)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
         """RETURNS: logits (n_windows, n_subwords, n_tags) float32."""

@@ -250,6 +250,11 @@ class LukeNer(TrainablePipe):
                 if self._added_labels:
                     self._grow_labels()
 
+    @property
+    def precision(self) -> Optional[str]:
+        """What the weights run in, "float32", "bfloat16" or "float16"; None before they are loaded."""
+        return self._shim.precision_in_use if self._is_loaded else None
+
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> List[List[CharSpan]]:

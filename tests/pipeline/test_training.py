@@ -141,10 +141,9 @@ def test_unknown_labels_in_the_gold_are_named(make_nlp):
 def test_training_goes_on_after_bfloat16(make_nlp):
     nlp = make_nlp("random_luke", model={"precision": "bfloat16"})
     nlp("東京")
-    shim = nlp.get_pipe("luke_ner")._shim
-    assert str(next(shim.module.parameters()).dtype) == "torch.bfloat16"
+    assert nlp.get_pipe("luke_ner").precision == "bfloat16"
     assert train(nlp, n=30) < 1.0
-    assert str(next(shim.module.parameters()).dtype) == "torch.float32"
+    assert nlp.get_pipe("luke_ner").precision == "float32"
 
 
 def test_gold_that_cuts_a_token_teaches(checkpoints):
@@ -207,3 +206,33 @@ def test_empty_examples_are_nothing_to_learn(make_nlp):
     nlp = make_nlp()
     assert nlp.update(examples_for(nlp, [("", [])]), losses={}) == {"luke_ner": 0.0}
     assert np.isfinite(train(nlp, [*DATA, ("", [])], n=1))
+
+
+def test_spacy_train(checkpoints, tmp_path):
+    """The loop behind `spacy train`, from a config, with the best and last pipelines saved and loaded again."""
+    import spacy
+    from spacy.tokens import DocBin
+    from spacy.training.initialize import init_nlp
+    from spacy.training.loop import train as spacy_train
+
+    nlp = new_pipeline(checkpoints["bare_luke"])
+    DocBin(docs=[example.reference for example in examples_for(nlp)]).to_disk(tmp_path / "data.spacy")
+    config = nlp.config.copy()
+    corpus = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "data.spacy")}
+    config["corpora"] = {"train": corpus, "dev": corpus}
+    config["training"].update(max_steps=60, eval_frequency=20, dropout=0.0)
+    config["training"]["optimizer"]["learn_rate"] = 0.003
+    config["training"]["score_weights"] = {"char_ents_f": 1.0}
+    (tmp_path / "out").mkdir()
+    spacy_train(init_nlp(config), tmp_path / "out")
+    for which in ("model-best", "model-last"):
+        trained = spacy.load(tmp_path / "out" / which)
+        assert trained.get_pipe("luke_ner").labels == ("人名", "地名", "政治的組織名", "法人名")
+        assert found(trained, DATA[0][0]) == DATA[0][1]
+
+
+def test_examples_from_offsets(make_nlp):
+    nlp = make_nlp("random_luke", model={"precision": "float32"})
+    text, spans = DATA[0]
+    example = Example.from_dict(nlp.make_doc(text), {"entities": spans})
+    assert [span[:3] for span in gold_char_spans(example)] == spans
