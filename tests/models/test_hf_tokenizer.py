@@ -2,9 +2,13 @@
 
 import json
 import shutil
+from functools import cache
 
+import numpy as np
 import pytest
 import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import toys
 from spacy_luke_ja.models.hf_loader import open_checkpoint
@@ -34,6 +38,27 @@ def test_encoders(checkpoints, name, encoder, specials):
     covered = {char for start, end in subwords.char_offsets.tolist() for char in range(start, end)}
     assert all(is_blank(TEXT[char]) for char in set(range(len(TEXT))) - covered)
     assert opened.encode("").ids.tolist() == []
+
+
+@pytest.mark.parametrize("name", ["fast_xlmr", "bert", "slow_bert"])
+@given(text=st.text(alphabet="東京大阪山田はが\u3099ﾄﾞ㈱ＡＢ ab\u3000\n\x00😊👨\u200d𠮷\ud800#", max_size=25))
+@settings(max_examples=100)
+def test_offsets_of_every_text(checkpoints, name, text):
+    offsets = encoder_of(checkpoints, name).encode(text).char_offsets
+    assert (offsets >= 0).all() and (offsets <= len(text)).all() and (offsets[:, 0] <= offsets[:, 1]).all()
+    assert (np.diff(offsets, axis=0) >= 0).all()
+    covered = {char for start, end in offsets.tolist() for char in range(start, end)}
+    missing = set(range(len(text))) - covered
+    assert not len(offsets) or all(is_blank(text[char]) for char in missing)
+
+
+@cache
+def cached_encoder(path):
+    return open_encoder(open_checkpoint(path))
+
+
+def encoder_of(checkpoints, name):
+    return cached_encoder(str(checkpoints[name]))
 
 
 @pytest.mark.parametrize("name, words", [("fast_xlmr", ["", "大阪", "は東京"]), ("bert", list("大阪は東京"))])
