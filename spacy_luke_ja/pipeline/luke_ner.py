@@ -20,8 +20,8 @@ from ..models.hf_loader import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
 from ..text.decoding import CharSpan, decode_char_spans, encode_tags
-from ..text.label_schemes import TagScheme, make_scheme, make_tags, map_labels
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
+from .labels import TagLabels, from_cfg, new_labels, read_labels
 from .training import annotated_subwords, gold_char_spans, tag_loss
 
 DEFAULT_MODEL = Config().from_str(
@@ -145,10 +145,9 @@ class LukeNer(TrainablePipe):
         self.spans_key = spans_key
         self.ents_filter = ents_filter
         self.scorer = scorer
-        # Filled by training and loading; what the settings say is for a checkpoint from elsewhere.
+        # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
         self.cfg: Dict[str, Any] = {"tags": None, "scheme": None, "label_map": None}
-        self._tag_scheme: Optional[TagScheme] = None
-        self._doc_label: Dict[str, str] = {}  # the checkpoint's label → the Doc's
+        self._labels: Optional[TagLabels] = None
         self._added_labels: List[str] = []
 
     # Labels
@@ -156,13 +155,15 @@ class LukeNer(TrainablePipe):
     @property
     def labels(self) -> Tuple[str, ...]:
         """The labels that doc.ents may get. Before loading, those of a local checkpoint, or none."""
-        if self._tag_scheme is None:
+        known: Tuple[str, ...] = ()
+        if self._labels is not None:
+            known = self._labels.labels
+        else:
             try:
-                checkpoint = open_checkpoint(self.model.attrs["name"], allow_download=False)
-                self._read_labels(checkpoint, warn=False)
+                known = self._read_labels(open_checkpoint(self.model.attrs["name"], allow_download=False)).labels
             except (OSError, ValueError):
-                return tuple(self._added_labels)
-        return tuple(dict.fromkeys([*filter(None, self._doc_label.values()), *self._added_labels]))
+                pass  # it is said when the checkpoint is loaded, and no reason to fail here
+        return tuple(dict.fromkeys([*known, *self._added_labels]))
 
     @property
     def label_data(self) -> List[str]:
@@ -187,46 +188,28 @@ class LukeNer(TrainablePipe):
             self._grow_labels()
         return 1
 
-    def _read_labels(self, checkpoint: Checkpoint, *, warn: bool = True) -> None:
-        """Tell which tags a checkpoint has and which labels they become; training and loading may have fixed it."""
-        tags = self.cfg["tags"] or self.tags or checkpoint.tags
-        if len(tags) != len(checkpoint.tags):
-            raise ValueError(
-                f"tags must name the {len(checkpoint.tags)} outputs of the checkpoint {checkpoint.name}, "
-                f"got {len(tags)}"
-            )
-        scheme = make_scheme(tags, scheme=self.cfg["scheme"] or self.scheme)
-        labels = list(dict.fromkeys(filter(None, scheme.labels)))
-        if self.cfg["label_map"] is not None:
-            self._doc_label = dict(self.cfg["label_map"])
-        else:
-            self._doc_label = map_labels(labels, self.label_map)
-            unmapped = [label for label in labels if label not in self._doc_label]
-            if unmapped and warn:
-                warnings.warn(
-                    f"[{self.name}] the labels {', '.join(unmapped)} of the checkpoint {checkpoint.name} map to "
-                    'nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
-                )
-        self._tag_scheme = scheme
-
-    def _fix_labels(self) -> None:
-        """Keep tags and labels with the weights from now on."""
-        assert self._tag_scheme is not None
-        scheme = self._tag_scheme
-        self.cfg.update(tags=list(scheme.tags), scheme=scheme.name, label_map=dict(self._doc_label))
+    def _read_labels(self, checkpoint: Checkpoint) -> TagLabels:
+        if self.cfg["tags"] is not None:
+            return from_cfg(self.cfg)
+        return read_labels(checkpoint, tags=self.tags, scheme=self.scheme, label_map=self.label_map)
 
     def _grow_labels(self) -> None:
         """Give the loaded classifier outputs for the labels that add_label noted."""
-        scheme = self._tag_scheme
-        assert scheme is not None
-        new_tags = make_tags(self._added_labels, scheme.name)[1:]
-        tags = (*scheme.tags, *new_tags)
-        self._shim.resize(tags, [*range(len(scheme.tags)), *[None] * len(new_tags)])
+        old = self._tag_labels.scheme.tags
+        self._labels = self._tag_labels.with_labels(self._added_labels)
+        tags = self._labels.scheme.tags
+        self._shim.resize(tags, [*range(len(old)), *[None] * (len(tags) - len(old))])
         self.model.get_ref("classifier").attrs["n_tags"] = len(tags)
-        self._tag_scheme = make_scheme(tags, scheme=scheme.name)
-        self._doc_label.update({label: label for label in self._added_labels})
+        self.cfg.update(self._labels.to_cfg())
         self._added_labels = []
-        self._fix_labels()
+
+    @property
+    def _tag_labels(self) -> TagLabels:
+        if self._labels is None:
+            raise ValueError(
+                f"[{self.name}] no checkpoint is loaded yet; call nlp.initialize(), or use the component once"
+            )
+        return self._labels
 
     # Loading
 
@@ -271,9 +254,8 @@ class LukeNer(TrainablePipe):
                 f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
                 'weights are damaged, or need precision = "float32"'
             )
-        assert self._tag_scheme is not None
-        spans = decode_char_spans(output.subwords, output.logits, self._tag_scheme)
-        mapped = [span._replace(label=self._doc_label.get(span.label, "")) for span in spans]
+        spans = decode_char_spans(output.subwords, output.logits, self._tag_labels.scheme)
+        mapped = [span._replace(label=self._tag_labels.doc_label.get(span.label, "")) for span in spans]
         return [span for span in mapped if span.label and span.score >= self._threshold(span.label)]
 
     def _threshold(self, label: str) -> float:
@@ -291,7 +273,8 @@ class LukeNer(TrainablePipe):
             )
 
     def __call__(self, doc: Doc) -> Doc:
-        return next(self.pipe([doc]), None)  # type: ignore[return-value]  # an error handler that returns leaves None, as spaCy's own pipes do
+        # An error handler that returns leaves None, as it does in spaCy's own components.
+        return next(self.pipe([doc]), None)  # type: ignore[return-value]
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream. A Doc that fails goes to the error handler alone; all others come out, in order.
@@ -350,21 +333,20 @@ class LukeNer(TrainablePipe):
         labels = list(dict.fromkeys([*labels, *self._added_labels]))
         self.cfg.update(tags=None, scheme=None, label_map=None)
         self._added_labels = []
-        new_head = bool(labels) and not set(labels) <= set(self._known_labels(checkpoint))
+        new_head = bool(labels) and not set(labels) <= set(self._own_labels(checkpoint))
         if new_head:
-            tags = make_tags(labels, self.scheme or "BIO")
-            checkpoint = checkpoint.with_tags(tags)
-            self.cfg.update(tags=list(tags), scheme=self.scheme or "BIO", label_map={label: label for label in labels})
-        self._read_labels(checkpoint)
-        fill_model(self.model, checkpoint, new_head=new_head)
+            self._labels = new_labels(labels, self.scheme)
+            self.cfg.update(self._labels.to_cfg())
+            fill_model(self.model, checkpoint.with_tags(self._labels.scheme.tags), new_head=True)
+        else:
+            self._fill(checkpoint)
 
-    def _known_labels(self, checkpoint: Checkpoint) -> Tuple[str, ...]:
+    def _own_labels(self, checkpoint: Checkpoint) -> Tuple[str, ...]:
         """The labels that a checkpoint's own classifier gives; none for an encoder without one."""
         try:
-            self._read_labels(checkpoint, warn=False)
+            return self._read_labels(checkpoint).labels
         except ValueError:
             return ()
-        return tuple(self._doc_label.values())
 
     def update(
         self,
@@ -401,9 +383,7 @@ class LukeNer(TrainablePipe):
         scores: what the model gave for the examples' predicted Docs.
         RETURNS: the mean loss per subword, and the gradient of each text's logits.
         """
-        assert self._tag_scheme is not None
-        # Where two of the checkpoint's labels are one label in the Doc, the first of them is taught.
-        checkpoint_label = {doc: own for own, doc in reversed(self._doc_label.items()) if doc}
+        checkpoint_label = self._tag_labels.checkpoint_label
         gold_tags, annotated = [], []
         for example, output in zip(examples, scores):
             char_spans = gold_char_spans(example)
@@ -414,7 +394,7 @@ class LukeNer(TrainablePipe):
                     f"{', '.join(self.labels)}; call add_label, or initialize with all of them"
                 )
             spans = [span._replace(label=checkpoint_label[span.label]) for span in char_spans]
-            gold_tags.append(encode_tags(output.subwords, spans, self._tag_scheme))
+            gold_tags.append(encode_tags(output.subwords, spans, self._tag_labels.scheme))
             annotated.append(annotated_subwords(example, output.subwords))
         return tag_loss(scores, gold_tags, annotated)
 
@@ -423,7 +403,6 @@ class LukeNer(TrainablePipe):
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Write cfg and model/, a checkpoint in the Hugging Face layout with all that the component needs."""
         self._load()
-        self._fix_labels()
         serializers = {
             "cfg": lambda p: srsly.write_json(p, self.cfg),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
@@ -442,7 +421,6 @@ class LukeNer(TrainablePipe):
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         self._load()
-        self._fix_labels()
         serializers = {
             "cfg": lambda: srsly.json_dumps(self.cfg),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
@@ -460,5 +438,10 @@ class LukeNer(TrainablePipe):
         return self
 
     def _fill(self, checkpoint: Checkpoint) -> None:
-        self._read_labels(checkpoint)
+        self._labels = self._read_labels(checkpoint)
+        if self._labels.unmapped:
+            warnings.warn(
+                f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} map "
+                'to nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
+            )
         fill_model(self.model, checkpoint)

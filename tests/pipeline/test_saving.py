@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import spacy
 from safetensors.torch import load_file
+from thinc.api import Config
 
 import spacy_luke_ja
 
@@ -114,3 +115,13 @@ def test_the_embedded_weights_stay_small():
     pretrained = Path(spacy_luke_ja.__file__).parent / "pretrained"
     assert sum(path.stat().st_size for path in (pretrained / "ja_luke_ner_sm").iterdir()) < 20e6
     assert sum(path.stat().st_size for path in pretrained.rglob("*") if path.is_file()) < 40e6
+
+
+def test_a_saved_checkpoint_from_elsewhere_still_takes_another_label_map(make_nlp, tmp_path):
+    make_nlp().to_disk(tmp_path)
+    config = Config().from_disk(tmp_path / "config.cfg")
+    config["components"]["luke_ner"]["label_map"] = {"地名": "GPE"}
+    config.to_disk(tmp_path / "config.cfg")
+    with pytest.warns(UserWarning, match="map to nothing"):
+        nlp = spacy.load(tmp_path)
+    assert nlp.get_pipe("luke_ner").labels == ("GPE",)

@@ -92,7 +92,7 @@ def test_a_classifier_that_knows_the_labels_is_kept(make_nlp):
     nlp = make_nlp("xlmr")
     nlp.initialize(lambda: examples_for(nlp))
     assert [(e.text, e.label_) for e in nlp("山田花子は東京へ").ents] == [("山田花子", "人名"), ("東京", "地名")]
-    assert nlp.get_pipe("luke_ner")._tag_scheme.name == "IO"
+    assert nlp.get_pipe("luke_ner")._tag_labels.scheme.name == "IO"
 
 
 def test_initialize_without_examples_keeps_the_checkpoint(make_nlp):
