@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
+import numpy as np
+from spacy.attrs import IDX, SENT_START
 from spacy.lang.ja import DetailedToken, resolve_pos
 from spacy.tokens import Doc, MorphAnalysis, Span, SpanGroup
 
@@ -14,8 +16,9 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
 
     Where Sudachi knows a shorter unit for a part (modes B and C: 日本人 → 日本, 人), the part takes its tag,
     lemma, norm and reading. Else a part keeps the token's tag and part of speech, has itself as lemma and norm,
-    and has a reading where the kana leave no doubt. Entities, span groups and sentence starts stay on their
-    characters; in a parse, the first part keeps the head and the children, and the others hang on it.
+    and has a reading where the kana leave no doubt. Entities, blocked and missing ones too, span groups and
+    sentence starts stay on their characters; in a parse, the first part keeps the head and the children, and the
+    others hang on it.
     """
     cuts: Dict[int, List[int]] = {}
     token_ends = [token.idx + len(token) for token in doc]
@@ -28,13 +31,14 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     if not cuts:
         return
     ents = [(e.start_char, e.end_char, e.label, e.kb_id, e.id) for e in doc.ents]
+    unset = {state: find_tokens(doc, *iob) for state, iob in {"blocked": (3, ""), "missing": (0, "")}.items()}
     groups = {
         key: ([(s.start_char, s.end_char, s.label, s.kb_id, s.id) for s in group], group.attrs)
         for key, group in doc.spans.items()
     }
+    sentence_starts = dict(zip(doc.to_array(IDX).tolist(), doc.to_array(SENT_START).tolist()))
     parts = {i: split_token(doc, i, at) for i, at in cuts.items()}
-    has_parse = doc.has_annotation("DEP")
-    sentence_starts = {token.idx: token.is_sent_start for token in doc}
+    has_parse, has_lemmas = doc.has_annotation("DEP"), doc.has_annotation("LEMMA")
     with doc.retokenize() as retokenizer:
         for i, units in parts.items():
             head = doc[i].head
@@ -43,19 +47,31 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
             retokenizer.split(doc[i], [unit.surface for unit in units], heads=heads)
     shift = 0
     for i, units in sorted(parts.items()):
-        annotate_parts(doc, i + shift, units, has_parse)
+        annotate_parts(doc, i + shift, units, has_parse, has_lemmas)
         shift += len(units) - 1
-    if not has_parse:
-        for token in doc:
-            token.is_sent_start = sentence_starts.get(token.idx, False if any(sentence_starts.values()) else None)
-    doc.set_ents([span_at(doc, *ent) for ent in ents])
+    if not has_parse and any(sentence_starts.values()):
+        # One call for all: setting token.is_sent_start looks through the whole Doc each time.
+        not_a_start = 2**64 - 1
+        values = [sentence_starts.get(idx, not_a_start) for idx in doc.to_array(IDX).tolist()]
+        starts: Any = np.array(values, dtype="uint64").reshape(-1, 1)
+        doc.from_array([SENT_START], starts)
+    states = {state: [doc.char_span(start, end) for start, end in chars] for state, chars in unset.items()}
+    doc.set_ents([span_at(doc, *ent) for ent in ents], **states)  # type: ignore[arg-type]
     for key, (chars, attrs) in groups.items():
         doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=[span_at(doc, *span) for span in chars])
+
+
+def find_tokens(doc: Doc, ent_iob: int, ent_type: str) -> List[Tuple[int, int]]:
+    """Character ranges of tokens in a state: (3, "") is spaCy's "blocked", (0, "") its "missing"."""
+    return [(t.idx, t.idx + len(t)) for t in doc if t.ent_iob == ent_iob and t.ent_type_ == ent_type]
 
 
 def span_at(doc: Doc, char_start: int, char_end: int, label: Symbol, kb_id: Symbol = 0, span_id: Symbol = 0) -> Span:
     """doc.char_span for characters that are known to be token edges; a ValueError where they are not."""
     span = doc.char_span(char_start, char_end, label=label, kb_id=kb_id, span_id=span_id)
+    if span is None and char_start == char_end:  # an empty span, which a group may hold
+        token = int(np.searchsorted(doc.to_array(IDX), char_start))
+        return Span(doc, token, token, label=label, kb_id=kb_id, span_id=span_id)
     if span is None:
         raise ValueError(f"{char_start}–{char_end} are no token edges in {doc.text!r}")
     return span
@@ -77,9 +93,11 @@ def split_token(doc: Doc, i: int, cuts: Sequence[int]) -> List[DetailedToken]:
 
 def known_units(doc: Doc, i: int, edges: Sequence[int]) -> List[Optional[DetailedToken]]:
     """Per part, the unit of a finer Sudachi mode that it is, where doc.user_data["sub_tokens"] has it."""
-    sub_tokens = doc.user_data.get("sub_tokens")
+    sub_tokens = doc.user_data.get("sub_tokens") or []
     units_by_chars: Dict[Tuple[int, int], DetailedToken] = {}
-    for mode in (sub_tokens[i] if sub_tokens and i < len(sub_tokens) else None) or []:
+    for mode in (sub_tokens[i] if len(sub_tokens) == len(doc) else None) or []:
+        if "".join(unit[0] for unit in mode) != doc[i].text:  # tokens were merged: these are another token's
+            continue
         start = 0
         for unit in mode:
             unit = DetailedToken(*unit)  # a Doc that was saved and loaded has plain lists here
@@ -114,11 +132,10 @@ def to_katakana(text: str) -> str:
     return "".join(chr(ord(char) + 0x60) if "ぁ" <= char <= "ゖ" else char for char in text)
 
 
-def annotate_parts(doc: Doc, first: int, units: Sequence[DetailedToken], has_parse: bool) -> None:
+def annotate_parts(doc: Doc, first: int, units: Sequence[DetailedToken], has_parse: bool, has_lemmas: bool) -> None:
     """Write what spaCy's retokenizer leaves undone: a new token has whatever stood in its place before."""
     whole = doc[first]
     tag, pos, dep, inflection = whole.tag_, whole.pos_, whole.dep_, whole.morph.get("Inflection", [])
-    has_lemmas = doc.has_annotation("LEMMA")
     for k, unit in enumerate(units):
         token = doc[first + k]
         token.tag_ = unit.tag
@@ -136,8 +153,8 @@ def annotate_parts(doc: Doc, first: int, units: Sequence[DetailedToken], has_par
         token.ent_type_ = ""
         if has_parse:
             token.dep_ = dep if k == 0 else "compound"
-    sub_tokens = doc.user_data.get("sub_tokens")
-    if sub_tokens:
+    sub_tokens = doc.user_data.get("sub_tokens") or []
+    if first < len(sub_tokens):
         sub_tokens[first : first + 1] = [None] * len(units)
 
 

@@ -1,8 +1,7 @@
 """A text of any length in, spaCy's Japanese Doc out."""
 
-import unicodedata
 import warnings
-from typing import Any, Callable, Dict, Iterator, Optional
+from typing import Any, Callable, Dict, Optional
 
 from spacy.lang.ja import JapaneseTokenizer as SpacyJapaneseTokenizer
 from spacy.language import Language
@@ -10,11 +9,11 @@ from spacy.tokens import Doc
 from sudachipy.errors import SudachiError
 
 from .text.characters import LONE_SURROGATE, replace_lone_surrogates
+from .text.cutting import cut_text
 
 # Sudachi takes 49,149 bytes of UTF-8, and 65,535 of what its normalisation makes of them (㍿ grows by a factor of 4).
 MAX_BYTES = 49_149
-# From where a long text is cut, best first.
-SAFE_ENDS = ("\n", "。！？｡", "、，,.;；", "")
+MAX_LENGTH = 2**30  # characters; what a Doc can hold
 
 
 def create_tokenizer(split_mode: Optional[str] = None) -> Callable[[Language], "JapaneseTokenizer"]:
@@ -23,6 +22,8 @@ def create_tokenizer(split_mode: Optional[str] = None) -> Callable[[Language], "
         raise ValueError(f"split_mode must be A, B or C, got {split_mode}")
 
     def make_tokenizer(nlp: Language) -> JapaneseTokenizer:
+        # spaCy refuses longer texts, past any error handler, for fear of the memory of its own parser and ner.
+        nlp.max_length = max(nlp.max_length, MAX_LENGTH)
         return JapaneseTokenizer(nlp.vocab, split_mode=split_mode)
 
     return make_tokenizer
@@ -57,50 +58,8 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
             except SudachiError:
                 if len(text) < 2:
                     raise
-        parts = [self(part) for part in cut_text(text)]
+        parts = [self(part) for part in cut_text(text, max_bytes=MAX_BYTES)]
         doc = Doc.from_docs(parts, ensure_whitespace=False, exclude=["user_data", "tensor"])  # type: ignore[call-arg]
         if self.need_subtokens:
             doc.user_data["sub_tokens"] = [unit for part in parts for unit in part.user_data["sub_tokens"]]
         return doc
-
-
-def cut_text(text: str) -> Iterator[str]:
-    """Cut a text that is too long into parts of at most MAX_BYTES, at least two."""
-    start = 0
-    max_bytes = min(MAX_BYTES, len(text.encode("utf8")) // 2 + 4)
-    while start < len(text):
-        end = start + len(text[start : start + max_bytes].encode("utf8")[:max_bytes].decode("utf8", "ignore"))
-        if end < len(text):
-            end = find_safe_end(text, start, end)
-        yield text[start:end]
-        start = end
-
-
-def find_safe_end(text: str, start: int, end: int) -> int:
-    """The last good place to cut in the later half of text[start:end]; `end` when there is none.
-
-    A cut never comes before a space or a combining character: the one belongs to the token before it in a Doc,
-    the other to its character.
-    """
-    earliest = start + max(1, (end - start) // 2)
-    for ends in SAFE_ENDS:
-        for i in range(end, earliest - 1, -1):
-            is_end = text[i - 1] in ends if ends else kind_of_character(text[i - 1]) != kind_of_character(text[i])
-            if is_end and not text[i].isspace() and text[i].isprintable() and not is_combining(text[i]):
-                return i
-    return end
-
-
-def is_combining(char: str) -> bool:
-
-    return unicodedata.category(char).startswith("M")
-
-
-def kind_of_character(char: str) -> str:
-    if "ぁ" <= char <= "ゖ":
-        return "hiragana"
-    if "ァ" <= char <= "ヺ" or char == "ー":
-        return "katakana"
-    if "一" <= char <= "鿿":
-        return "kanji"
-    return "digit" if char.isdigit() else "letter" if char.isalpha() else "other"

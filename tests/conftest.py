@@ -53,6 +53,26 @@ def checkpoints(tmp_path_factory):
 
 
 @pytest.fixture
+def hub_cache(checkpoints, tmp_path, monkeypatch):
+    """The toy LUKE as someone/luke-ner in a Hugging Face cache, and no network; the value is its commit."""
+    import shutil
+
+    import huggingface_hub.constants
+
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "cache" / "models--someone--luke-ner"
+    snapshot = repository / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "sentencepiece.bpe.model", "added_tokens.json"):
+        shutil.copy(checkpoints["luke"] / name, snapshot)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    return commit
+
+
+@pytest.fixture
 def make_nlp(checkpoints):
     """A pipeline with luke_ner on a toy checkpoint: make_nlp("luke", alignment_mode="strict")."""
     import spacy_luke_ja

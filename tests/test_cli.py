@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 import toys
 from spacy_luke_ja.cli.demo import SAMPLES, pad
+from spacy_luke_ja.colors import DISPLACY_COLORS
 
 
 def run(*arguments):
@@ -16,9 +17,9 @@ def run(*arguments):
 def test_demo_on_the_samples(tmp_path):
     output = run("demo", "-o", str(tmp_path / "page.html"))
     assert all(sample in output for sample in SAMPLES)
-    assert "人名" in output and "地名" in output
+    assert "法人名" in output and "地名" in output
     page = (tmp_path / "page.html").read_text(encoding="utf8")
-    assert page.startswith("<!DOCTYPE html>") and "#f9b4ab" in page
+    assert page.startswith("<!DOCTYPE html>") and DISPLACY_COLORS["地名"] in page
 
 
 def test_demo_on_a_text(tmp_path):

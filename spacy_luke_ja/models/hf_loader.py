@@ -51,15 +51,24 @@ class Checkpoint:
     name: what the user called it, for messages.
     files: file name → content: config.json and what its tokenizer needs.
     weights: the files the tensors are in, or the content of one safetensors file.
+    stamps: size and time of change of each of those files when the checkpoint was opened.
     """
 
     name: str
     files: Mapping[str, bytes]
     weights: Any
+    stamps: Tuple[Tuple[int, int], ...] = ()
 
     @property
     def config(self) -> Dict[str, Any]:
         return json.loads(self.files[CONFIG])
+
+    @property
+    def vocab_size(self) -> int:
+        size = self.config.get("vocab_size")
+        if not isinstance(size, int):
+            raise ValueError(f"{CONFIG} of the checkpoint {self.name} must give vocab_size, a number, got {size}")
+        return size
 
     @property
     def tags(self) -> Tuple[str, ...]:
@@ -109,10 +118,7 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
     config_path = find(CONFIG)
     if config_path is None:
         raise OSError(f"the checkpoint {name} has no {CONFIG}; a directory in the Hugging Face layout is needed")
-    try:
-        config = json.loads(config_path.read_bytes())
-    except ValueError as error:
-        raise OSError(f"{CONFIG} of the checkpoint {name} is damaged: {error}") from error
+    config = read_json(name, config_path)
     found = {f: find(f) for f in TOKENIZER_FILES[:2]}
     if found[SENTENCEPIECE] is None or config.get("model_type") not in FAIRSEQ_TYPES:
         found.update({f: find(f) for f in TOKENIZER_FILES[2:]})
@@ -121,29 +127,58 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
         raise OSError(f"the checkpoint {name} has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed")
     weights = next((path for path in map(find, WEIGHT_FILES) if path is not None), None)
     if weights is None:
-        raise OSError(f"the checkpoint {name} has no weights; one of {', '.join(WEIGHT_FILES)} is needed")
+        raise OSError(
+            f"the checkpoint {name} has no weights; one of {', '.join(WEIGHT_FILES)} is needed "
+            "(of a checkpoint from the hub, in the cache when the hub cannot be reached)"
+        )
     paths = [weights]
     if weights.suffix == ".json":
-        shards = sorted(set(json.loads(weights.read_bytes())["weight_map"].values()))
+        shards = sorted(set(read_json(name, weights).get("weight_map", {}).values()))
         paths = [path for path in map(find, shards) if path is not None]
-        if len(paths) < len(shards):
+        if not paths or len(paths) < len(shards):
             raise OSError(f"the checkpoint {name} lacks some of the files {', '.join(shards)}")
     if config.get("model_type") in LUKE_TYPES:
         config = as_xlm_roberta(config)
     files[CONFIG] = json.dumps(config, ensure_ascii=False, indent=2).encode()
-    return Checkpoint(name, files, paths)
+    if "added_tokens.json" in files:
+        read_json(name, found["added_tokens.json"])
+    return Checkpoint(name, files, paths, stamps_of(paths))
+
+
+def read_json(name: str, path: Any) -> Dict[str, Any]:
+    """Read one of a checkpoint's JSON files, or say which is damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise OSError(f"{path.name} of the checkpoint {name} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise OSError(f"{path.name} of the checkpoint {name} is damaged: it holds no object")
+    return content
+
+
+def stamps_of(paths: Sequence[Path]) -> Tuple[Tuple[int, int], ...]:
+    return tuple((stat.st_size, stat.st_mtime_ns) for stat in (path.stat() for path in paths))
 
 
 def download(name: str, file_name: str, revision: Optional[str]) -> Optional[Path]:
-    """Fetch one file from the Hugging Face hub, or from its cache on disk; None when the repository has none."""
-    from huggingface_hub import hf_hub_download
+    """Fetch one file from the Hugging Face hub, or from its cache on disk; None when there is none.
+
+    When the hub cannot be reached, a file that is not in the cache counts as none: what was cached is what the
+    checkpoint needed. Only for the two files that say what a checkpoint is, that would be a guess.
+    """
+    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
         return Path(hf_hub_download(name, file_name, revision=revision))
     except LocalEntryNotFoundError as error:
+        known_as_none = try_to_load_from_cache(name, file_name, revision=revision) is _CACHED_NO_EXIST
+        if known_as_none or file_name not in (CONFIG, "tokenizer_config.json"):
+            return None
         if file_name != CONFIG:
-            return None  # its config.json was in the cache: offline, with what the checkpoint needed when cached
+            raise OSError(
+                f"{file_name} of the checkpoint {name} is not in the Hugging Face cache, and the hub cannot be reached"
+            ) from error
         raise OSError(
             f"the checkpoint {name} is no directory here, it is not in the Hugging Face cache, and the hub cannot be "
             "reached. Copy the checkpoint's directory to this machine and give its path as name, run once with a "
@@ -181,11 +216,23 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
     RETURNS: tensors by their XLM-RoBERTa names where the checkpoint is a LUKE, else by their own.
     """
     sources = checkpoint.weights if isinstance(checkpoint.weights, list) else [checkpoint.weights]
+    check_unchanged(checkpoint)
     tensors: Tensors = {}
     for source in sources:
         for name, tensor in iterate_tensors(checkpoint.name, source):
             tensors[name] = tensor if dtype is None or not tensor.is_floating_point() else tensor.to(dtype)
     return tensors
+
+
+def check_unchanged(checkpoint: Checkpoint) -> None:
+    """Raise an OSError when the weights on disk are not those that were there when the checkpoint was opened."""
+    if isinstance(checkpoint.weights, list):
+        try:
+            stamps = stamps_of(checkpoint.weights)
+        except OSError as error:
+            raise OSError(f"the weights of the checkpoint {checkpoint.name} are gone: {error}") from error
+        if stamps != checkpoint.stamps:
+            raise OSError(f"the weights of the checkpoint {checkpoint.name} have changed since it was opened")
 
 
 def iterate_tensors(checkpoint_name: str, source: Any) -> Iterator[Tuple[str, torch.Tensor]]:
@@ -206,8 +253,6 @@ def iterate_tensors(checkpoint_name: str, source: Any) -> Iterator[Tuple[str, to
             for name, tensor in load_bin(source).items():
                 if tensor_name(name) is not None:
                     yield str(tensor_name(name)), tensor
-    except FileNotFoundError as error:
-        raise OSError(f"the weights of the checkpoint {checkpoint_name} are gone: there is no {source}") from error
     except (SafetensorError, RuntimeError, EOFError) as error:
         raise OSError(f"{where} of the checkpoint {checkpoint_name} is damaged or cut short: {error}") from error
 
@@ -264,6 +309,13 @@ def build_module(
         raise ValueError(
             f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors of {model_class.__name__}, "
             f"say {sorted(missing)[0]}{head}"
+        )
+    harmless = ("pooler", "position_ids", "token_type_ids", "inv_freq")
+    surplus = [n for n in report["unexpected_keys"] if n.startswith(prefix) and not any(part in n for part in harmless)]
+    if surplus:
+        raise ValueError(
+            f"the checkpoint {checkpoint.name} has {len(surplus)} tensors that its {CONFIG} has no place for, say "
+            f"{sorted(surplus)[0]}"
         )
     if report["mismatched_keys"]:
         raise ValueError(

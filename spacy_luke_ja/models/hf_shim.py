@@ -1,21 +1,21 @@
 """A PyTorch token classifier as thinc sees it: loaded late, kept in safetensors, run in the precision asked for."""
 
 import ctypes
-import logging
 import os
 import sys
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
+from spacy.util import logger
 from thinc.api import get_torch_default_device
 from thinc.shims import PyTorchShim
 
-from .hf_loader import Checkpoint, Tensors, build_module, read_tensors, resize_head
+from .hf_loader import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint, Tensors, build_module, read_tensors, resize_head
 from .types import WindowBatch
-
-logger = logging.getLogger(__name__)
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -33,7 +33,7 @@ class HFShim(PyTorchShim):
     """Holds a token classifier from the Hugging Face hub's architectures, or nothing until `load`.
 
     Weights that were never trained here are saved as the checkpoint has them, whatever the precision they run
-    in. Training needs float32 and goes on in it.
+    in. Training needs float32 and goes on in it. self.trained: the module, not the checkpoint, is what to save.
     """
 
     def __init__(self, *, precision: str = "auto"):
@@ -77,6 +77,9 @@ class HFShim(PyTorchShim):
         self._model = build_module(checkpoint, dtype=dtype, new_head=new_head).to(device)
         self._checkpoint = checkpoint
         self.trained = new_head
+        if isinstance(checkpoint.weights, bytes) and dtype == torch.float32:
+            # The module holds all that the bytes do, once is enough.
+            self._checkpoint, self.trained = replace(checkpoint, weights=[]), True
         logger.info("checkpoint %s runs in %s on %s", checkpoint.name, self.precision_in_use, device)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
@@ -114,14 +117,17 @@ class HFShim(PyTorchShim):
         """The weights to save: as the checkpoint stores them, or as training has made them."""
         if not self.trained:
             try:
-                return read_tensors(self.checkpoint)
-            except OSError:
-                if next(self._model.parameters()).dtype != torch.float32:
-                    logger.warning(
-                        "the weights of %s are gone from where they were loaded, and are saved in the "
-                        "precision they run in", self.checkpoint.name
-                    )  # fmt: skip
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in self._model.state_dict().items()}
+                names = self._model.state_dict().keys()
+                stored = read_tensors(self.checkpoint)
+                if names <= stored.keys():
+                    return {name: stored[name].contiguous().clone() for name in names}
+            except OSError as error:
+                self._warn_of_lost_weights(error)
+        return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self._model.state_dict().items()}
+
+    def _warn_of_lost_weights(self, error: OSError) -> None:
+        if self.precision_in_use != "float32":
+            warnings.warn(f"{error}; they go on from what is in memory, in {self.precision_in_use}")
 
     def to_bytes(self) -> bytes:
         from safetensors.torch import save
@@ -137,10 +143,14 @@ class HFShim(PyTorchShim):
         from safetensors.torch import save_file
 
         path.mkdir(parents=True, exist_ok=True)
+        # The checkpoint may lie in this very directory: first all is written, then what was there goes.
+        save_file(self.tensors(), path / "model.safetensors.part", metadata={"format": "pt"})
+        for name in {*TOKENIZER_FILES, *WEIGHT_FILES} - {*self.checkpoint.files, "model.safetensors"}:
+            (path / name).unlink(missing_ok=True)
         for name, content in self.checkpoint.files.items():
             (path / name).write_bytes(content)
-        # The tensors may be mapped from the very file that is written.
-        save_file(self.tensors(), path / "model.safetensors.part", metadata={"format": "pt"})
+        # safetensors lets nobody else read the file; config.json has what the user's umask allows.
+        (path / "model.safetensors.part").chmod((path / "config.json").stat().st_mode)
         os.replace(path / "model.safetensors.part", path / "model.safetensors")
 
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
@@ -154,7 +164,11 @@ class HFShim(PyTorchShim):
     def _prepare_training(self, dropout_rate: Optional[float]) -> None:
         if next(self._model.parameters()).dtype != torch.float32:
             device = next(self._model.parameters()).device
-            self._model = build_module(self.checkpoint, dtype=torch.float32).to(device)
+            try:
+                self._model = build_module(self.checkpoint, dtype=torch.float32).to(device)
+            except OSError as error:
+                self._warn_of_lost_weights(error)
+                self._model = self._model.float()
         self.trained = True
         if not self._model.training:
             self._model.train()

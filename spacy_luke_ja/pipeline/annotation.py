@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 
 from ..text.alignment import align_to_tokens
 from ..text.decoding import CharSpan
-from ..token_splitting import span_at, split_tokens
+from ..token_splitting import find_tokens, span_at, split_tokens
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
@@ -32,10 +32,24 @@ def get_luke_alignment(doc: Doc) -> Dict[str, int]:
     return dict(counts)
 
 
+def get_luke_score(span: Span) -> Optional[float]:
+    """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none."""
+    place = (span.start, span.end, span.label)
+    for key in span.doc.user_data.get(ENTITIES, {}):
+        group = span.doc.spans.get(key, [])
+        low, high = 0, len(group)
+        while low < high:  # the group is in text order, without overlaps
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if group[middle].start < span.start else (low, middle)
+        if low < len(group) and (group[low].start, group[low].end, group[low].label) == place:
+            return group.attrs["scores"][low]
+    return None
+
+
 def register_extensions() -> None:
     Doc.set_extension("luke_entities", getter=get_luke_entities, force=True)
     Doc.set_extension("luke_alignment", getter=get_luke_alignment, force=True)
-    Span.set_extension("luke_score", default=None, force=True)
+    Span.set_extension("luke_score", getter=get_luke_score, force=True)
 
 
 def annotate(
@@ -46,15 +60,14 @@ def annotate(
     token_offsets[:, 1] += token_offsets[:, 0]
     alignment = align_to_tokens(char_spans, token_offsets, alignment_mode=alignment_mode)
     split_tokens(doc, alignment.split_at)
-    spans: List[Span] = []
-    for char_span in alignment.char_spans:
-        span = span_at(doc, char_span.char_start, char_span.char_end, char_span.label)
-        span._.luke_score = char_span.score
-        spans.append(span)
+    spans = [span_at(doc, *char_span[:3]) for char_span in alignment.char_spans]
     scores = [char_span.score for char_span in alignment.char_spans]
     doc.spans[spans_key] = SpanGroup(doc, name=spans_key, attrs={"scores": scores}, spans=spans)
-    ents = spans if ents_filter is None else list(ents_filter(doc.ents, spans))
-    doc.set_ents(sorted(ents))
+    blocked = [span_at(doc, *chars, "") for chars in find_tokens(doc, 3, "")]
+    blocked_tokens = {span.start for span in blocked}
+    free = [span for span in spans if blocked_tokens.isdisjoint(range(span.start, span.end))]
+    ents = free if ents_filter is None else list(ents_filter(doc.ents, free))
+    doc.set_ents(sorted(ents), blocked=blocked)
     in_ents = {(ent.start, ent.end, ent.label) for ent in ents}
     n_filtered = sum((span.start, span.end, span.label) not in in_ents for span in spans)
     # Plain lists and dicts: this is what msgpack gives back.

@@ -53,7 +53,7 @@ _loading = threading.RLock()
         "label_map": None,
         "alignment_mode": "split",
         "threshold": 0.0,
-        "spans_key": "luke_ner",
+        "spans_key": None,
         "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
         "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
     },
@@ -77,7 +77,7 @@ def make_luke_ner(
     label_map: Optional[Dict[str, str]],
     alignment_mode: str,
     threshold: Union[float, Dict[str, float]],
-    spans_key: str,
+    spans_key: Optional[str],
     ents_filter: Optional[EntsFilter],
     scorer: Optional[Callable],
 ) -> "LukeNer":
@@ -115,7 +115,7 @@ class LukeNer(TrainablePipe):
         label_map: Optional[Dict[str, str]] = None,
         alignment_mode: str = "split",
         threshold: Union[float, Dict[str, float]] = 0.0,
-        spans_key: str = "luke_ner",
+        spans_key: Optional[str] = None,
         ents_filter: Optional[EntsFilter] = None,
         scorer: Optional[Callable] = None,
     ):
@@ -126,7 +126,7 @@ class LukeNer(TrainablePipe):
             the eight Stockmark labels when None. Not used for labels the component was trained on here.
         alignment_mode: "strict", "contract", "expand" as in Doc.char_span; "split" splits tokens at entity edges.
         threshold: the least score of an entity, for all labels or per label (0 for those not named).
-        spans_key: where in doc.spans the entities and their scores go.
+        spans_key: where in doc.spans the entities and their scores go; the component's name when None.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
         scorer: what Language.evaluate calls.
         """
@@ -142,7 +142,7 @@ class LukeNer(TrainablePipe):
         self.label_map = label_map
         self.alignment_mode = alignment_mode
         self.threshold = threshold
-        self.spans_key = spans_key
+        self.spans_key = name if spans_key is None else spans_key
         self.ents_filter = ents_filter
         self.scorer = scorer
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
@@ -230,6 +230,9 @@ class LukeNer(TrainablePipe):
                 attrs = self.model.attrs
                 checkpoint = open_checkpoint(attrs["name"], revision=attrs["revision"])
                 self._fill(checkpoint)
+                # What was added before the checkpoint's own labels were known may be among them.
+                known = self._tag_labels.labels
+                self._added_labels = [label for label in self._added_labels if label not in known]
                 if self._added_labels:
                     self._grow_labels()
 
@@ -273,8 +276,8 @@ class LukeNer(TrainablePipe):
             )
 
     def __call__(self, doc: Doc) -> Doc:
-        # An error handler that returns leaves None, as it does in spaCy's own components.
-        return next(self.pipe([doc]), None)  # type: ignore[return-value]
+        docs = list(self.pipe([doc]))
+        return docs[0] if docs else None  # type: ignore[return-value]  # as spaCy's own, when an error was handled
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream. A Doc that fails goes to the error handler alone; all others come out, in order.
@@ -443,5 +446,10 @@ class LukeNer(TrainablePipe):
             warnings.warn(
                 f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} map "
                 'to nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
+            )
+        strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, dict) else set()
+        if strange:
+            raise ValueError(
+                f"threshold names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
             )
         fill_model(self.model, checkpoint)

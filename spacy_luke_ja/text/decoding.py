@@ -25,7 +25,8 @@ def decode_char_spans(subwords: Subwords, logits: np.ndarray, scheme: TagScheme)
     """Find the most likely entities that the scheme allows.
 
     logits: (n_subwords, n_tags), finite.
-    RETURNS: spans in text order, with the checkpoint's labels. No span begins or ends with a blank character.
+    RETURNS: spans in text order, without overlaps, with the checkpoint's labels. No span begins or ends with a blank
+        character.
         The score is the geometric mean, over the entity's subwords that have characters, of the softmax
         probability of the tag each was given.
     """
@@ -35,9 +36,12 @@ def decode_char_spans(subwords: Subwords, logits: np.ndarray, scheme: TagScheme)
     tags = best_tags(log_probs, scheme)
     offsets = subwords.char_offsets
     scores = log_probs[np.arange(len(tags)), tags]
-    spans = []
+    spans: List[CharSpan] = []
     for start, end in entity_runs(tags, scheme):
-        char_start, char_end = trim_blank(subwords.text, int(offsets[start, 0]), int(offsets[end - 1, 1]))
+        # A character of several pieces (㈱) that two entities share stays with the first.
+        first_free = spans[-1].char_end if spans else 0
+        char_start, char_end = max(int(offsets[start, 0]), first_free), int(offsets[end - 1, 1])
+        char_start, char_end = trim_blank(subwords.text, char_start, char_end)
         if char_start < char_end:  # else it was nothing but "▁"
             solid = offsets[start:end, 0] < offsets[start:end, 1]
             score = float(np.exp(scores[start:end][solid].mean()))

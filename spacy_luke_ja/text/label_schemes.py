@@ -38,10 +38,12 @@ LABEL_MAPS: Dict[str, Dict[str, str]] = {
 
 OUTSIDE = "O"
 
-# Per scheme, where in an entity a tag with this prefix may stand ("" is no prefix):
-# b first of several, i inside, e last of several, s alone.
+# Where in an entity a tag may stand.
+ROLES = {"b": "the first subword", "i": "a subword inside", "e": "the last subword", "s": "the only subword"}
+ANYWHERE = "bies"
+# Per scheme, the roles of a tag with this prefix; "" is no prefix.
 SCHEMES: Dict[str, Dict[str, str]] = {
-    "IO": {"": "bies", "I": "bies"},
+    "IO": {"": ANYWHERE, "I": ANYWHERE},
     "BIO": {"B": "bs", "I": "ie"},
     "BIOES": {"B": "b", "I": "i", "E": "e", "S": "s"},
     "BILOU": {"B": "b", "I": "i", "L": "e", "U": "s"},
@@ -73,8 +75,13 @@ class TagScheme:
         by_role: Dict[str, int] = {}
         for i, tag in enumerate(self.tags):
             if self.labels[i] == label:
-                prefix, _ = split_tag(tag, self.name)
-                by_role.update(dict.fromkeys(SCHEMES[self.name][prefix], i))
+                by_role.update(dict.fromkeys(tag_roles(tag, self.name), i))
+        missing = [role for role in roles if role not in by_role]
+        if missing:
+            raise ValueError(
+                f"the tags {', '.join(self.tags)} have none for {ROLES[missing[0]]} of {label}, so an entity over "
+                f"{n_subwords} subwords cannot be learned; initialize with these labels to get a new classifier"
+            )
         return [by_role[role] for role in roles]
 
 
@@ -85,16 +92,16 @@ def split_prefix(tag: str) -> Tuple[str, str]:
     return "", tag
 
 
-def split_tag(tag: str, scheme: str) -> Tuple[str, str]:
-    """The prefix and label of a tag in a scheme; what has a prefix the scheme does not know is all label."""
-    prefix, label = split_prefix(tag)
-    return (prefix, label) if prefix in SCHEMES[scheme] else ("", tag)
+def tag_roles(tag: str, scheme: str) -> str:
+    """The roles of a tag; one without a prefix ([PAD] among B- and I- tags, say) may stand anywhere in its label."""
+    prefix, _ = split_prefix(tag)
+    return ANYWHERE if prefix == "" else SCHEMES[scheme][prefix]
 
 
 def recognise_scheme(tags: Sequence[str]) -> str:
-    """Tell the scheme from the prefixes in use: IO, BIO, BIOES or BILOU."""
-    prefixes = {split_prefix(tag)[0] for tag in tags if tag != OUTSIDE}
-    if prefixes <= {"I"} or "" in prefixes:
+    """Tell the scheme from the prefixes in use: IO, BIO, BIOES or BILOU. Tags without a prefix fit any."""
+    prefixes = {split_prefix(tag)[0] for tag in tags if tag != OUTSIDE} - {""}
+    if prefixes <= {"I"}:
         return "IO"
     for scheme in ("BIO", "BIOES", "BILOU"):
         if prefixes <= set(SCHEMES[scheme]):
@@ -137,11 +144,11 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme}")
     roles, labels = [], []
     for tag in tags:
-        prefix, label = ("", "") if tag == OUTSIDE else split_tag(tag, scheme)
-        if tag != OUTSIDE and prefix not in SCHEMES[scheme]:
-            raise ValueError(f"the tag {tag} has none of the prefixes {', '.join(SCHEMES[scheme])} of {scheme}")
-        labels.append(label)
-        roles.append("" if tag == OUTSIDE else SCHEMES[scheme][prefix])
+        prefix, label = split_prefix(tag)
+        if prefix and prefix not in SCHEMES[scheme]:
+            raise ValueError(f"the tag {tag} has none of the prefixes of {scheme} ({', '.join(SCHEMES[scheme])})")
+        labels.append("" if tag == OUTSIDE else label)
+        roles.append("" if tag == OUTSIDE else tag_roles(tag, scheme))
     n = len(tags)
     allowed = np.zeros((n, n), dtype=bool)
     for i in range(n):
@@ -154,7 +161,7 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
         name=scheme,
         tags=tags,
         labels=tuple(labels),
-        begins=np.array([scheme != "IO" and bool(set(role) & set("bs")) for role in roles]),
+        begins=np.array([role != ANYWHERE and bool(set(role) & set("bs")) for role in roles]),
         allowed=allowed,
         allowed_first=np.array([not role or bool(set(role) & set("bs")) for role in roles]),
         allowed_last=np.array([not role or bool(set(role) & set("es")) for role in roles]),

@@ -6,6 +6,7 @@ from typing import Any, List, Protocol, Sequence, Tuple
 import numpy as np
 
 from .characters import blank_characters, replace_lone_surrogates
+from .cutting import cut_text
 
 WORD_START = "▁"  # sentencepiece's mark for a space, U+2581
 
@@ -112,8 +113,12 @@ class FastTokenizerEncoder:
 class SlowTokenizerEncoder:
     """Ids by a Hugging Face slow tokenizer, which has no offsets; they are found by aligning its pieces.
 
-    A piece that no character matches, such as [UNK], takes the characters between its neighbours.
+    Where the tokenizer cuts words first (BertJapaneseTokenizer does), the words are aligned with the text and then
+    the pieces with their word, so that an [UNK] has the characters of its word. With others, a piece that no character
+    matches takes the characters between its neighbours.
     """
+
+    max_bytes = 30_000  # of UTF-8 at a time: Sudachi as word tokenizer takes 49,149, and normalisation adds to it
 
     def __init__(self, tokenizer: Any):
         """tokenizer: a transformers PreTrainedTokenizer."""
@@ -123,17 +128,51 @@ class SlowTokenizerEncoder:
         self.n_ids = len(tokenizer)
 
     def encode(self, text: str) -> Subwords:
-        from spacy_alignments import get_alignments
-
         clean_text = replace_lone_surrogates(text)
-        pieces = self.tokenizer.tokenize(clean_text, split_special_tokens=True)
+        is_long = len(clean_text.encode("utf8")) > self.max_bytes
+        parts = cut_text(clean_text, max_bytes=self.max_bytes) if is_long else [clean_text]
+        pieces: List[str] = []
+        offsets: List[np.ndarray] = [np.zeros((0, 2), dtype="int64")]
+        start = 0
+        for part in parts:
+            part_pieces, part_offsets = self._tokenize(part)
+            pieces += part_pieces
+            offsets.append(part_offsets + start)
+            start += len(part)
+        all_offsets = np.concatenate(offsets)
         ids = without_control_ids(self.tokenizer.convert_tokens_to_ids(pieces), self.tokenizer)
+        has_no_character = all_offsets[:, 0] == all_offsets[:, 1]
+        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, all_offsets, has_no_character)))
+
+    def _tokenize(self, text: str) -> Tuple[List[str], np.ndarray]:
+        """RETURNS: the pieces, and their offsets (n_pieces, 2)."""
+        cut_words = getattr(self.tokenizer, "word_tokenizer", None)
+        cut_pieces = getattr(self.tokenizer, "subword_tokenizer", None)
+        if cut_words is None or cut_pieces is None:
+            pieces = self.tokenizer.tokenize(text, split_special_tokens=True)
+            return pieces, self._place(pieces, text)
+        words = cut_words.tokenize(text)
+        pieces, offsets = [], [np.zeros((0, 2), dtype="int64")]
+        for word, (start, end) in zip(words, align_pieces(words, text).tolist()):
+            word_pieces = cut_pieces.tokenize(word)
+            pieces += word_pieces
+            offsets.append(self._place(word_pieces, text[start:end]) + start)
+        return pieces, np.concatenate(offsets)
+
+    def _place(self, pieces: Sequence[str], text: str) -> np.ndarray:
         unknown = self.tokenizer.unk_token
-        surfaces = ["" if piece == unknown else piece_surface(piece) for piece in pieces]
-        _, chars_of_piece = get_alignments(list(clean_text), surfaces)
-        offsets = place_pieces(chars_of_piece, len(text))
-        has_no_character = offsets[:, 0] == offsets[:, 1]
-        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, has_no_character)))
+        return align_pieces(["" if piece == unknown else piece_surface(piece) for piece in pieces], text)
+
+
+def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
+    """Find where in the text each surface stands, though the tokenizer may have normalised it.
+
+    RETURNS: (n_surfaces, 2) in order; an empty surface takes what its neighbours leave.
+    """
+    from spacy_alignments import get_alignments
+
+    _, chars_of_piece = get_alignments(list(text), list(surfaces))
+    return place_pieces(chars_of_piece, len(text))
 
 
 def piece_surface(piece: str) -> str:

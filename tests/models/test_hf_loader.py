@@ -34,12 +34,36 @@ def test_a_luke_gives_the_logits_of_lukefortokenclassification(checkpoints, name
     assert float((logits_of(module, ids) - expected).abs().max()) < 1e-5
 
 
-def test_entity_tensors_are_never_materialised(checkpoints):
+def test_entity_tensors_are_never_materialised(checkpoints, monkeypatch):
+    import safetensors
+
+    read_names = []
+    real = safetensors.safe_open
+
+    class Recording:
+        def __init__(self, *args, **kwargs):
+            self.file = real(*args, **kwargs).__enter__()
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exception):
+            return None
+
+        def keys(self):
+            return self.file.keys()
+
+        def get_tensor(self, name):
+            read_names.append(name)
+            return self.file.get_tensor(name)
+
+    monkeypatch.setattr(safetensors, "safe_open", Recording)
     module = build_module(open_checkpoint(str(checkpoints["random_luke"])))
     names = {name for name, _ in module.named_parameters()}
     assert not any("entity" in name or "2e_query" in name or "2w_query" in name for name in names)
-    read = read_tensors(open_checkpoint(str(checkpoints["random_luke"])))
-    assert names == set(read)
+    assert len(read_names) == len(names)
+    assert not any("entity" in name or "2e_query" in name or "2w_query" in name for name in read_names)
+    assert names == set(read_tensors(open_checkpoint(str(checkpoints["random_luke"]))))
     assert module.config._attn_implementation == "sdpa"
 
 
@@ -117,6 +141,14 @@ def damage(path, what):
         config["vocab_size"] += 300
     elif what == "other special ids":
         config["pad_token_id"] = 0
+    elif what == "fewer layers":
+        config["num_hidden_layers"] = 1
+    elif what == "lost vocabulary size":
+        del config["vocab_size"]
+    elif what == "odd tag numbers":
+        config["id2label"] = {"1": "O", "2": "B-地名"}
+    elif what == "broken added tokens":
+        (path / "added_tokens.json").write_text("[")
     elif what == "unknown type":
         config["model_type"] = "luke2"
     elif what == "broken sentencepiece":
@@ -154,6 +186,10 @@ def without_nfkc():
         ("missing tensor", "lacks 1 of the tensors .* roberta.encoder.layer.0.attention.self.key.weight"),
         ("other shapes", "other shapes than its config.json says"),
         ("other vocabulary", "not the tokenizer the checkpoint was trained with"),
+        ("fewer layers", "tensors that its config.json has no place for, say roberta.encoder.layer.1"),
+        ("lost vocabulary size", "must give vocab_size, a number, got None"),
+        ("odd tag numbers", "id2label in config.json of the checkpoint .* must number its tags 0 … 1, got 1, 2"),
+        ("broken added tokens", "added_tokens.json of the checkpoint .* is damaged"),
         ("other special ids", "pad_token_id 0, its tokenizer 1"),
         ("broken sentencepiece", "sentencepiece.bpe.model of the checkpoint .* is damaged"),
         ("plain sentencepiece", "normalises by NFKC|vocabulary"),
@@ -189,24 +225,20 @@ def test_a_name_that_is_nowhere_says_what_to_do():
         open_checkpoint("./nowhere")
 
 
-def test_a_checkpoint_in_the_hub_cache_loads_offline(checkpoints, tmp_path, monkeypatch):
-    import huggingface_hub.constants
-
-    commit = "0123456789abcdef0123456789abcdef01234567"
-    repository = tmp_path / "models--someone--luke-ner"
-    snapshot = repository / "snapshots" / commit
-    snapshot.mkdir(parents=True)
-    for name in ("config.json", "model.safetensors", "sentencepiece.bpe.model", "added_tokens.json"):
-        shutil.copy(checkpoints["random_luke"] / name, snapshot)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text(commit)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    for revision in (None, commit):
+def test_a_checkpoint_in_the_hub_cache_loads_offline(hub_cache):
+    for revision in (None, hub_cache):
         checkpoint = open_checkpoint("someone/luke-ner", revision=revision)
         assert build_module(checkpoint).config.num_labels == 17
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="hub cannot be reached"):
         open_checkpoint("someone/luke-ner", revision="v2")
+
+
+def test_a_cache_that_may_lack_the_kind_of_tokenizer_is_not_guessed_at(hub_cache, checkpoints, tmp_path):
+    (snapshot,) = (tmp_path / "cache").glob("models--*/snapshots/*")
+    for name in ("config.json", "model.safetensors", "vocab.txt"):
+        shutil.copy(checkpoints["slow_bert"] / name, snapshot)
+    with pytest.raises(OSError, match="tokenizer_config.json of the checkpoint someone/luke-ner is not in the"):
+        open_checkpoint("someone/luke-ner")
 
 
 def test_no_remote_code_is_run(checkpoints, tmp_path):

@@ -14,6 +14,7 @@ import toys
 from spacy_luke_ja.models.hf_loader import open_checkpoint
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
 from spacy_luke_ja.text.characters import is_blank
+from spacy_luke_ja.text.subwords import align_pieces
 
 MAJOR = int(transformers.__version__.split(".")[0])
 TEXT = "山田花子は東京へ行った。ﾄﾞｰﾑと㈱ABC 大阪"
@@ -68,10 +69,24 @@ def test_offsets_of_fast_tokenizers(checkpoints, name, words):
     assert "".join(found) == "大阪は東京" and found[:2] == words[:2]
 
 
-def test_offsets_of_a_slow_tokenizer(checkpoints):
-    subwords = open_encoder(open_checkpoint(str(checkpoints["slow_bert"]))).encode("龘が東京 は大阪。")
-    words = [subwords.text[start:end] for start, end in subwords.char_offsets.tolist()]
-    assert words == ["龘が", "", "東京", "は", "大阪", "。"]  # two that are unknown: the first takes both characters
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("龘が東京 は大阪。", ["龘", "が", "東京", "は", "大阪", "。"]),
+        # The characters of an unknown word stand in a known one too.
+        ("東北の京都から東京", ["東北", "の", "京都", "から", "東京"]),
+        ("花田と花子は", ["花田", "と", "花子", "は"]),
+        ("日の本の日本", ["日の本", "の", "日本"]),
+    ],
+)
+def test_offsets_of_a_slow_tokenizer(checkpoints, text, words):
+    subwords = open_encoder(open_checkpoint(str(checkpoints["slow_bert"]))).encode(text)
+    found = [text[start:end] for start, end in subwords.char_offsets.tolist()]
+    assert [word for word in found if word] == words
+
+
+def test_a_piece_that_matches_nothing_takes_what_its_neighbours_leave():
+    assert align_pieces(["", "東京", "", ""], "龘が東京都").tolist() == [[0, 2], [2, 4], [4, 5], [5, 5]]
 
 
 @pytest.mark.parametrize("name, special", [("fast_xlmr", "<mask>"), ("bert", "[MASK]")])
@@ -85,7 +100,7 @@ def test_a_literal_special_subword_is_text(checkpoints, name, special):
 @pytest.mark.parametrize("name", ["bert", "slow_bert", "fast_xlmr"])
 def test_a_long_text_is_not_cut(checkpoints, name):
     encoder = open_encoder(open_checkpoint(str(checkpoints[name])))
-    assert encoder.encode("東京は" * 2000).char_offsets[-1, 1] == 6000
+    assert encoder.encode("東京は" * 20_000).char_offsets[-1, 1] == 60_000
 
 
 def test_a_luke_without_its_sentencepiece_model_is_refused(checkpoints, tmp_path):
@@ -137,3 +152,11 @@ def test_ids_are_those_of_mluketokenizer(checkpoints, text):
     tokenizer = transformers.MLukeTokenizer.from_pretrained(checkpoints["luke"])
     encoder = open_encoder(open_checkpoint(str(checkpoints["luke"])))
     assert [0, *encoder.encode(text).ids.tolist(), 2] == tokenizer(text)["input_ids"]
+
+
+def test_a_tokenizer_much_smaller_than_the_vocabulary_is_doubted(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["bert"], tmp_path / "bert")
+    words = (path / "vocab.txt").read_text(encoding="utf8").split("\n")
+    (path / "vocab.txt").write_text("\n".join(words[:12]), encoding="utf8")
+    with pytest.warns(UserWarning, match="has 12 subwords, but config.json says vocab_size 19"):
+        open_encoder(open_checkpoint(str(path)))

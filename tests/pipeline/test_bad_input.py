@@ -10,7 +10,7 @@ import spacy_luke_ja
 
 
 @pytest.mark.parametrize("text", ["", " ", "　", "\n\n", "\t \r\n", "あ", "𠮷", "\x00", "。", "\u3099", "\ufeff", "😊"])
-@pytest.mark.parametrize("checkpoint", ["luke", "xlmr", "bert", "random_luke"])
+@pytest.mark.parametrize("checkpoint", ["luke", "xlmr", "fast_xlmr", "bert", "slow_bert", "random_luke"])
 def test_small_texts(make_nlp, checkpoint, text):
     doc = make_nlp(checkpoint)(text)
     assert doc.text == text
@@ -73,8 +73,17 @@ def test_a_doc_with_a_parse_and_sentences(make_nlp):
 def test_blocked_and_existing_entities(make_nlp):
     nlp = make_nlp()
     doc = nlp.make_doc("東京と大阪")
-    doc.set_ents([Span(doc, 0, 1, "OLD")], default="missing")
-    assert [(ent.text, ent.label_) for ent in nlp(doc).ents] == [("東京", "OLD"), ("大阪", "地名")]
+    doc.set_ents([Span(doc, 0, 1, "OLD")], blocked=[doc[2:3]], default="missing")
+    doc = nlp(doc)
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("東京", "OLD")]
+    assert doc._.luke_alignment["filtered"] == 2 and doc[2].ent_iob_ == "B" and doc[2].ent_type_ == ""
+
+
+def test_blocked_tokens_stay_blocked_when_tokens_split(make_nlp):
+    nlp = make_nlp()
+    doc = nlp.make_doc("訪日した東京")
+    doc.set_ents([], blocked=[doc[len(doc) - 1 :]], default="missing")
+    assert [(ent.text, ent.label_) for ent in nlp(doc).ents] == [("日", "地名")]
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,14 @@ def test_a_checkpoint_without_prefixes_joins_what_touches(make_nlp):
 
 @pytest.mark.parametrize("checkpoint", ["random_luke", "luke_bin", "fast_xlmr", "bert", "slow_bert"])
 def test_every_kind_of_checkpoint_runs(make_nlp, checkpoint):
-    doc = make_nlp(checkpoint, alignment_mode="expand")("山田花子は東京へ。ﾄﾞｰﾑ　㈱\n大阪" * 30)
-    assert all(span.char_start < span.char_end for span in doc._.luke_entities)
+    nlp = make_nlp(checkpoint)
+    text = "山田花子は東京へ。ﾄﾞｰﾑ　㈱\n大阪" * 30
+    (output,) = (nlp.get_pipe("luke_ner")._load(), nlp.get_pipe("luke_ner").model.predict([nlp.make_doc(text)]))[1]
+    assert output.logits.shape == (len(output.subwords), len(nlp.get_pipe("luke_ner")._tag_labels.scheme.tags))
+    assert output.subwords.char_offsets[-1, 1] == len(text) and output.logits.std() > 0.01
+    assert [span[:3] for span in nlp(text)._.luke_entities] == [
+        span[:3] for span in nlp.get_pipe("luke_ner").predict([nlp.make_doc(text)])[0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -343,3 +349,62 @@ def test_the_embedded_checkpoint_is_the_default():
     component = nlp.add_pipe("luke_ner")
     assert len(component.labels) == 8
     assert ents(nlp("山田太郎は日本の政治家。"))[0][1] == "人名"
+
+
+def test_a_long_text_with_split_tokens(make_nlp):
+    text = ("訪日した独伊の首相。" + "ひらがなだけのぶんしょうもあります。" * 55) * 100
+    assert len(text) == 100_000
+    nlp = make_nlp(model={"max_batch_subwords": 8192})
+    nlp.add_pipe("sentencizer", first=True)
+    doc = nlp(text)
+    assert doc.text == text
+    assert ents(doc) == [("日", "地名"), ("独", "地名"), ("伊", "地名")] * 100
+    assert doc._.luke_alignment["split"] == 300
+    assert all(sent.text.endswith("。") for sent in doc.sents)
+
+
+def test_the_score_is_of_our_entities_only(make_nlp):
+    nlp = make_nlp()
+    doc = nlp.make_doc("東京と大阪")
+    doc.ents = [Span(doc, 0, 1, label="OLD")]
+    old, new = nlp(doc).ents
+    assert old._.luke_score is None and new._.luke_score > 0.9
+
+
+def test_two_components_by_default_keep_apart(make_nlp, checkpoints):
+    nlp = make_nlp()
+    nlp.add_pipe("luke_ner", name="second", config={"model": {"name": str(checkpoints["xlmr"]), "overlap": 8}})
+    doc = nlp(TEXT)
+    assert set(doc.spans) == {"luke_ner", "second"} and ents(doc) == FOUND
+    assert doc._.luke_alignment["exact"] + doc._.luke_alignment["split"] == len(doc._.luke_entities)
+
+
+def test_a_checkpoint_from_the_hub_cache(make_nlp, hub_cache):
+    nlp = make_nlp("someone/luke-ner", model={"revision": hub_cache})
+    component = nlp.get_pipe("luke_ner")
+    assert component.labels == ()  # nothing is looked up before it is needed
+    assert component.add_label("地名") == 1 and component.add_label("魚") == 1
+    assert ents(nlp(TEXT)) == FOUND
+    assert component.labels[-1] == "魚" and len(component.labels) == 9
+
+
+def test_a_threshold_for_a_label_that_is_none(make_nlp):
+    with pytest.raises(ValueError, match="threshold names LOC, but the labels are"):
+        make_nlp(threshold={"LOC": 0.5})(TEXT)
+
+
+def test_merged_tokens_before(make_nlp):
+    nlp = make_nlp(split_mode="C")
+    doc = nlp.make_doc("彼が国会議員東京何何")
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+        retokenizer.merge(doc[len(doc) - 2 :])
+    assert ents(nlp(doc)) == [("国会", "政治的組織名"), ("東京", "地名")]
+
+
+def test_a_warning_made_an_error_is_raised(make_nlp):
+    nlp = make_nlp(alignment_mode="strict")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        with pytest.raises(UserWarning, match="alignment_mode"):
+            nlp("訪日した")

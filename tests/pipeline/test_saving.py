@@ -125,3 +125,53 @@ def test_a_saved_checkpoint_from_elsewhere_still_takes_another_label_map(make_nl
     with pytest.warns(UserWarning, match="map to nothing"):
         nlp = spacy.load(tmp_path)
     assert nlp.get_pipe("luke_ner").labels == ("GPE",)
+
+
+def test_weights_that_changed_on_disk_are_not_taken_for_those_in_memory(make_nlp, tmp_path):
+    make_nlp(model={"precision": "float32"}).to_disk(tmp_path / "a")
+    nlp = spacy.load(tmp_path / "a")
+    expected = spans(nlp)
+    make_nlp("random_luke").to_disk(tmp_path / "a")
+    nlp.to_disk(tmp_path / "b")
+    assert spans(spacy.load(tmp_path / "b")) == expected
+    reduced = spacy.load(tmp_path / "b", config={"components.luke_ner.model.precision": "bfloat16"})
+    (tmp_path / "b" / "luke_ner" / "model" / "model.safetensors").unlink()
+    with pytest.warns(UserWarning, match="are gone.*go on from what is in memory, in bfloat16"):
+        reduced.to_disk(tmp_path / "c")
+    assert [span[:3] for span in spans(spacy.load(tmp_path / "c"))] == [span[:3] for span in expected]
+
+
+def test_training_goes_on_when_the_weights_on_disk_are_gone(make_nlp, tmp_path):
+    make_nlp().to_disk(tmp_path)
+    nlp = spacy.load(tmp_path, config={"components.luke_ner.model.precision": "bfloat16"})
+    shutil.rmtree(tmp_path / "luke_ner")
+    with pytest.warns(UserWarning, match="go on from what is in memory"):
+        nlp.get_pipe("luke_ner").add_label("魚")
+    assert nlp.get_pipe("luke_ner").precision == "float32"
+
+
+def test_a_directory_of_another_checkpoint_is_cleared(make_nlp, checkpoints, tmp_path):
+    make_nlp("luke").to_disk(tmp_path)
+    make_nlp("fast_xlmr").to_disk(tmp_path)
+    assert not (tmp_path / "luke_ner" / "model" / "sentencepiece.bpe.model").exists()
+    assert spans(spacy.load(tmp_path)) == spans(make_nlp("fast_xlmr"))
+
+
+def test_the_weights_are_as_readable_as_the_config(make_nlp, tmp_path):
+    make_nlp().to_disk(tmp_path)
+    model = tmp_path / "luke_ner" / "model"
+    assert (model / "model.safetensors").stat().st_mode == (model / "config.json").stat().st_mode
+
+
+def test_tensors_that_share_memory_can_be_saved(make_nlp, checkpoints, tmp_path):
+    import torch
+
+    path = shutil.copytree(checkpoints["luke_bin"], tmp_path / "luke")
+    tensors = torch.load(path / "pytorch_model.bin", weights_only=True)
+    tensors["classifier.weight"] = tensors["classifier.weight"].t().contiguous().t()
+    tensors["lm_head.decoder.weight"] = tensors["luke.embeddings.word_embeddings.weight"]
+    torch.save(tensors, path / "pytorch_model.bin")
+    nlp = make_nlp(str(path))
+    expected = spans(nlp)
+    nlp.to_disk(tmp_path / "saved")
+    assert spans(spacy.load(tmp_path / "saved")) == expected

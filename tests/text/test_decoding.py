@@ -133,3 +133,12 @@ def test_a_subword_of_two_entities_goes_to_the_one_with_more_of_it():
     scheme = make_scheme(BIO)
     spans = [CharSpan(0, 1, "地名"), CharSpan(1, 3, "人名")]
     assert [scheme.tags[i] for i in encode_tags(subwords_of("日花子"), spans, scheme)] == ["B-人名"]
+
+
+def test_a_character_that_two_entities_share_stays_with_the_first():
+    subwords = Subwords("東京㈱大阪", np.zeros(5, dtype=int), np.array([[0, 2], [2, 3], [2, 3], [2, 3], [3, 5]]))
+    logits = logits_of("B-地名 I-地名 B-人名 I-人名 I-人名", BIO)
+    assert [span[:3] for span in decode_char_spans(subwords, logits, make_scheme(BIO))] == [
+        (0, 3, "地名"),
+        (3, 5, "人名"),
+    ]

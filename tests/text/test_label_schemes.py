@@ -17,6 +17,9 @@ from spacy_luke_ja.text.label_schemes import LABELS, make_scheme, make_tags, map
         (["O", "B-X", "E-X", "S-X"], "BIOES", {"X"}),
         (["B-ORG-P", "I-ORG-P", "O"], "BIO", {"ORG-P"}),
         (["O"], "IO", set()),
+        # An odd tag out does not make all the others odd.
+        (["O", "B-X", "I-X", "[PAD]"], "BIO", {"X", "[PAD]"}),
+        (["O", "I-PER", "MISC"], "IO", {"PER", "MISC"}),
     ],
 )
 def test_recognised_schemes(tags, scheme, labels):
@@ -63,7 +66,8 @@ def test_made_tags_are_of_their_scheme(scheme):
         (["O", "O"], {}, "must differ"),
         (["O", "B-X", "I-X"], {"scheme": "BIOE"}, "scheme must be one of IO, BIO, BIOES, BILOU, got BIOE"),
         (["O", "B-X", "E-X", "L-X"], {}, "mix the prefixes"),
-        (["O", "B-X", "MISC"], {"scheme": "BIO"}, "MISC has none of the prefixes"),
+        (["O", "B-X", "E-X"], {"scheme": "BIO"}, r"E-X has none of the prefixes of BIO \(B, I\)"),
+        (["O", "B-X", "I-X"], {"scheme": "IO"}, "B-X has none of the prefixes of IO"),
     ],
 )
 def test_tags_that_mean_nothing(tags, settings, message):
@@ -93,3 +97,10 @@ def test_label_maps(labels, label_map, mapped):
 def test_nothing_maps():
     with pytest.raises(ValueError, match=r"none of the checkpoint's labels \(PERSON, GPE\) maps"):
         map_labels(["PERSON", "GPE"])
+
+
+def test_an_entity_that_the_tags_cannot_say_is_named():
+    scheme = make_scheme(["O", "B-X", "E-X", "S-X"])
+    assert [scheme.tags[i] for i in scheme.tag_ids("X", 2)] == ["B-X", "E-X"]
+    with pytest.raises(ValueError, match="have none for a subword inside of X, so an entity over 3 subwords"):
+        scheme.tag_ids("X", 3)
