@@ -6,7 +6,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Optional, Sequence, Tuple
+from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -115,15 +115,16 @@ class HFShim(PyTorchShim):
 
     def tensors(self) -> Tensors:
         """The weights to save: as the checkpoint stores them, or as training has made them."""
+        names = self._model.state_dict().keys()
+        state: Mapping[str, torch.Tensor] = self._model.state_dict()
         if not self.trained:
             try:
-                names = self._model.state_dict().keys()
                 stored = read_tensors(self.checkpoint)
-                if names <= stored.keys():
-                    return {name: stored[name].contiguous().clone() for name in names}
+                # transformers renames some old tensors as it loads; what it makes of them is as good.
+                state = stored if names <= stored.keys() else build_module(self.checkpoint).state_dict()
             except OSError as error:
                 self._warn_of_lost_weights(error)
-        return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in self._model.state_dict().items()}
+        return {name: state[name].detach().cpu().contiguous().clone() for name in names}
 
     def _warn_of_lost_weights(self, error: OSError) -> None:
         if self.precision_in_use != "float32":
