@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 import toys
 from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
-from spacy_luke_ja.models.hf_loader import build_module, max_subwords, open_checkpoint, read_tensors
+from spacy_luke_ja.models.hf_loader import EMBEDDED, build_module, max_subwords, open_checkpoint, read_tensors
 
 
 def logits_of(module, ids):
@@ -19,13 +19,16 @@ def logits_of(module, ids):
         return module(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
 
 
-@pytest.mark.parametrize("name", ["random_luke", "luke_bin"])
-def test_a_luke_gives_the_logits_of_lukefortokenclassification(checkpoints, name):
+@pytest.mark.parametrize("name, entity_vocab_size", [("random_luke", 50), ("luke_bin", 50), ("ja_luke_ner_sm", 4)])
+def test_a_luke_gives_the_logits_of_lukefortokenclassification(checkpoints, name, entity_vocab_size):
     from transformers import LukeForTokenClassification
 
-    reference = LukeForTokenClassification.from_pretrained(checkpoints[name]).eval()
-    assert reference.config.entity_vocab_size == 50
-    module = build_module(open_checkpoint(str(checkpoints[name])))
+    path = checkpoints.get(name, EMBEDDED / name)
+    reference, report = LukeForTokenClassification.from_pretrained(path, output_loading_info=True)
+    assert not report["missing_keys"] and not report["mismatched_keys"]
+    assert reference.config.entity_vocab_size == entity_vocab_size
+    reference = reference.float().eval()
+    module = build_module(open_checkpoint(str(path)))
     torch.manual_seed(1)
     ids = torch.randint(4, 40, (3, 60))
     ids[:, 0], ids[:, -1] = 0, 2
