@@ -6,8 +6,9 @@ from thinc.api import chain
 
 from ..text.windows import check_window
 from .encode_subwords import encode_subwords
+from .hf_checkpoint import Checkpoint
 from .hf_classifier import hf_classifier
-from .hf_loader import Checkpoint, max_subwords
+from .hf_loader import max_subwords
 from .hf_shim import HFShim
 from .hf_tokenizer import open_encoder
 from .types import LukeNerModel

@@ -14,7 +14,8 @@ from spacy.util import logger
 from thinc.api import get_torch_default_device
 from thinc.shims import PyTorchShim
 
-from .hf_loader import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint, Tensors, build_module, read_tensors, resize_head
+from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
+from .hf_loader import Tensors, build_module, read_tensors, resize_head
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

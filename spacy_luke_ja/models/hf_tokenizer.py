@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from ..text.subwords import FastTokenizerEncoder, SentencePieceEncoder, SlowTokenizerEncoder, SubwordEncoder
-from .hf_loader import FAIRSEQ_TYPES, SENTENCEPIECE, Checkpoint
+from .hf_checkpoint import FAIRSEQ_TYPES, SENTENCEPIECE, Checkpoint
 
 # Half-width, full-width, squared and decomposed: transformers 5 loads LUKE's tokenizer without its NFKC.
 PLAIN_PROBE = "東京と大阪へ行った。"

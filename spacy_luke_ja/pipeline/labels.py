@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from ..models.hf_loader import Checkpoint
+from ..models.hf_checkpoint import Checkpoint
 from ..text.label_schemes import TagScheme, make_scheme, make_tags, map_labels
 
 

@@ -16,7 +16,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config, Optimizer, set_dropout_rate
 
 from ..models.architectures import fill_model
-from ..models.hf_loader import Checkpoint, open_checkpoint, read_checkpoint
+from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
 from ..text.decoding import CharSpan, decode_char_spans, encode_tags

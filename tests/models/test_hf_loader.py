@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 import toys
 from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
-from spacy_luke_ja.models.hf_loader import EMBEDDED, build_module, max_subwords, open_checkpoint, read_tensors
+from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
+from spacy_luke_ja.models.hf_loader import build_module, max_subwords, read_tensors
 
 
 def logits_of(module, ids):

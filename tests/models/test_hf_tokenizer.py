@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toys
-from spacy_luke_ja.models.hf_loader import open_checkpoint
+from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
 from spacy_luke_ja.text.characters import is_blank
 from spacy_luke_ja.text.subwords import align_pieces
