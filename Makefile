@@ -6,12 +6,11 @@ VENV ?= .venv
 COMPAT_VENV ?= .venv-compat
 BIN = $(VENV)/bin
 PIP_FLAGS ?= --quiet --disable-pip-version-check
-export TEXT
 
 .PHONY: demo test test-compat check lint peers clean
 
 demo: $(VENV)/.installed
-	@$(BIN)/python -m spacy luke demo $(if $(TEXT),"$$TEXT")
+	@$(BIN)/python -m spacy luke demo $(if $(value TEXT),-- '$(subst ','\'',$(value TEXT))')
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q

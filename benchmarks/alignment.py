@@ -11,7 +11,8 @@ from pathlib import Path
 from spacy.training import Example
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.stockmark import make_example, read_stockmark
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.corpora.stockmark import read_stockmark
 from spacy_luke_ja.pipeline.annotation import annotate, register_extensions
 from spacy_luke_ja.scorers import score_char_ents
 from spacy_luke_ja.text.alignment import ALIGNMENT_MODES, OUTCOMES
@@ -27,7 +28,7 @@ def main() -> None:
     print("|---|---|" + "---|" * (3 + len(OUTCOMES)))
     for split_mode in "ABC":
         nlp = spacy_luke_ja.blank(split_mode=split_mode)
-        gold = [make_example(nlp, record) for record in records]
+        gold = [make_example(nlp, record.text, record.entities) for record in records]
         for mode in ALIGNMENT_MODES:
             examples, counts = [], dict.fromkeys(OUTCOMES, 0)
             for record, example in zip(records, gold):

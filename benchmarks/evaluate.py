@@ -15,7 +15,8 @@ from typing import Any, Dict
 import spacy
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.stockmark import make_example, read_stockmark, split_records
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
 from spacy_luke_ja.scorers import score_char_ents
 from spacy_luke_ja.text.label_schemes import LABELS
 
@@ -39,7 +40,7 @@ def main() -> None:
     results: Dict[str, Dict[str, Any]] = {}
     for name in args.pipelines:
         nlp = load(name)
-        examples = [make_example(nlp, record) for record in records]
+        examples = [make_example(nlp, record.text, record.entities) for record in records]
         list(nlp.pipe(record.text for record in records[:50]))  # loaded and warm
         started = time.time()
         docs = list(nlp.pipe(record.text for record in records))

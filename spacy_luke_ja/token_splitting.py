@@ -41,9 +41,11 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     has_parse, has_lemmas = doc.has_annotation("DEP"), doc.has_annotation("LEMMA")
     with doc.retokenize() as retokenizer:
         for i, units in parts.items():
-            head = doc[i].head
-            heads: List[Any] = [(doc[i], 1) if not has_parse else head if head.i != i else (doc[i], 0)]
-            heads += [(doc[i], 0)] * (len(units) - 1)
+            if has_parse:
+                head = doc[i].head
+                heads: List[Any] = [head if head.i != i else (doc[i], 0)] + [(doc[i], 0)] * (len(units) - 1)
+            else:
+                heads = [(doc[i], part) for part in range(len(units))]  # each its own, as without a split
             retokenizer.split(doc[i], [unit.surface for unit in units], heads=heads)
     shift = 0
     for i, units in sorted(parts.items()):

@@ -31,3 +31,13 @@ def test_demo_on_a_text(tmp_path):
 
 def test_columns_of_wide_characters():
     assert pad("地名", 6) == "地名  " and pad("ab", 3) == "ab "
+
+
+def test_demo_without_entities_and_with_a_wrong_checkpoint(tmp_path):
+    path = toys.write_luke(tmp_path / "luke", lexicon=toys.LEXICON, max_length=128)
+    output = run("demo", "-o", str(tmp_path / "page.html"), "--model", str(path), "--", "-何もない")
+    assert "-何もない\n    no entities" in output and "0 entities in 1 texts" in output
+    result = CliRunner().invoke(app, ["luke", "demo", "東京", "--model", "./nowhere"])
+    assert result.exit_code == 1 and result.output.strip().splitlines()[-1].startswith(
+        "there is no directory ./nowhere"
+    )

@@ -17,7 +17,8 @@ from spacy.util import fix_random_seed
 from thinc.api import Adam, warmup_linear
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.stockmark import make_example, read_stockmark, split_records
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
 
 # In the order of the published LUKE.
 LABELS = ["その他の組織名", "法人名", "地名", "人名", "施設名", "イベント名", "政治的組織名", "製品名"]
@@ -41,7 +42,7 @@ def main() -> None:
     nlp = spacy_luke_ja.blank()
     nlp.add_pipe("luke_ner", config={"model": {"name": str(args.start), "precision": "float32"}})
     parts = split_records(read_stockmark(args.data))
-    train = [make_example(nlp, record) for record in parts["train"]]
+    train = [make_example(nlp, record.text, record.entities) for record in parts["train"]]
     component: Any = nlp.get_pipe("luke_ner")
     component.initialize(lambda: train[:10], nlp=nlp, labels=LABELS)
     n_steps = args.epochs * -(-len(train) // args.batch_size)
@@ -58,7 +59,7 @@ def main() -> None:
         for batch in batches:
             nlp.update(batch, drop=args.dropout, sgd=optimizer, losses=losses)
             optimizer.step_schedules()
-        scores = nlp.evaluate([make_example(nlp, record) for record in parts["dev"]])
+        scores = nlp.evaluate([make_example(nlp, record.text, record.entities) for record in parts["dev"]])
         line = " ".join(f"{key} {scores['char_ents_' + key]:.4f}" for key in "prf")
         loss, seconds = losses["luke_ner"] / len(batches), time.time() - started
         print(f"epoch {epoch + 1} loss {loss:.4f} dev {line} ({seconds:.0f} s)", flush=True)

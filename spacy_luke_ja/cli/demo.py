@@ -1,10 +1,11 @@
 """A text or the sample sentences in; a table of entities and a displaCy page out."""
 
 import unicodedata
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional
 
-from typer import Argument, Option
+from typer import Argument, Exit, Option
 
 from . import app
 
@@ -34,17 +35,23 @@ def demo(
 
     nlp = spacy_luke_ja.blank(split_mode=split_mode)
     component: Any = nlp.add_pipe("luke_ner", config={"model": {"name": model}})
-    docs = list(nlp.pipe([text] if text else SAMPLES))
+    try:
+        docs = list(nlp.pipe([text] if text else SAMPLES))
+    except (OSError, ValueError) as error:  # what is wrong with the checkpoint, in one line instead of a traceback
+        print(error)
+        raise Exit(1) from None
     for doc in docs:
         print_entities(doc)
-    output.write_text(displacy.render(docs, style="ent", page=True, jupyter=False), encoding="utf8")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"\[W006\]")  # a text without entities is drawn as it is
+        output.write_text(displacy.render(docs, style="ent", page=True, jupyter=False), encoding="utf8")
     n_ents = sum(len(doc.ents) for doc in docs)
     print(f"{n_ents} entities in {len(docs)} texts, found by {model} in {component.precision}")
     print(f"a page with their colours: {output}")
 
 
 def print_entities(doc: "Doc") -> None:
-    print(doc.text)
+    print(doc.text if doc.ents else f"{doc.text}\n    no entities")
     rows: List[List[str]] = [
         [ent.label_, f"{ent.start_char}–{ent.end_char}", f"{ent._.luke_score:.2f}", ent.text] for ent in doc.ents
     ]

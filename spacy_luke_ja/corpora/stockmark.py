@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..text.decoding import CharSpan
-from ..token_splitting import span_at, split_tokens
+from .examples import make_example
 
 N_SENTENCES = 5343
 N_TEST = 1069
@@ -28,6 +28,10 @@ class Record:
     text: str
     char_spans: Tuple[CharSpan, ...]
     page: str
+
+    @property
+    def entities(self) -> List[Tuple[int, int, str]]:
+        return [(span.char_start, span.char_end, span.label) for span in self.char_spans]
 
 
 def read_stockmark(path: Union[str, Path]) -> List[Record]:
@@ -65,14 +69,6 @@ def split_records(records: List[Record]) -> Dict[str, List[Record]]:
     return parts
 
 
-def make_example(nlp: Language, record: Record) -> Example:
-    """An Example whose reference has its tokens split where gold entities begin or end, so that none is lost."""
-    reference = nlp.make_doc(record.text)
-    split_tokens(reference, [char for span in record.char_spans for char in span[:2]])
-    reference.set_ents([span_at(reference, *span[:3]) for span in record.char_spans])
-    return Example(nlp.make_doc(record.text), reference)
-
-
 def create_corpus(path: Path, part: str) -> Callable[[Language], Iterator[Example]]:
     """A corpus reader (spacy-luke-ja.StockmarkCorpus.v1).
 
@@ -84,6 +80,6 @@ def create_corpus(path: Path, part: str) -> Callable[[Language], Iterator[Exampl
 
     def read(nlp: Language) -> Iterator[Example]:
         for record in split_records(read_stockmark(path))[part]:
-            yield make_example(nlp, record)
+            yield make_example(nlp, record.text, record.entities)
 
     return read

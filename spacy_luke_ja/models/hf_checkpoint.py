@@ -94,6 +94,8 @@ def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download
     allow_download: False for what must answer at once, such as the labels before anything is loaded.
     Raises an OSError that names what is missing, and what to do where the hub cannot be reached.
     """
+    if not name:
+        raise OSError("name must be a checkpoint: ja_luke_ner_sm, a directory, or a name on the hub; got an empty one")
     directory = EMBEDDED / name if name and (EMBEDDED / name / CONFIG).exists() else Path(name)
     if directory.is_dir():
         find: Callable[[str], Optional[Path]] = lambda f: directory / f if (directory / f).is_file() else None

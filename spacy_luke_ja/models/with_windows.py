@@ -22,6 +22,8 @@ def with_windows(
 
     attrs["max_window"], prefix_ids, suffix_ids and pad_id come with the checkpoint.
     """
+    if overlap < 0:
+        raise ValueError(f"overlap must be at least 0, got {overlap}")
     if window is not None:
         check_window(window, overlap)
     if max_batch_subwords < 1:

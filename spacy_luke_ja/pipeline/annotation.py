@@ -34,14 +34,15 @@ def get_luke_alignment(doc: Doc) -> Dict[str, int]:
 
 def get_luke_score(span: Span) -> Optional[float]:
     """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none."""
-    place = (span.start, span.end, span.label)
+    # By characters: retokenizing leaves a group's token positions behind.
+    place = (span.start_char, span.end_char, span.label)
     for key in span.doc.user_data.get(ENTITIES, {}):
         group = span.doc.spans.get(key, [])
         low, high = 0, len(group)
         while low < high:  # the group is in text order, without overlaps
             middle = (low + high) // 2
-            low, high = (middle + 1, high) if group[middle].start < span.start else (low, middle)
-        if low < len(group) and (group[low].start, group[low].end, group[low].label) == place:
+            low, high = (middle + 1, high) if group[middle].start_char < span.start_char else (low, middle)
+        if low < len(group) and (group[low].start_char, group[low].end_char, group[low].label) == place:
             return group.attrs["scores"][low]
     return None
 

@@ -20,6 +20,7 @@ from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
 from ..text.decoding import CharSpan, decode_char_spans, encode_tags
+from ..text.label_schemes import check_scheme
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
 from .labels import TagLabels, from_cfg, new_labels, read_labels
 from .training import annotated_subwords, gold_char_spans, tag_loss
@@ -131,8 +132,9 @@ class LukeNer(TrainablePipe):
         scorer: what Language.evaluate calls.
         """
         check_alignment_mode(alignment_mode)
+        check_scheme(scheme)
         for value in threshold.values() if isinstance(threshold, dict) else [threshold]:
-            if not 0.0 <= value <= 1.0:
+            if isinstance(value, str) or not 0.0 <= value <= 1.0:
                 raise ValueError(f"threshold must be between 0 and 1, got {value}")
         self.vocab = vocab
         self.model = model
@@ -338,6 +340,13 @@ class LukeNer(TrainablePipe):
         self._added_labels = []
         new_head = bool(labels) and not set(labels) <= set(self._own_labels(checkpoint))
         if new_head:
+            given_up = [label for label in self._own_labels(checkpoint) if label not in labels]
+            if given_up:
+                warnings.warn(
+                    f"[{self.name}] the checkpoint {checkpoint.name} gets a new classifier for {', '.join(labels)}; "
+                    f"its labels {', '.join(given_up)} are given up; to keep all of them, do not initialize, but call "
+                    "add_label and nlp.resume_training()"
+                )
             self._labels = new_labels(labels, self.scheme)
             self.cfg.update(self._labels.to_cfg())
             fill_model(self.model, checkpoint.with_tags(self._labels.scheme.tags), new_head=True)

@@ -112,6 +112,11 @@ def recognise_scheme(tags: Sequence[str]) -> str:
     )
 
 
+def check_scheme(scheme: Optional[str]) -> None:
+    if scheme is not None and scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme}")
+
+
 def make_tags(labels: Iterable[str], scheme: str = "BIO") -> Tuple[str, ...]:
     """The tags of a new classifier for these labels: O, then every label with every prefix of the scheme."""
     prefixes = [""] if scheme == "IO" else [f"{prefix}-" for prefix in SCHEMES[scheme]]
@@ -138,10 +143,9 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
         raise ValueError(
             f"tags must have an O for what is in no entity, got {', '.join(tags)}; the setting tags can name it"
         )
+    check_scheme(scheme)
     if scheme is None:
         scheme = recognise_scheme(tags)
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme}")
     roles, labels = [], []
     for tag in tags:
         prefix, label = split_prefix(tag)
@@ -149,6 +153,14 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
             raise ValueError(f"the tag {tag} has none of the prefixes of {scheme} ({', '.join(SCHEMES[scheme])})")
         labels.append("" if tag == OUTSIDE else label)
         roles.append("" if tag == OUTSIDE else tag_roles(tag, scheme))
+    for label in dict.fromkeys(filter(None, labels)):
+        own = set("".join(role for role, tag_label in zip(roles, labels) if tag_label == label))
+        if "s" not in own and not {"b", "e"} <= own:
+            own_tags = ", ".join(tag for tag, tag_label in zip(tags, labels) if tag_label == label)
+            raise ValueError(
+                f"in the scheme {scheme}, the tags of {label} ({own_tags}) cannot make up an entity; leave scheme to be "
+                "recognised, or name the right one"
+            )
     n = len(tags)
     allowed = np.zeros((n, n), dtype=bool)
     for i in range(n):
@@ -186,9 +198,11 @@ def map_labels(labels: Sequence[str], label_map: Optional[Mapping[str, str]] = N
         if target is not None:
             mapped[label] = target
     if not any(mapped.values()):
-        keys = ", ".join(label_map if label_map is not None else KNOWN_LABELS)
+        found = f"none of the checkpoint's labels ({', '.join(labels)}) maps to a label of the pipeline"
+        if label_map is None:
+            example = labels[0] if labels else "PERSON"
+            raise ValueError(f'{found} (known: {", ".join(KNOWN_LABELS)}); give label_map, say {{"{example}": "人名"}}')
         raise ValueError(
-            f"none of the checkpoint's labels ({', '.join(labels)}) maps to a label of the pipeline (known: {keys}); "
-            f'give label_map, say label_map={{"{labels[0] if labels else "PERSON"}": "人名"}}'
+            f"{found} by the label_map {dict(label_map)}; label_map replaces the known names, so name all to keep"
         )
     return mapped

@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.stockmark import create_corpus, make_example, read_stockmark, split_records
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.corpora.stockmark import create_corpus, read_stockmark, split_records
 from spacy_luke_ja.text.decoding import CharSpan
 
 FIRST_IN_TEST = [4, 9, 12, 14, 15, 29, 30, 31]
@@ -46,7 +47,7 @@ def test_references_hold_every_entity(data):
 def test_records(data):
     record = read_stockmark(data)[3]
     assert record.char_spans == (CharSpan(1, 2, "地名"),) and record.page == "1"
-    assert make_example(spacy_luke_ja.blank(), record).reference.ents[0].text == "日"
+    assert make_example(spacy_luke_ja.blank(), record.text, [(1, 2, "地名")]).reference.ents[0].text == "日"
 
 
 def test_bad_data_is_named(data, tmp_path):
@@ -60,3 +61,8 @@ def test_bad_data_is_named(data, tmp_path):
         split_records(read_stockmark(data)[:5])
     with pytest.raises(ValueError, match="part must be one of train, dev, test, got tset"):
         create_corpus(data, "tset")
+
+
+def test_an_entity_outside_its_text_is_named():
+    with pytest.raises(ValueError, match="the entity 1–9 地名 is not within the 2 characters of '東京'"):
+        make_example(spacy_luke_ja.blank(), "東京", [(1, 9, "地名")])

@@ -90,6 +90,9 @@ def test_blocked_tokens_stay_blocked_when_tokens_split(make_nlp):
     "settings, message",
     [
         ({"alignment_mode": "outside"}, "alignment_mode must be one of strict, contract, expand, split, got outside"),
+        ({"scheme": "BIOSE"}, "scheme must be one of IO, BIO, BIOES, BILOU, got BIOSE"),
+        ({"model": {"overlap": -1}}, "got -1"),
+        ({"threshold": {"人名": "high"}}, "threshold"),
         ({"threshold": 2.0}, "threshold must be between 0 and 1, got 2.0"),
         ({"threshold": {"人名": -1.0}}, "threshold must be between 0 and 1, got -1.0"),
         ({"model": {"precision": "int3"}}, "precision must be one of auto, float32, bfloat16, float16, got int3"),

@@ -183,6 +183,8 @@ def test_labels_that_do_not_map_are_named(make_nlp):
         assert ents(nlp(TEXT)) == [("山田花子", "人名")]
     with pytest.raises(ValueError, match="none of the checkpoint's labels"):
         make_nlp("xlmr", label_map={"PERSON": "人名"})(TEXT)
+    with pytest.raises(ValueError, match="label_map replaces the known names"):
+        make_nlp("xlmr", label_map={"人名": ""})(TEXT)
 
 
 def test_tags_for_a_checkpoint_that_names_none(make_nlp, checkpoints, tmp_path):
@@ -408,3 +410,12 @@ def test_a_warning_made_an_error_is_raised(make_nlp):
         warnings.simplefilter("error", UserWarning)
         with pytest.raises(UserWarning, match="alignment_mode"):
             nlp("訪日した")
+
+
+def test_merge_entities_after_a_split(make_nlp):
+    nlp = make_nlp()
+    nlp.add_pipe("merge_entities")
+    doc = nlp(TEXT)
+    assert [token.text for token in doc if token.ent_type_] == [text for text, _ in FOUND]
+    assert [ent.root.text for ent in doc.ents] == [text for text, _ in FOUND]
+    assert all(ent._.luke_score > 0.9 for ent in doc.ents)

@@ -8,9 +8,8 @@ from spacy.util import fix_random_seed
 from thinc.api import Adam
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.stockmark import Record, make_example
+from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.pipeline.training import annotated_subwords, gold_char_spans, tag_loss
-from spacy_luke_ja.text.decoding import CharSpan
 
 DATA = [
     ("山田花子は東京へ行った。", [(0, 4, "人名"), (5, 7, "地名")]),
@@ -21,7 +20,7 @@ DATA = [
 
 
 def examples_for(nlp, data=DATA):
-    return [make_example(nlp, Record(text, tuple(CharSpan(*span) for span in spans), "0")) for text, spans in data]
+    return [make_example(nlp, text, spans) for text, spans in data]
 
 
 def new_pipeline(checkpoint, **config):
@@ -236,3 +235,11 @@ def test_examples_from_offsets(make_nlp):
     text, spans = DATA[0]
     example = Example.from_dict(nlp.make_doc(text), {"entities": spans})
     assert [span[:3] for span in gold_char_spans(example)] == spans
+
+
+def test_labels_of_the_checkpoint_that_training_gives_up_are_named(make_nlp):
+    nlp = make_nlp("xlmr")
+    with pytest.warns(
+        UserWarning, match="new classifier for 人名, 魚; .* 法人名, 政治的組織名, .* are given up; .*add_label"
+    ):
+        nlp.get_pipe("luke_ner").initialize(lambda: examples_for(nlp), nlp=nlp, labels=["人名", "魚"])

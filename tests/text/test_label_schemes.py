@@ -66,6 +66,7 @@ def test_made_tags_are_of_their_scheme(scheme):
         (["O", "O"], {}, "must differ"),
         (["O", "B-X", "I-X"], {"scheme": "BIOE"}, "scheme must be one of IO, BIO, BIOES, BILOU, got BIOE"),
         (["O", "B-X", "E-X", "L-X"], {}, "mix the prefixes"),
+        (["O", "B-X", "I-X"], {"scheme": "BIOES"}, r"the tags of X \(B-X, I-X\) cannot make up an entity"),
         (["O", "B-X", "E-X"], {"scheme": "BIO"}, r"E-X has none of the prefixes of BIO \(B, I\)"),
         (["O", "B-X", "I-X"], {"scheme": "IO"}, "B-X has none of the prefixes of IO"),
     ],

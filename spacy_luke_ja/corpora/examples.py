@@ -1,0 +1,27 @@
+"""A text and its entities by characters in, an Example that loses none of them out."""
+
+from typing import Iterable, Tuple
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..token_splitting import span_at, split_tokens
+
+
+def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, str]]) -> Example:
+    """Make an Example whose reference has its tokens split where gold entities begin or end.
+
+    Example.from_dict leaves out an entity that is not whole tokens (日 in 訪日). The reference can go into a DocBin.
+
+    entities: (char_start, char_end, label), without overlaps. Raises a ValueError for characters that are not there.
+    """
+    entities = list(entities)
+    for char_start, char_end, label in entities:
+        if not 0 <= char_start < char_end <= len(text):
+            raise ValueError(
+                f"the entity {char_start}–{char_end} {label} is not within the {len(text)} characters of {text!r}"
+            )
+    reference = nlp.make_doc(text)
+    split_tokens(reference, [char for entity in entities for char in entity[:2]])
+    reference.set_ents([span_at(reference, *entity) for entity in entities])
+    return Example(nlp.make_doc(text), reference)
