@@ -158,8 +158,8 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
         if "s" not in own and not {"b", "e"} <= own:
             own_tags = ", ".join(tag for tag, tag_label in zip(tags, labels) if tag_label == label)
             raise ValueError(
-                f"in the scheme {scheme}, the tags of {label} ({own_tags}) cannot make up an entity; leave scheme to be "
-                "recognised, or name the right one"
+                f"in the scheme {scheme}, the tags of {label} ({own_tags}) cannot make up an entity; leave scheme to "
+                "be recognised, or name the right one"
             )
     n = len(tags)
     allowed = np.zeros((n, n), dtype=bool)
