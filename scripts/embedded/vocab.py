@@ -8,6 +8,7 @@ Every step is skipped when its output is there; delete the output to run it agai
 """
 
 import argparse
+import io
 import lzma
 import multiprocessing
 import re
@@ -53,17 +54,19 @@ def cut_by_sudachi(sentence: str) -> str:
     return CUT + CUT.join(m.surface() for m in _sudachi.tokenize(sentence) if m.surface())
 
 
-def train_sentencepiece(sentences: List[str], prefix: Path, n_pieces: int, seed: int) -> None:
+def train_sentencepiece(sentences: List[str], n_pieces: int, seed: int) -> bytes:
+    """RETURNS: the content of a sentencepiece model file, which names no path."""
     import sentencepiece
 
     # All of the text would take longer than the vectors are worth: a fixed, even sample.
     sample = sentences[:: max(1, len(sentences) // 400_000)]
     with multiprocessing.Pool(2) as pool:
         cut = pool.map(cut_by_sudachi, sample, chunksize=2000)
+    model = io.BytesIO()
     sentencepiece.set_random_generator_seed(seed)
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(cut),
-        model_prefix=str(prefix),
+        model_writer=model,
         vocab_size=n_pieces,
         model_type="unigram",
         character_coverage=0.9995,
@@ -73,6 +76,7 @@ def train_sentencepiece(sentences: List[str], prefix: Path, n_pieces: int, seed:
         num_threads=2,
         minloglevel=1,
     )
+    return model.getvalue()
 
 
 def train_vectors(sentences: List[str], sp_path: Path, width: int, epochs: int, seed: int) -> np.ndarray:
@@ -107,8 +111,7 @@ def main() -> None:
     print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} characters ({time.time() - started:.0f} s)")
     sp_path = args.output / "sentencepiece.bpe.model"
     if not sp_path.exists():
-        train_sentencepiece(sentences, args.output / "sp", args.n_pieces, args.seed)
-        (args.output / "sp.model").rename(sp_path)
+        sp_path.write_bytes(train_sentencepiece(sentences, args.n_pieces, args.seed))
         print(f"sentencepiece model ({time.time() - started:.0f} s)", flush=True)
     vectors_path = args.output / "vectors.npy"
     if not vectors_path.exists():
