@@ -48,6 +48,8 @@ def checkpoints(tmp_path_factory):
         "xlmr": toys.write_xlmr(root / "xlmr", lexicon={piece: short[tag] for piece, tag in toys.LEXICON.items()}),
         "fast_xlmr": toys.write_xlmr(root / "fast_xlmr", fast_only=True),
         "bert": toys.write_bert(root / "bert"),
+        "roberta": toys.write_roberta(root / "roberta"),
+        "deberta": toys.write_deberta(root / "deberta"),
         "slow_bert": toys.write_bert(root / "slow_bert", slow=True),
     }
 

@@ -176,7 +176,7 @@ def write_xlmr(
 
 def write_fast_tokenizer(path: Path, sp: sentencepiece.SentencePieceProcessor) -> None:
     """tokenizer.json of an XLM-RoBERTa, from the pieces and scores of a sentencepiece model."""
-    from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors
+    from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers
     from tokenizers.models import Unigram
 
     pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
@@ -185,16 +185,10 @@ def write_fast_tokenizer(path: Path, sp: sentencepiece.SentencePieceProcessor) -
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
+    tokenizer.post_processor = roberta_specials()
     tokenizer.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     tokenizer.save(str(path / "tokenizer.json"))
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>",
-        "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>", "model_max_length": 512,
-    }  # fmt: skip
-    write_json(path / "tokenizer_config.json", config)
+    write_json(path / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **SPECIAL_NAMES})
 
 
 BERT_WORDS = ["東京", "大阪", "山田", "花子", "は", "で", "に", "行っ", "た", "。", "、", "##子", "花", "日本"]
@@ -222,6 +216,63 @@ def write_bert(
         tokenizer_config.update(word_tokenizer_type="sudachi", subword_tokenizer_type="wordpiece")
     write_json(path / "tokenizer_config.json", tokenizer_config)
     return path
+
+
+def write_roberta(path: Path, *, tags: Sequence[str] = XLMR_TAGS) -> Path:
+    """A RobertaForTokenClassification with byte-level BPE, whose pieces may be parts of a character."""
+    from tokenizers import ByteLevelBPETokenizer
+    from transformers import RobertaConfig, RobertaForTokenClassification
+
+    tokenizer = ByteLevelBPETokenizer(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokenizer.train_from_iterator(TEXTS, vocab_size=300, special_tokens=special, show_progress=False)
+    path.mkdir(parents=True)
+    tokenizer.post_processor = roberta_specials()
+    tokenizer.save(str(path / "tokenizer.json"))
+    write_json(path / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", **SPECIAL_NAMES})
+    config = RobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=66, type_vocab_size=1,
+        id2label=dict(enumerate(tags)), label2id={tag: i for i, tag in enumerate(tags)},
+    )  # fmt: skip
+    return write_random(path, RobertaForTokenClassification, config)
+
+
+def write_deberta(path: Path, *, tags: Sequence[str] = XLMR_TAGS) -> Path:
+    """A DebertaV2ForTokenClassification with a fast Unigram tokenizer."""
+    from transformers import DebertaV2Config, DebertaV2ForTokenClassification
+
+    path.mkdir(parents=True)
+    write_fast_tokenizer(path, processor())
+    config = DebertaV2Config(
+        vocab_size=processor().get_piece_size() + 2, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64, max_position_embeddings=64, type_vocab_size=0, relative_attention=True,
+        pos_att_type=["p2c", "c2p"], position_biased_input=False, pad_token_id=1,
+        id2label=dict(enumerate(tags)), label2id={tag: i for i, tag in enumerate(tags)},
+    )  # fmt: skip
+    return write_random(path, DebertaV2ForTokenClassification, config)
+
+
+def write_random(path: Path, model_class, config) -> Path:
+    torch.manual_seed(0)
+    model = model_class(config)
+    spread_out(model, std=0.2)
+    write_files(path, model, config, weights="model.safetensors")
+    return path
+
+
+SPECIAL_NAMES = {
+    "bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>",
+    "unk_token": "<unk>", "mask_token": "<mask>", "model_max_length": 512,
+}  # fmt: skip
+
+
+def roberta_specials():
+    from tokenizers import processors
+
+    return processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
 
 
 def spread_out(model: torch.nn.Module, *, std: float) -> None:

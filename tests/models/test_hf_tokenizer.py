@@ -41,7 +41,7 @@ def test_encoders(checkpoints, name, encoder, specials):
     assert opened.encode("").ids.tolist() == []
 
 
-@pytest.mark.parametrize("name", ["fast_xlmr", "bert", "slow_bert"])
+@pytest.mark.parametrize("name", ["fast_xlmr", "bert", "slow_bert", "roberta"])
 @given(text=st.text(alphabet="東京大阪山田はが\u3099ﾄﾞ㈱ＡＢ ab\u3000\n\x00😊👨\u200d𠮷\ud800#", max_size=25))
 @settings(max_examples=100)
 def test_offsets_of_every_text(checkpoints, name, text):

@@ -45,7 +45,9 @@ def test_a_checkpoint_without_prefixes_joins_what_touches(make_nlp):
     assert found == [*FOUND[:4], ("独伊", "地名"), ("国会", "政治的組織名")]
 
 
-@pytest.mark.parametrize("checkpoint", ["random_luke", "luke_bin", "fast_xlmr", "bert", "slow_bert"])
+@pytest.mark.parametrize(
+    "checkpoint", ["random_luke", "luke_bin", "fast_xlmr", "bert", "slow_bert", "roberta", "deberta"]
+)
 def test_every_kind_of_checkpoint_runs(make_nlp, checkpoint):
     nlp = make_nlp(checkpoint)
     text = "山田花子は東京へ。ﾄﾞｰﾑ　㈱\n大阪" * 30

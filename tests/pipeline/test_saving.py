@@ -18,7 +18,20 @@ def spans(nlp):
     return [tuple(span) for span in nlp(TEXT)._.luke_entities]
 
 
-@pytest.mark.parametrize("checkpoint", ["luke", "random_luke", "luke_bin", "xlmr", "fast_xlmr", "bert", "slow_bert"])
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        "luke",
+        "random_luke",
+        "luke_bin",
+        "xlmr",
+        "fast_xlmr",
+        "bert",
+        "slow_bert",
+        "roberta",
+        "deberta",
+    ],
+)
 @pytest.mark.parametrize("used_before", [True, False])
 def test_a_pipeline_loads_without_its_checkpoint(checkpoints, tmp_path, checkpoint, used_before):
     original = shutil.copytree(checkpoints[checkpoint], tmp_path / "original")
