@@ -22,6 +22,8 @@ def one_per_char(text):
         ("あいうえ", 4, 1, [Window(0, 4, 0, 4)]),
         # Each shared subword goes where its poorer side shows more; the edges of the text are no edges.
         ("あいうえおか", 4, 2, [Window(0, 4, 0, 3), Window(2, 6, 3, 6)]),
+        # In a tie the earlier window keeps it.
+        ("あいうえおかき", 4, 1, [Window(0, 4, 0, 4), Window(3, 7, 4, 7)]),
         ("あいうえおか", 4, 0, [Window(0, 4, 0, 4), Window(4, 6, 4, 6)]),
         # The first window ends behind 。 in its last quarter.
         ("あいうえおか。きくけこさしす", 8, 2, [Window(0, 7, 0, 6), Window(5, 13, 6, 12), Window(11, 14, 12, 14)]),
