@@ -3,7 +3,7 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
-from spacy.attrs import IDX, SENT_START
+from spacy.attrs import IDX, LENGTH, SENT_START
 from spacy.lang.ja import DetailedToken, resolve_pos
 from spacy.tokens import Doc, MorphAnalysis, Span, SpanGroup
 
@@ -61,6 +61,13 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     doc.set_ents([span_at(doc, *ent) for ent in ents], **states)  # type: ignore[arg-type]
     for key, (chars, attrs) in groups.items():
         doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=[span_at(doc, *span) for span in chars])
+
+
+def token_offsets(doc: Doc) -> np.ndarray:
+    """RETURNS: (n_tokens, 2) character start and end of each token, without its trailing space."""
+    offsets = doc.to_array([IDX, LENGTH]).astype("int64").reshape(-1, 2)
+    offsets[:, 1] += offsets[:, 0]
+    return offsets
 
 
 def find_tokens(doc: Doc, ent_iob: int, ent_type: str) -> List[Tuple[int, int]]:

@@ -8,7 +8,7 @@ from ..text.windows import check_window
 from .encode_subwords import encode_subwords
 from .hf_checkpoint import Checkpoint
 from .hf_classifier import hf_classifier
-from .hf_loader import max_subwords
+from .hf_loader import max_window
 from .hf_shim import HFShim
 from .hf_tokenizer import open_encoder
 from .types import LukeNerModel
@@ -23,6 +23,9 @@ def HFTokenClassifier(
     overlap: int,
     max_batch_subwords: int,
     precision: str,
+    training_precision: str,
+    frozen_layers: int,
+    freeze_embeddings: bool,
 ) -> LukeNerModel:
     """A Hugging Face token classifier over texts of any length (spacy-luke-ja.HFTokenClassifier.v1).
 
@@ -32,11 +35,18 @@ def HFTokenClassifier(
     overlap: subwords that neighbouring windows of a long text share.
     max_batch_subwords: the most subwords in a batch, padding and special ones included.
     precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
+    training_precision, frozen_layers, freeze_embeddings: as in HFShim.
 
     Nothing is read before fill_model is called.
     """
     encoder = encode_subwords()
-    classifier = hf_classifier(precision=precision)
+    shim = HFShim(
+        precision=precision,
+        training_precision=training_precision,
+        frozen_layers=frozen_layers,
+        freeze_embeddings=freeze_embeddings,
+    )
+    classifier = hf_classifier(shim)
     windows = with_windows(classifier, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
     model: LukeNerModel = chain(encoder, windows)
     model.attrs.update(name=name, revision=revision)
@@ -56,13 +66,8 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     shim = cast(HFShim, classifier.shims[0])
     shim.load(checkpoint, new_head=new_head)
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
-    limit = max_subwords(shim.module, checkpoint.config) - n_special
     window, overlap = windows.attrs["window"], windows.attrs["overlap"]
-    if window is not None and window > limit:
-        raise ValueError(
-            f"window must be at most {limit} for the checkpoint {checkpoint.name} (its encoder takes "
-            f"{limit + n_special} subwords, {n_special} of them special), got {window}"
-        )
+    limit = max_window(shim.module, checkpoint, n_special=n_special, window=window)
     check_window(window or limit, overlap)
     windows.attrs.update(
         max_window=limit, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id

@@ -9,14 +9,9 @@ from .hf_shim import HFShim
 from .types import ClassifierModel, WindowBatch
 
 
-def hf_classifier(*, precision: str = "auto") -> ClassifierModel:
-    """The layer is empty until its shim, model.shims[0], is given a checkpoint.
-
-    precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
-    """
-    return Model(
-        "hf_classifier", forward, shims=[HFShim(precision=precision)], attrs={"n_tags": None, "dropout_rate": None}
-    )
+def hf_classifier(shim: HFShim) -> ClassifierModel:
+    """The layer is empty until its shim, model.shims[0], is given a checkpoint."""
+    return Model("hf_classifier", forward, shims=[shim], attrs={"n_tags": None, "dropout_rate": None})
 
 
 def forward(model: Model, batch: WindowBatch, is_train: bool) -> Tuple[np.ndarray, Callable]:

@@ -142,6 +142,11 @@ def build_module(
     return module.eval()
 
 
+def build_encoder(checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+    """Build the encoder of an opened checkpoint, without a classifier, and fill it, strictly."""
+    return build_module(checkpoint, dtype=dtype, new_head=True).base_model  # type: ignore[return-value]
+
+
 def load_state(model_class: Any, config: Any, tensors: Tensors, dtype: torch.dtype) -> Tuple[torch.nn.Module, Dict]:
     """Fill a new module through transformers, which knows each architecture's buffers and old tensor names."""
     import transformers
@@ -186,6 +191,17 @@ def max_subwords(module: torch.nn.Module, config: Mapping[str, Any]) -> int:
             first = 0 if part.padding_idx is None else part.padding_idx + 1
             limit = min(limit, part.num_embeddings - first)
     return int(limit)
+
+
+def max_window(module: torch.nn.Module, checkpoint: Checkpoint, *, n_special: int, window: Optional[int]) -> int:
+    """The most subwords of a window, the n_special special ones not counted; an error when `window` is more."""
+    limit = max_subwords(module, checkpoint.config) - n_special
+    if window is not None and window > limit:
+        raise ValueError(
+            f"window must be at most {limit} for the checkpoint {checkpoint.name} (its encoder takes "
+            f"{limit + n_special} subwords, {n_special} of them special), got {window}"
+        )
+    return limit
 
 
 def resize_head(module: Any, rows: Sequence[Optional[int]]) -> None:

@@ -1,17 +1,18 @@
 """A PyTorch token classifier as thinc sees it: loaded late, kept in safetensors, run in the precision asked for."""
 
+import contextlib
 import ctypes
 import os
 import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from spacy.util import logger
-from thinc.api import get_torch_default_device
+from thinc.api import get_torch_default_device, xp2torch
 from thinc.shims import PyTorchShim
 
 from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
@@ -19,6 +20,8 @@ from .hf_loader import Tensors, build_module, read_tensors, resize_head
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# float16 has too small a range for gradients.
+TRAINING_PRECISIONS = ("float32", "bfloat16")
 
 # Batches of changing size fragment glibc's heap: without this, training on a CPU had grown to 24 GB after 1,700
 # updates of a model of 30 MB, all but 0.8 GB of it free.
@@ -34,15 +37,42 @@ class HFShim(PyTorchShim):
     """Holds a token classifier from the Hugging Face hub's architectures, or nothing until `load`.
 
     Weights that were never trained here are saved as the checkpoint has them, whatever the precision they run
-    in. Training needs float32 and goes on in it. self.trained: the module, not the checkpoint, is what to save.
+    in. Training keeps weights in float32 and goes on with them. self.trained: the module, not the checkpoint, is what
+    to save.
     """
 
-    def __init__(self, *, precision: str = "auto"):
-        """precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it."""
+    output = "logits"  # of what the module returns; subclasses may hold another kind of module
+
+    def __init__(
+        self,
+        *,
+        precision: str = "auto",
+        training_precision: str = "float32",
+        frozen_layers: int = 0,
+        freeze_embeddings: bool = False,
+    ):
+        """
+        precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
+        training_precision: what products are computed in while training: "float32", "bfloat16" (mixed precision), or
+            "auto" as above. The weights themselves, their gradients and norms stay in float32.
+        frozen_layers: how many of the encoder's layers, from the bottom, training leaves as they are.
+        freeze_embeddings: whether it leaves the embeddings as they are.
+        """
         if precision != "auto" and precision not in PRECISIONS:
             raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)}, got {precision}")
+        if training_precision not in ("auto", *TRAINING_PRECISIONS):
+            raise ValueError(
+                f"training_precision must be one of auto, {', '.join(TRAINING_PRECISIONS)}, got {training_precision}"
+            )
+        if frozen_layers < 0:
+            raise ValueError(f"frozen_layers must be at least 0, got {frozen_layers}")
         super().__init__(None)
         self.precision = precision
+        self.training_precision = training_precision
+        self.frozen_layers = frozen_layers
+        self.freeze_embeddings = freeze_embeddings
+        # How many terms the losses had of which gradients were added up since the last update.
+        self.n_loss_terms = 0
         self._checkpoint: Optional[Checkpoint] = None
         self.trained = False
         self._dropout_rate: Optional[float] = None
@@ -75,7 +105,7 @@ class HFShim(PyTorchShim):
         """
         device = get_torch_default_device()
         dtype = torch.float32 if new_head else choose_dtype(self.precision, device)
-        self._model = build_module(checkpoint, dtype=dtype, new_head=new_head).to(device)
+        self._model = self._build(checkpoint, dtype=dtype, new_head=new_head).to(device)
         self._checkpoint = checkpoint
         self.trained = new_head
         if isinstance(checkpoint.weights, bytes) and dtype == torch.float32:
@@ -93,20 +123,49 @@ class HFShim(PyTorchShim):
     def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
         """RETURNS: logits as infer gives them, and a callback that takes their gradient."""
         self._prepare_training(dropout_rate)
-        logits = self._forward(inputs)
+        device = next(self._model.parameters()).device
+        dtype = choose_dtype(self.training_precision, device)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            logits = self._forward(inputs)
 
         def backprop(d_logits: np.ndarray) -> WindowBatch:
             torch.autograd.backward((logits,), grad_tensors=(torch.from_numpy(d_logits).to(logits),))
             return inputs
 
-        return logits.detach().cpu().numpy(), backprop
+        return logits.detach().float().cpu().numpy(), backprop
 
-    def finish_update(self, optimizer) -> None:
-        if self.is_loaded:
-            super().finish_update(optimizer)
-            self._n_updates += 1
-            if self._n_updates % UPDATES_PER_TRIM == 0:
-                release_freed_memory()
+    def finish_update(self, optimizer: Any) -> None:
+        """Take a step with the gradients added up since the last one, divided by self.n_loss_terms where it was set.
+
+        The gradient of all weights together is clipped to the optimizer's grad_clip.
+        """
+        if not self.is_loaded:
+            return
+        gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
+        if self.n_loss_terms:
+            for gradient in gradients:
+                gradient /= self.n_loss_terms
+            self.n_loss_terms = 0
+        if optimizer.grad_clip and gradients:
+            torch.nn.utils.clip_grad_norm_(self._model.parameters(), optimizer.grad_clip)
+        super().finish_update(optimizer)
+        self._n_updates += 1
+        if self._n_updates % UPDATES_PER_TRIM == 0:
+            release_freed_memory()
+
+    @contextlib.contextmanager
+    def use_params(self, params: Mapping[Any, Any]) -> Iterator[None]:
+        """Put an optimizer's averages in place of the weights for a while. (PyTorchShim looks for other keys.)"""
+        weights = dict(self._model.named_parameters()) if self.is_loaded else {}
+        averaged = {name: params[self.id, name] for name in weights if (self.id, name) in params}
+        backup = {name: weights[name].data for name in averaged}
+        for name, average in averaged.items():
+            weights[name].data = xp2torch(average, device=weights[name].device).clone()
+        try:
+            yield
+        finally:
+            for name, weight in backup.items():
+                weights[name].data = weight
 
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
         """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
@@ -120,9 +179,9 @@ class HFShim(PyTorchShim):
         state: Mapping[str, torch.Tensor] = self._model.state_dict()
         if not self.trained:
             try:
-                stored = read_tensors(self.checkpoint)
+                stored = self._read_stored()
                 # transformers renames some old tensors as it loads; what it makes of them is as good.
-                state = stored if names <= stored.keys() else build_module(self.checkpoint).state_dict()
+                state = stored if names <= stored.keys() else self._build(self.checkpoint).state_dict()
             except OSError as error:
                 self._warn_of_lost_weights(error)
         return {name: state[name].detach().cpu().contiguous().clone() for name in names}
@@ -161,19 +220,28 @@ class HFShim(PyTorchShim):
         arguments: Dict[str, torch.Tensor] = {"input_ids": ids}
         lengths = torch.from_numpy(inputs.lengths).to(device)
         arguments["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
-        return self._model(**arguments).logits
+        return getattr(self._model(**arguments), self.output)
+
+    def _build(
+        self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
+    ) -> torch.nn.Module:
+        return build_module(checkpoint, dtype=dtype, new_head=new_head)
+
+    def _read_stored(self) -> Tensors:
+        return read_tensors(self.checkpoint)
 
     def _prepare_training(self, dropout_rate: Optional[float]) -> None:
         if next(self._model.parameters()).dtype != torch.float32:
             device = next(self._model.parameters()).device
             try:
-                self._model = build_module(self.checkpoint, dtype=torch.float32).to(device)
+                self._model = self._build(self.checkpoint).to(device)
             except OSError as error:
                 self._warn_of_lost_weights(error)
                 self._model = self._model.float()
         self.trained = True
         if not self._model.training:
             self._model.train()
+        freeze_weights(self._model, n_layers=self.frozen_layers, embeddings=self.freeze_embeddings)
         if dropout_rate is not None and dropout_rate != self._dropout_rate:
             self._dropout_rate = dropout_rate
             for part in self._model.modules():
@@ -181,6 +249,20 @@ class HFShim(PyTorchShim):
                     part.p = dropout_rate
                 elif hasattr(part, "dropout_prob"):  # attention weights, in transformers 4
                     part.dropout_prob = dropout_rate
+
+
+def freeze_weights(module: Any, *, n_layers: int, embeddings: bool) -> None:
+    """Keep the lower layers of an encoder, or its embeddings, out of training."""
+    encoder = getattr(module, module.base_model_prefix, module)
+    stacks = [part for part in encoder.modules() if isinstance(part, torch.nn.ModuleList)]
+    layers: Any = next((part for part in stacks if len(part) == module.config.num_hidden_layers), [])
+    if n_layers > len(layers):
+        raise ValueError(f"frozen_layers must be at most {len(layers)}, the layers of this encoder, got {n_layers}")
+    parts = list(layers[:n_layers])
+    if embeddings:
+        parts.append(getattr(encoder, "embeddings", encoder.get_input_embeddings()))
+    for part in parts:
+        part.requires_grad_(False)
 
 
 def release_freed_memory() -> None:

@@ -4,12 +4,11 @@ import warnings
 from collections import Counter
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
-from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..text.alignment import align_to_tokens
 from ..text.decoding import CharSpan
-from ..token_splitting import find_tokens, span_at, split_tokens
+from ..token_splitting import find_tokens, span_at, split_tokens, token_offsets
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
@@ -57,9 +56,7 @@ def annotate(
     doc: Doc, char_spans: Sequence[CharSpan], *, alignment_mode: str, spans_key: str, ents_filter: Optional[EntsFilter]
 ) -> None:
     """Write predicted character spans to a Doc; the settings are LukeNer's."""
-    token_offsets = doc.to_array([IDX, LENGTH]).astype("int64").reshape(-1, 2)
-    token_offsets[:, 1] += token_offsets[:, 0]
-    alignment = align_to_tokens(char_spans, token_offsets, alignment_mode=alignment_mode)
+    alignment = align_to_tokens(char_spans, token_offsets(doc), alignment_mode=alignment_mode)
     split_tokens(doc, alignment.split_at)
     spans = [span_at(doc, *char_span[:3]) for char_span in alignment.char_spans]
     scores = [char_span.score for char_span in alignment.char_spans]

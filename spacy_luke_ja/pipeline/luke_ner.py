@@ -21,6 +21,9 @@ from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
 from ..text.decoding import CharSpan, decode_char_spans, encode_tags
 from ..text.label_schemes import check_scheme
+from ..text.subwords import SubwordEncoder
+from ..text.token_subwords import first_of_tokens
+from ..token_splitting import token_offsets
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
 from .labels import TagLabels, from_cfg, new_labels, read_labels
 from .training import annotated_subwords, gold_char_spans, tag_loss
@@ -35,8 +38,13 @@ window = null
 overlap = 64
 max_batch_subwords = 4096
 precision = "auto"
+training_precision = "float32"
+frozen_layers = 0
+freeze_embeddings = false
 """
 )["model"]
+
+LABEL_SUBWORDS = ("all", "first")
 
 register_extensions()
 
@@ -53,6 +61,7 @@ _loading = threading.RLock()
         "scheme": None,
         "label_map": None,
         "alignment_mode": "split",
+        "label_subwords": "all",
         "threshold": 0.0,
         "spans_key": None,
         "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
@@ -77,6 +86,7 @@ def make_luke_ner(
     scheme: Optional[str],
     label_map: Optional[Dict[str, str]],
     alignment_mode: str,
+    label_subwords: str,
     threshold: Union[float, Dict[str, float]],
     spans_key: Optional[str],
     ents_filter: Optional[EntsFilter],
@@ -91,6 +101,7 @@ def make_luke_ner(
         scheme=scheme,
         label_map=label_map,
         alignment_mode=alignment_mode,
+        label_subwords=label_subwords,
         threshold=threshold,
         spans_key=spans_key,
         ents_filter=ents_filter,
@@ -115,6 +126,7 @@ class LukeNer(TrainablePipe):
         scheme: Optional[str] = None,
         label_map: Optional[Dict[str, str]] = None,
         alignment_mode: str = "split",
+        label_subwords: str = "all",
         threshold: Union[float, Dict[str, float]] = 0.0,
         spans_key: Optional[str] = None,
         ents_filter: Optional[EntsFilter] = None,
@@ -126,6 +138,8 @@ class LukeNer(TrainablePipe):
         label_map: the checkpoint's label → the label in the Doc ("" to drop it on purpose); the known names of
             the eight Stockmark labels when None. Not used for labels the component was trained on here.
         alignment_mode: "strict", "contract", "expand" as in Doc.char_span; "split" splits tokens at entity edges.
+        label_subwords: which subwords carry tags, "all" or only the "first" of each token, whose tag then goes for the
+            whole token. Train and use a checkpoint with the same.
         threshold: the least score of an entity, for all labels or per label (0 for those not named).
         spans_key: where in doc.spans the entities and their scores go; the component's name when None.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
@@ -133,6 +147,8 @@ class LukeNer(TrainablePipe):
         """
         check_alignment_mode(alignment_mode)
         check_scheme(scheme)
+        if label_subwords not in LABEL_SUBWORDS:
+            raise ValueError(f"label_subwords must be one of {', '.join(LABEL_SUBWORDS)}, got {label_subwords}")
         for value in threshold.values() if isinstance(threshold, dict) else [threshold]:
             if isinstance(value, str) or not 0.0 <= value <= 1.0:
                 raise ValueError(f"threshold must be between 0 and 1, got {value}")
@@ -143,6 +159,7 @@ class LukeNer(TrainablePipe):
         self.scheme = scheme
         self.label_map = label_map
         self.alignment_mode = alignment_mode
+        self.label_subwords = label_subwords
         self.threshold = threshold
         self.spans_key = name if spans_key is None else spans_key
         self.ents_filter = ents_filter
@@ -223,8 +240,8 @@ class LukeNer(TrainablePipe):
     def _is_loaded(self) -> bool:
         return self.model.get_ref("encoder").attrs["encoder"] is not None
 
-    def _load(self) -> None:
-        """Read the checkpoint that the settings name, once."""
+    def load(self) -> None:
+        """Read the checkpoint that the settings name, once. The first use does this by itself."""
         if self._is_loaded:
             return
         with _loading:
@@ -243,6 +260,12 @@ class LukeNer(TrainablePipe):
         """What the weights run in, "float32", "bfloat16" or "float16"; None before they are loaded."""
         return self._shim.precision_in_use if self._is_loaded else None
 
+    @property
+    def subword_encoder(self) -> SubwordEncoder:
+        """What cuts texts into this checkpoint's subwords; the checkpoint is loaded for it."""
+        self.load()
+        return self.model.get_ref("encoder").attrs["encoder"]
+
     # Prediction
 
     def predict(self, docs: Iterable[Doc]) -> List[List[CharSpan]]:
@@ -250,8 +273,17 @@ class LukeNer(TrainablePipe):
 
         RETURNS: per Doc, character spans in text order, with the Doc's labels; those below threshold are left out.
         """
-        self._load()
-        return [self._decode(output) for output in self.model.predict(list(docs))]
+        self.load()
+        docs = list(docs)
+        outputs = self.model.predict(docs)
+        return [self._decode(self._tagged(doc, output)[0]) for doc, output in zip(docs, outputs)]
+
+    def _tagged(self, doc: Doc, output: SubwordLogits) -> Tuple[SubwordLogits, Any]:
+        """What of the model's output carries tags, and which rows of it these are."""
+        if self.label_subwords == "all":
+            return output, slice(None)
+        subwords, rows = first_of_tokens(output.subwords, token_offsets(doc))
+        return SubwordLogits(subwords, output.logits[rows]), rows
 
     def _decode(self, output: SubwordLogits) -> List[CharSpan]:
         if not np.isfinite(output.logits).all():
@@ -298,7 +330,7 @@ class LukeNer(TrainablePipe):
     def _annotate_batch(self, docs: List[Doc]) -> Iterator[Doc]:
         handle_error = self.get_error_handler()
         try:
-            self._load()
+            self.load()
         except Exception as error:  # no Doc is to blame, and none can be annotated
             handle_error(self.name, self, docs, error)
             return
@@ -334,7 +366,12 @@ class LukeNer(TrainablePipe):
         validate_get_examples(get_examples, "LukeNer.initialize")
         checkpoint = open_checkpoint(self.model.attrs["name"], revision=self.model.attrs["revision"])
         if labels is None:
-            labels = sorted({ent.label_ for example in get_examples() for ent in example.reference.ents})
+            references = [example.reference for example in get_examples()]
+            if not references:
+                raise ValueError(f"[{self.name}] there are no examples to learn from: the training corpus is empty")
+            labels = sorted({ent.label_ for reference in references for ent in reference.ents})
+            if not labels:
+                self._check_own_labels(checkpoint, len(references))
         labels = list(dict.fromkeys([*labels, *self._added_labels]))
         self.cfg.update(tags=None, scheme=None, label_map=None)
         self._added_labels = []
@@ -360,6 +397,15 @@ class LukeNer(TrainablePipe):
         except ValueError:
             return ()
 
+    def _check_own_labels(self, checkpoint: Checkpoint, n_examples: int) -> None:
+        try:
+            self._read_labels(checkpoint)
+        except ValueError as error:
+            raise ValueError(
+                f"[{self.name}] none of the {n_examples} examples has an entity, so there is no label to learn; and "
+                f"{error}"
+            ) from error
+
     def update(
         self,
         examples: Iterable[Example],
@@ -379,14 +425,15 @@ class LukeNer(TrainablePipe):
         examples = [example for example in examples if len(example.predicted)]
         if not examples:
             return losses
-        self._load()
+        self.load()
         set_dropout_rate(self.model, drop)
         outputs, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, gradients = self.get_loss(examples, outputs)
+        loss, gradients, n_terms = self._summed_loss(examples, outputs)
         backprop(gradients)  # type: ignore[arg-type]
+        self._shim.n_loss_terms += n_terms
         if sgd not in (None, False):
             self.finish_update(sgd)
-        losses[self.name] += loss
+        losses[self.name] += loss / max(1, n_terms)
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: List[SubwordLogits]) -> Tuple[float, List[np.ndarray]]:
@@ -395,9 +442,17 @@ class LukeNer(TrainablePipe):
         scores: what the model gave for the examples' predicted Docs.
         RETURNS: the mean loss per subword, and the gradient of each text's logits.
         """
+        loss, gradients, n_terms = self._summed_loss(examples, scores)
+        return loss / max(1, n_terms), [gradient / max(1, n_terms) for gradient in gradients]
+
+    def _summed_loss(
+        self, examples: Iterable[Example], outputs: List[SubwordLogits]
+    ) -> Tuple[float, List[np.ndarray], int]:
+        """RETURNS: the sum of the loss over subwords, its gradient per text, and how many subwords it is the sum of."""
         checkpoint_label = self._tag_labels.checkpoint_label
-        gold_tags, annotated = [], []
-        for example, output in zip(examples, scores):
+        tagged, all_rows, gold_tags, annotated = [], [], [], []
+        for example, whole_output in zip(examples, outputs):
+            output, rows = self._tagged(example.predicted, whole_output)
             char_spans = gold_char_spans(example)
             unknown = {span.label for span in char_spans} - checkpoint_label.keys()
             if unknown:
@@ -405,16 +460,22 @@ class LukeNer(TrainablePipe):
                     f"[{self.name}] the examples have the labels {', '.join(sorted(unknown))}, but the component knows "
                     f"{', '.join(self.labels)}; call add_label, or initialize with all of them"
                 )
+            tagged.append(output)
+            all_rows.append(rows)
             spans = [span._replace(label=checkpoint_label[span.label]) for span in char_spans]
             gold_tags.append(encode_tags(output.subwords, spans, self._tag_labels.scheme))
             annotated.append(annotated_subwords(example, output.subwords))
-        return tag_loss(scores, gold_tags, annotated)
+        loss, tagged_gradients, n_terms = tag_loss(tagged, gold_tags, annotated)
+        gradients = [np.zeros_like(output.logits) for output in outputs]
+        for gradient, rows, tagged_gradient in zip(gradients, all_rows, tagged_gradients):
+            gradient[rows] = tagged_gradient
+        return loss, gradients, n_terms
 
     # Saving
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Write cfg and model/, a checkpoint in the Hugging Face layout with all that the component needs."""
-        self._load()
+        self.load()
         serializers = {
             "cfg": lambda p: srsly.write_json(p, self.cfg),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
@@ -432,7 +493,7 @@ class LukeNer(TrainablePipe):
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        self._load()
+        self.load()
         serializers = {
             "cfg": lambda: srsly.json_dumps(self.cfg),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),

@@ -42,14 +42,13 @@ def annotated_subwords(example: Example, subwords: Subwords) -> np.ndarray:
 
 def tag_loss(
     outputs: Sequence[SubwordLogits], gold_tags: Sequence[np.ndarray], annotated: Sequence[np.ndarray]
-) -> Tuple[float, List[np.ndarray]]:
-    """Cross entropy, the mean over all subwords that the gold says something about.
+) -> Tuple[float, List[np.ndarray], int]:
+    """Cross entropy, summed over all subwords that the gold says something about.
 
     gold_tags: per text (n_subwords,), columns of its logits.
     annotated: per text (n_subwords,) bool; the others have no loss and no gradient.
-    RETURNS: the loss, and its gradient per text, (n_subwords, n_tags) float32.
+    RETURNS: the loss, its gradient per text, (n_subwords, n_tags) float32, and the number of subwords summed over.
     """
-    n_annotated = max(1, sum(int(mask.sum()) for mask in annotated))
     loss = 0.0
     gradients = []
     for output, tags, mask in zip(outputs, gold_tags, annotated):
@@ -58,5 +57,5 @@ def tag_loss(
         loss -= float(log_probs[rows, tags][mask].sum())
         gradient = np.exp(log_probs)
         gradient[rows, tags] -= 1.0
-        gradients.append((gradient * mask[:, None] / n_annotated).astype("float32"))
-    return loss / n_annotated, gradients
+        gradients.append((gradient * mask[:, None]).astype("float32"))
+    return loss, gradients, sum(int(mask.sum()) for mask in annotated)

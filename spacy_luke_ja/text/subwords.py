@@ -1,13 +1,14 @@
 """A text in, its subwords out: encoder ids and character offsets into the original text."""
 
 from dataclasses import dataclass
-from typing import Any, List, Protocol, Sequence, Tuple
+from typing import Any, List, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
 from .characters import blank_characters, replace_lone_surrogates
 from .cutting import cut_text
 
+FAIRSEQ_UNK = 3
 WORD_START = "▁"  # sentencepiece's mark for a space, U+2581
 
 
@@ -36,6 +37,7 @@ class SubwordEncoder(Protocol):
     prefix_ids: Tuple[int, ...]  # put before each window, say <s> or [CLS]
     suffix_ids: Tuple[int, ...]  # put after each window, say </s> or [SEP]
     pad_id: int
+    unk_id: Optional[int]  # what the vocabulary has no piece for; None where there is nothing such
     n_ids: int  # every id is smaller than this
 
     def encode(self, text: str) -> Subwords:
@@ -53,7 +55,7 @@ class SentencePieceEncoder:
     prefix_ids: Tuple[int, ...] = (0,)
     suffix_ids: Tuple[int, ...] = (2,)
     pad_id = 1
-    unk_id = 3
+    unk_id: Optional[int] = FAIRSEQ_UNK
 
     def __init__(self, processor: Any):
         """processor: a sentencepiece.SentencePieceProcessor."""
@@ -79,7 +81,7 @@ class SentencePieceEncoder:
             sp_ids = np.array([piece.id for piece in pieces], dtype="int64")
             offsets = np.array([(piece.begin, piece.end) for piece in pieces], dtype="int64").reshape(-1, 2)
         is_word_start = sp_ids == self._word_start
-        ids = np.where(sp_ids == 0, self.unk_id, sp_ids + 1)
+        ids = np.where(sp_ids == 0, FAIRSEQ_UNK, sp_ids + 1)
         return Subwords(text, ids, tidy_offsets(text, offsets, is_word_start))
 
     def pieces(self, text: str) -> List[str]:
@@ -96,6 +98,7 @@ class FastTokenizerEncoder:
         self.backend = tokenizer.backend_tokenizer
         self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
         self.pad_id = padding_id(tokenizer)
+        self.unk_id = tokenizer.unk_token_id
         self.n_ids = len(tokenizer)
 
     def encode(self, text: str) -> Subwords:
@@ -125,6 +128,7 @@ class SlowTokenizerEncoder:
         self.tokenizer = tokenizer
         self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
         self.pad_id = padding_id(tokenizer)
+        self.unk_id = tokenizer.unk_token_id
         self.n_ids = len(tokenizer)
 
     def encode(self, text: str) -> Subwords:

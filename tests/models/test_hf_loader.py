@@ -203,8 +203,9 @@ def test_a_damaged_checkpoint_is_named(checkpoints, tmp_path, what, message):
     path = shutil.copytree(checkpoints["random_luke"], tmp_path / "luke")
     damage(path, what)
     model = HFTokenClassifier(
-        name=str(path), revision=None, window=None, overlap=8, max_batch_subwords=100, precision="float32"
-    )
+        name=str(path), revision=None, window=None, overlap=8, max_batch_subwords=100, precision="float32",
+        training_precision="float32", frozen_layers=0, freeze_embeddings=False,
+    )  # fmt: skip
     with pytest.raises((OSError, ValueError), match=message) as raised:
         fill_model(model, open_checkpoint(str(path)))
     assert str(path) in str(raised.value)

@@ -51,7 +51,7 @@ def test_a_checkpoint_without_prefixes_joins_what_touches(make_nlp):
 def test_every_kind_of_checkpoint_runs(make_nlp, checkpoint):
     nlp = make_nlp(checkpoint)
     text = "山田花子は東京へ。ﾄﾞｰﾑ　㈱\n大阪" * 30
-    (output,) = (nlp.get_pipe("luke_ner")._load(), nlp.get_pipe("luke_ner").model.predict([nlp.make_doc(text)]))[1]
+    (output,) = (nlp.get_pipe("luke_ner").load(), nlp.get_pipe("luke_ner").model.predict([nlp.make_doc(text)]))[1]
     assert output.logits.shape == (len(output.subwords), len(nlp.get_pipe("luke_ner")._tag_labels.scheme.tags))
     assert output.subwords.char_offsets[-1, 1] == len(text) and output.logits.std() > 0.01
     assert [span[:3] for span in nlp(text)._.luke_entities] == [

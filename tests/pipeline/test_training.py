@@ -8,15 +8,11 @@ from spacy.util import fix_random_seed
 from thinc.api import Adam
 
 import spacy_luke_ja
+import toys
 from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.pipeline.training import annotated_subwords, gold_char_spans, tag_loss
 
-DATA = [
-    ("山田花子は東京へ行った。", [(0, 4, "人名"), (5, 7, "地名")]),
-    ("大阪の国会に日立製作所。", [(0, 2, "地名"), (3, 5, "政治的組織名"), (6, 11, "法人名")]),
-    ("カタカナのテキストです。", []),
-    ("訪日した独伊の首相。", [(1, 2, "地名"), (4, 5, "地名"), (5, 6, "地名")]),
-]
+DATA = toys.EXAMPLES
 
 
 def examples_for(nlp, data=DATA):
@@ -165,7 +161,7 @@ def test_missing_annotation_has_no_loss(make_nlp):
     nlp = make_nlp()
     component = nlp.get_pipe("luke_ner")
     text = "東京は大阪"
-    outputs = (component._load(), component.model.predict([nlp.make_doc(text)]))[1]
+    outputs = (component.load(), component.model.predict([nlp.make_doc(text)]))[1]
     unannotated = Example(nlp.make_doc(text), nlp.make_doc(text))
     loss, (gradient,) = component.get_loss([unannotated], outputs)
     assert loss == 0.0 and not gradient.any()
@@ -176,13 +172,14 @@ def test_missing_annotation_has_no_loss(make_nlp):
     assert {word for word, annotated in zip(words, mask) if not annotated} == {"大阪"}
 
 
-def test_the_gradient_is_that_of_the_mean_cross_entropy():
+def test_the_gradient_is_that_of_the_summed_cross_entropy():
     from spacy_luke_ja.models.types import SubwordLogits
 
     rng = np.random.default_rng(0)
     logits, tags = rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])
     mask = np.array([True, True, False, True])
-    loss, (gradient,) = tag_loss([SubwordLogits(None, logits)], [tags], [mask])
+    loss, (gradient,), n_terms = tag_loss([SubwordLogits(None, logits)], [tags], [mask])
+    assert n_terms == 3
     step = 1e-5
     for i, j in np.ndindex(logits.shape):
         moved = logits.copy()
@@ -243,3 +240,26 @@ def test_labels_of_the_checkpoint_that_training_gives_up_are_named(make_nlp):
         UserWarning, match="new classifier for 人名, 魚; .* 法人名, 政治的組織名, .* are given up; .*add_label"
     ):
         nlp.get_pipe("luke_ner").initialize(lambda: examples_for(nlp), nlp=nlp, labels=["人名", "魚"])
+
+
+def test_only_the_first_subword_of_a_token_learns_and_speaks(checkpoints):
+    data = DATA[:3]  # in the fourth, entities begin inside tokens
+    nlp = new_pipeline(checkpoints["bare_luke"], label_subwords="first")
+    nlp.initialize(lambda: examples_for(nlp, data))
+    component = nlp.get_pipe("luke_ner")
+    (example,) = examples_for(nlp, [("製作所カタカナ", [(0, 3, "法人名")])])
+    (output,) = component.model.predict([example.predicted])
+    _, (gradient,) = component.get_loss([example], [output])
+    firsts = {token.idx for token in example.predicted}
+    with_gradient = [start for (start, _), row in zip(output.subwords.char_offsets.tolist(), gradient) if row.any()]
+    assert set(with_gradient) <= firsts and len(with_gradient) <= len(example.predicted)
+    train(nlp, data)
+    for text, spans in data:
+        assert found(nlp, text) == spans
+    loaded = spacy_luke_ja.blank().from_config(nlp.config).from_bytes(nlp.to_bytes())
+    assert found(loaded, data[0][0]) == data[0][1]
+
+
+def test_label_subwords_must_be_known():
+    with pytest.raises(ValueError, match="label_subwords must be one of all, first, got last"):
+        spacy_luke_ja.blank().add_pipe("luke_ner", config={"label_subwords": "last"})
