@@ -1,0 +1,43 @@
+"""A config in, a trained pipeline on disk out, also after a kill."""
+
+from pathlib import Path
+from typing import Optional
+
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from typer import Argument, Context, Exit, Option
+
+from . import app
+
+
+@app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train_cli(
+    ctx: Context,
+    config_path: Path = Argument(..., help="Path to the config", exists=True),
+    output_path: Path = Option(..., "--output", "-o", help="Where to write model-best, model-last, training-log.jsonl"),
+    resume: bool = Option(False, "--resume", help="Go on with a run that was killed, if there is one in --output"),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+    use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Train as `spacy train` does, with the same settings, overrides and result; and go on after a kill."""
+    from spacy.training.initialize import init_nlp
+    from spacy.util import load_config
+    from wasabi import msg
+
+    from ..training.loop import train
+    from ..training.progress import CannotResume
+
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code_path)
+    setup_gpu(use_gpu)
+    with show_validation_error(config_path):
+        config = load_config(config_path, overrides=overrides, interpolate=False)
+    msg.divider("Initializing pipeline")
+    with show_validation_error(config_path, hint_fill=False):
+        nlp = init_nlp(config, use_gpu=use_gpu)
+    msg.divider("Training pipeline")
+    try:
+        last = train(nlp, output_path, resume=resume, use_gpu=use_gpu)
+    except (OSError, CannotResume) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    msg.good(f"Saved the pipeline to {last}")

@@ -1,0 +1,1 @@
+"""spaCy's training loop, made to survive a kill and a full disk."""

@@ -1,0 +1,225 @@
+"""An initialised pipeline in, a trained one on disk out: spaCy's training loop, which can also go on after a kill."""
+
+import itertools
+import json
+import random
+import sys
+import zlib
+from pathlib import Path
+from timeit import default_timer
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.training import Example
+from spacy.training.loop import create_before_to_disk_callback, create_evaluation_callback, subdivide_batch, update_meta
+from spacy.util import registry, resolve_dot_names
+from thinc.api import constant, fix_random_seed, set_gpu_allocator
+
+from .directories import recover_directory, remove_directory, replace_directory
+from .progress import Progress, load_run, save_run
+
+BEST, LAST, RESUME, LOG = "model-best", "model-last", "resume", "training-log.jsonl"
+# What may change between a kill and going on: how long to train, and what is shown of it.
+MAY_CHANGE = ("max_steps", "max_epochs", "patience", "logger")
+
+
+def train(
+    nlp: Language,
+    output_path: Path,
+    *,
+    resume: bool = False,
+    use_gpu: int = -1,
+    stdout: IO = sys.stdout,
+    stderr: IO = sys.stderr,
+) -> Path:
+    """Train as `spacy train` does, with the same result, and write what a killed run needs to go on.
+
+    nlp: initialised (spacy.training.initialize.init_nlp), with the full config.
+    output_path: gets model-best, model-last, training-log.jsonl (a line per evaluation), and, while training goes on,
+        resume. Each is replaced as a whole, so that a kill or a full disk leaves the one before.
+    resume: go on from the last evaluation of a run that was killed, if there is one, with the same result as if it had
+        not been; raises CannotResume when the settings or the data have changed since.
+    RETURNS: the directory of the last pipeline.
+    """
+    config = nlp.config.interpolate()
+    settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    if use_gpu >= 0 and settings["gpu_allocator"]:
+        set_gpu_allocator(settings["gpu_allocator"])
+    if settings["seed"] is not None:
+        fix_random_seed(settings["seed"])
+    train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
+    optimizer = settings["optimizer"]
+    evaluate = create_evaluation_callback(nlp, dev_corpus, settings["score_weights"])
+    before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
+    frozen = settings["frozen_components"]
+    batches = TrainingBatches(nlp, train_corpus, settings)
+    dropouts = constant(settings["dropout"]) if isinstance(settings["dropout"], float) else settings["dropout"]
+
+    output_path.mkdir(parents=True, exist_ok=True)
+    fingerprint = {**setting_values(config), "the training data": batches.checksum}
+    recover_directory(output_path / RESUME)
+    progress = Progress()
+    if resume and (output_path / RESUME).exists():
+        progress = load_run(output_path / RESUME, nlp, optimizer, fingerprint)
+        print(f"going on from step {progress.next_step}", file=stdout)
+    else:
+        for name in (BEST, LAST, RESUME):
+            remove_directory(output_path / name)
+    steps = skip(batches, dropouts, progress.next_step)
+
+    with nlp.select_pipes(disable=frozen):
+        log_step, finish_logging = settings["logger"](nlp, stdout, stderr)
+    started = default_timer() - progress.seconds
+    try:
+        for step in itertools.count(progress.next_step):
+            if is_finished(progress, step - 1, settings):
+                break
+            taken = next(steps, None)
+            if taken is None:
+                break
+            epoch, batch, dropout = taken
+            update(nlp, batch, settings, optimizer, dropout, step, epoch, progress.losses)
+            progress.n_words += sum(len(example) for example in batch)
+            progress.next_step = step + 1
+            if step % settings["eval_frequency"]:
+                log_step(None)
+                continue
+            score, other_scores = evaluate_averages(nlp, optimizer, evaluate)
+            progress.results.append((score, step))
+            progress.seconds = default_timer() - started
+            info: Dict[str, Any] = {
+                "epoch": epoch,
+                "step": step,
+                "score": score,
+                "other_scores": other_scores,
+                "losses": progress.losses,
+                "checkpoints": progress.results,
+                "seconds": int(progress.seconds),
+                "words": progress.n_words,
+            }
+            progress.history.append(log_line(info))
+            with nlp.select_pipes(disable=frozen):
+                update_meta(settings, nlp, info)
+            is_best = score == max(progress.results)[0]
+            save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST, BEST] if is_best else [LAST])
+            write_log(output_path / LOG, progress.history)
+            info["output_path"] = str(output_path / LAST)
+            log_step(info)
+            progress.losses = {}
+            replace_directory(output_path / RESUME, lambda p: save_run(p, nlp, optimizer, progress, fingerprint))
+    finally:
+        finish_logging()
+    save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST])
+    remove_directory(output_path / RESUME)
+    return output_path / LAST
+
+
+class TrainingBatches:
+    """The batches of a run, epoch by epoch, in an order that depends on nothing but the seed and the data.
+
+    So a resumed run passes over the batches that were done. checksum: of the texts, None for a stream.
+    """
+
+    def __init__(self, nlp: Language, corpus: Callable, settings: Dict[str, Any]):
+        self.nlp = nlp
+        self.corpus = corpus
+        self.batcher = settings["batcher"]
+        self.max_epochs = settings["max_epochs"]
+        self.random = random.Random(settings["seed"])
+        self.examples: Optional[List[Example]] = None
+        self.checksum: Optional[int] = None
+        if self.max_epochs >= 0:  # -1 reads the corpus anew in every epoch
+            self.examples = list(corpus(nlp))
+            if not self.examples:
+                raise ValueError(Errors.E986)
+            self.checksum = zlib.crc32("\0".join(example.reference.text for example in self.examples).encode())
+
+    def __iter__(self) -> Iterator[Tuple[int, List[Example]]]:
+        for epoch in itertools.count():
+            if self.max_epochs > 0 and epoch == self.max_epochs:
+                return
+            examples: Iterable[Example] = self.corpus(self.nlp) if self.examples is None else self.examples
+            if self.examples is not None:
+                self.random.shuffle(self.examples)
+            for batch in self.batcher(examples):
+                yield epoch, list(batch)
+
+
+def skip(
+    batches: TrainingBatches, dropouts: Iterable[float], n_steps: int
+) -> Iterator[Tuple[int, List[Example], float]]:
+    steps = ((epoch, batch, dropout) for (epoch, batch), dropout in zip(batches, dropouts))
+    return itertools.islice(steps, n_steps, None)
+
+
+def is_finished(progress: Progress, last_step: int, settings: Dict[str, Any]) -> bool:
+    """Whether the steps so far are enough, by training.patience or training.max_steps."""
+    if not progress.results:
+        return False
+    waited = last_step - progress.best_step
+    is_patient = not settings["patience"] or waited < settings["patience"]
+    return not is_patient or bool(settings["max_steps"] and last_step >= settings["max_steps"])
+
+
+def update(
+    nlp: Language,
+    batch: List[Example],
+    settings: Dict[str, Any],
+    optimizer: Any,
+    dropout: float,
+    step: int,
+    epoch: int,
+    losses: Dict[str, float],
+) -> None:
+    """Take one step, in training.accumulate_gradient parts."""
+    frozen = settings["frozen_components"]
+    if settings["before_update"]:
+        settings["before_update"](nlp, {"step": step, "epoch": epoch})
+    for part in subdivide_batch(batch, settings["accumulate_gradient"]):
+        annotating = settings["annotating_components"]
+        nlp.update(part, drop=dropout, losses=losses, sgd=False, exclude=frozen, annotates=annotating)  # type: ignore[arg-type]
+    for name, pipe in nlp.pipeline:
+        if name not in frozen and getattr(pipe, "is_trainable", False) and pipe.model not in (True, False, None):  # type: ignore[attr-defined]
+            pipe.finish_update(optimizer)  # type: ignore[attr-defined]
+    optimizer.step_schedules()
+
+
+def evaluate_averages(nlp: Language, optimizer: Any, evaluate: Callable) -> Tuple[float, Dict[str, Any]]:
+    """Evaluate the averages of the weights where the optimizer keeps them, else the weights."""
+    with nlp.use_params(optimizer.averages or {}):
+        return evaluate()
+
+
+def save_pipelines(
+    nlp: Language, optimizer: Any, output_path: Path, before_to_disk: Callable, names: List[str]
+) -> None:
+    with nlp.use_params(optimizer.averages or {}):
+        for name in names:
+            try:
+                replace_directory(output_path / name, before_to_disk(nlp).to_disk)
+            except OSError as error:
+                kept = "; the one saved before is untouched" if (output_path / name).exists() else ""
+                raise OSError(f"{output_path / name} cannot be written: {error}{kept}") from error
+
+
+def log_line(info: Dict[str, Any]) -> Dict[str, Any]:
+    """A line of training-log.jsonl, in the form of spaCy's ConsoleLogger."""
+    scores = {k: v for k, v in info["other_scores"].items() if isinstance(v, (int, float))}
+    losses = {name: float(loss) for name, loss in info["losses"].items()}
+    return {**{k: info[k] for k in ("epoch", "step", "score", "seconds", "words")}, "losses": losses, "scores": scores}
+
+
+def write_log(path: Path, history: List[Dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in history), encoding="utf8")
+
+
+def setting_values(config: Dict[str, Any]) -> Dict[str, str]:
+    """The settings that must not change between a kill and going on: "training.dropout" → its value."""
+    values = {}
+    for section in ("nlp", "components", "corpora", "training", "initialize"):
+        for key, value in config[section].items():
+            if not (section == "training" and key in MAY_CHANGE):
+                values[f"{section}.{key}"] = json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return values

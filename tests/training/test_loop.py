@@ -1,0 +1,196 @@
+"""Training to the end, or killed and resumed: the same pipeline on disk, and never a broken one."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+import spacy
+from safetensors.numpy import load_file
+from spacy.tokens import DocBin
+from spacy.training.initialize import init_nlp
+from spacy.training.loop import train as spacy_train
+
+import spacy_luke_ja
+import toys
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.training import loop
+from spacy_luke_ja.training.progress import CannotResume
+
+
+@pytest.fixture
+def config(checkpoints, tmp_path):
+    nlp = spacy_luke_ja.blank()
+    model = {"name": str(checkpoints["bare_luke"]), "overlap": 8, "precision": "float32"}
+    nlp.add_pipe("luke_ner", config={"model": model})
+    docs = [make_example(nlp, text, spans).reference for text, spans in toys.EXAMPLES]
+    DocBin(docs=docs).to_disk(tmp_path / "data.spacy")
+    config = nlp.config.copy()
+    corpus = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "data.spacy")}
+    config["corpora"] = {"train": corpus, "dev": corpus}
+    config["training"].update(max_steps=20, eval_frequency=5, dropout=0.1, accumulate_gradient=2)
+    config["training"]["batcher"] = {"@batchers": "spacy.batch_by_sequence.v1", "size": 2}
+    schedule = {"@schedules": "warmup_linear.v1", "initial_rate": 0.005, "warmup_steps": 5, "total_steps": 40}
+    config["training"]["optimizer"] = {"@optimizers": "spacy-luke-ja.AdamW.v1", "learn_rate": schedule}
+    config["training"]["score_weights"] = {"char_ents_f": 1.0}
+    return config
+
+
+def run(config, path, **settings):
+    path.mkdir(exist_ok=True)
+    return loop.train(init_nlp(config), path, stdout=io.StringIO(), **settings)
+
+
+def weights(path, which="model-last"):
+    tensors = load_file(path / which / "luke_ner" / "model" / "model.safetensors")
+    return {name: tensor.tobytes() for name, tensor in tensors.items()}
+
+
+class Killed(Exception):
+    pass
+
+
+def kill_at(step, config, path, monkeypatch, **settings):
+    """Train until something fails in a step, as if the process had ended there."""
+    update = loop.update
+
+    def fail(nlp, batch, settings, optimizer, dropout, at, *args):
+        if at == step:
+            raise Killed
+        update(nlp, batch, settings, optimizer, dropout, at, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "update", fail)
+        with pytest.raises(Killed):
+            run(config, path, **settings)
+
+
+def test_the_result_is_that_of_spacy_train(config, tmp_path):
+    run(config, tmp_path / "ours")
+    (tmp_path / "spacy").mkdir()
+    spacy_train(init_nlp(config), tmp_path / "spacy", stdout=io.StringIO())
+    for which in ("model-last", "model-best"):
+        assert weights(tmp_path / "ours", which) == weights(tmp_path / "spacy", which)
+    names = {path.name for path in (tmp_path / "ours").iterdir()}
+    assert names == {"model-last", "model-best", "training-log.jsonl"}
+
+
+@pytest.mark.parametrize("use_averages", [False, True])
+def test_a_killed_run_goes_on_to_the_same_result(config, tmp_path, monkeypatch, use_averages):
+    config["training"]["optimizer"]["use_averages"] = use_averages
+    run(config, tmp_path / "whole")
+    kill_at(8, config, tmp_path / "killed", monkeypatch)
+    kill_at(13, config, tmp_path / "killed", monkeypatch, resume=True)
+    assert (tmp_path / "killed" / "resume").exists()
+    run(config, tmp_path / "killed", resume=True)
+    for which in ("model-last", "model-best"):
+        assert weights(tmp_path / "killed", which) == weights(tmp_path / "whole", which)
+    logs = [[json.loads(line) for line in (tmp_path / run / "training-log.jsonl").read_text().splitlines()]
+            for run in ("whole", "killed")]  # fmt: skip
+    for log in logs:
+        for line in log:
+            del line["seconds"], line["scores"]["speed"]
+    assert logs[0] == logs[1] and [line["step"] for line in logs[0]] == [0, 5, 10, 15, 20]
+
+
+def test_other_components_resume_too(config, tmp_path, monkeypatch):
+    """spaCy's own ner draws random numbers in its updates."""
+    nlp = spacy.blank("ja")
+    nlp.add_pipe("ner")
+    config["nlp"], config["components"] = nlp.config["nlp"], nlp.config["components"]
+    config["training"]["optimizer"] = {"@optimizers": "Adam.v1"}
+    config["training"]["score_weights"] = {"ents_f": 1.0}
+    run(config, tmp_path / "whole")
+    kill_at(8, config, tmp_path / "killed", monkeypatch)
+    run(config, tmp_path / "killed", resume=True)
+    models = [(tmp_path / run / "model-last" / "ner" / "model").read_bytes() for run in ("whole", "killed")]
+    assert models[0] == models[1]
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_result(config, tmp_path):
+    config["training"]["before_update"] = {"@callbacks": "kill_at.v1"}
+    config.to_disk(tmp_path / "config.cfg")
+    code = (
+        "import os, signal, sys, spacy\n"
+        "@spacy.registry.callbacks('kill_at.v1')\n"
+        "def make():\n"
+        "    def kill(nlp, args):\n"
+        "        if args['step'] == int(os.environ.get('KILL_AT', -1)): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return kill\n"
+    )
+    (tmp_path / "code.py").write_text(code)
+    arguments = [sys.executable, "-m", "spacy", "luke", "train", "config.cfg", "--code", "code.py", "--resume"]
+
+    def train(output, **env):
+        import os
+
+        return subprocess.run(
+            [*arguments, "-o", output], cwd=tmp_path, env={**os.environ, **env}, capture_output=True, text=True
+        )
+
+    assert train("whole").returncode == 0
+    assert train("killed", KILL_AT="12").returncode == -9
+    assert "going on from step 11" in train("killed").stdout
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+
+
+def test_other_settings_or_data_cannot_be_resumed(config, tmp_path, monkeypatch):
+    kill_at(8, config, tmp_path / "run", monkeypatch)
+    config["training"]["max_steps"] = 25  # how long to train may change
+    other = config.copy()
+    other["training"]["dropout"] = 0.2
+    with pytest.raises(CannotResume, match="training.dropout was '0.1' and is '0.2' now"):
+        run(other, tmp_path / "run", resume=True)
+    nlp = spacy_luke_ja.blank()
+    docs = [make_example(nlp, text, spans).reference for text, spans in toys.EXAMPLES[:3]]
+    DocBin(docs=docs).to_disk(config["corpora"]["train"]["path"])
+    with pytest.raises(CannotResume, match="the training data was .* and is"):
+        run(config, tmp_path / "run", resume=True)
+
+
+def test_without_resume_training_starts_anew(config, tmp_path, monkeypatch):
+    run(config, tmp_path / "whole")
+    kill_at(8, config, tmp_path / "killed", monkeypatch)
+    run(config, tmp_path / "killed")
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+
+
+def test_a_full_disk_leaves_the_pipeline_before(config, tmp_path, monkeypatch):
+    kill_at(8, config, tmp_path / "run", monkeypatch)
+    before = weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")
+
+    def full(self, path, **kwargs):
+        (path / "half").write_bytes(b"")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(spacy.language.Language, "to_disk", full)
+        with pytest.raises(OSError, match="model-last cannot be written.*No space left.*saved before is untouched"):
+            run(config, tmp_path / "run", resume=True)
+    assert (weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")) == before
+    run(config, tmp_path / "run", resume=True)
+    run(config, tmp_path / "whole")
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_training_stops_early(config, tmp_path):
+    config["training"]["patience"] = 5
+    config["training"]["optimizer"]["learn_rate"] = 0.0
+    run(config, tmp_path / "run")
+    log = (tmp_path / "run" / "training-log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in log] == [0, 5]
+
+
+def test_an_empty_corpus_is_named(config, tmp_path):
+    DocBin(docs=[]).to_disk(config["corpora"]["train"]["path"])
+    with pytest.raises(ValueError, match="no examples to learn from: the training corpus is empty"):
+        run(config, tmp_path / "run")
+
+
+def test_a_corpus_without_entities_is_named(config, tmp_path):
+    doc = make_example(spacy_luke_ja.blank(), "カタカナ", []).reference
+    DocBin(docs=[doc]).to_disk(config["corpora"]["train"]["path"])
+    with pytest.raises(ValueError, match="none of the 1 examples has an entity, so there is no label to learn"):
+        run(config, tmp_path / "run")
