@@ -1,50 +1,46 @@
-"""Stockmark's ner.json in; its records, the published split, and Examples out.
+"""Stockmark's ner.json in; its records, in the published split, out.
 
 The data (CC BY-SA 3.0) is not part of this package: github.com/stockmarkteam/ner-wikipedia-dataset.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass
+import math
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Tuple, Union
+from typing import Dict, List, Union
 
 import numpy as np
-from spacy.language import Language
-from spacy.training import Example
 
-from ..text.decoding import CharSpan
-from .examples import make_example
+from .records import BadRecord, Record, make_record, parse_entity
 
-N_SENTENCES = 5343
-N_TEST = 1069
+MD5 = "e9357102cfce3b3ecdb65800a81480a7"  # of ner.json v2.0, 5343 sentences, at commit 5e525c2
 PARTS = ("train", "dev", "test")
 
 
-@dataclass(frozen=True)
-class Record:
-    """One sentence; page: the id of its Wikipedia article."""
+def read_stockmark(path: Union[str, Path], *, md5: str = MD5) -> List[Record]:
+    """Read ner.json; a record's page is the id of its Wikipedia article.
 
-    text: str
-    char_spans: Tuple[CharSpan, ...]
-    page: str
-
-    @property
-    def entities(self) -> List[Tuple[int, int, str]]:
-        return [(span.char_start, span.char_end, span.label) for span in self.char_spans]
-
-
-def read_stockmark(path: Union[str, Path]) -> List[Record]:
-    """Read ner.json; raises a ValueError that names the record when a span and its text do not agree."""
+    md5: the checksum the file must have; "" takes any, say a part of the data to try things on.
+    Raises a ValueError when it has another, or one that names the record when a span and its text do not agree.
+    """
+    content = Path(path).read_bytes()
+    found = hashlib.md5(content).hexdigest()
+    if md5 and found != md5:
+        raise ValueError(
+            f"{path} is not ner.json v2.0, or it was cut or changed on the way: its MD5 is {found} ({len(content):,} "
+            f"bytes), not {md5}. Remove it and get it anew"
+        )
     records = []
-    for i, item in enumerate(json.loads(Path(path).read_text(encoding="utf8"))):
-        spans = []
-        for entity in item["entities"]:
-            start, end = entity["span"]
-            if item["text"][start:end] != entity["name"]:
-                raise ValueError(f"record {i} of {path}: {entity['name']!r} does not stand at {start}–{end}")
-            spans.append(CharSpan(start, end, entity["type"]))
-        records.append(Record(item["text"], tuple(sorted(spans)), item["curid"]))
+    for i, item in enumerate(json.loads(content)):
+        try:
+            record = make_record(item["text"], map(parse_entity, item["entities"]), item["curid"])
+            for entity in item["entities"]:
+                start, end = entity["span"]
+                if record.text[start:end] != entity["name"]:
+                    raise BadRecord(f"{entity['name']!r} does not stand at {start}–{end}")
+        except BadRecord as error:
+            raise ValueError(f"{path}, record {i}: {error}") from error
+        records.append(record)
     return records
 
 
@@ -55,9 +51,8 @@ def split_records(records: List[Record]) -> Dict[str, List[Record]]:
     train_test_split(test_size=0.2, random_state=0) draws it. About a tenth of the other pages, by a hash of their
     id, are dev. Sentences of a page that has a sentence in test are in neither train nor dev.
     """
-    if len(records) != N_SENTENCES:
-        raise ValueError(f"the split is that of ner.json v2.0 with {N_SENTENCES} sentences, got {len(records)}")
-    in_test = set(np.random.RandomState(0).permutation(N_SENTENCES)[:N_TEST].tolist())
+    n_test = math.ceil(0.2 * len(records))
+    in_test = set(np.random.RandomState(0).permutation(len(records))[:n_test].tolist())
     test_pages = {records[i].page for i in in_test}
     parts: Dict[str, List[Record]] = {part: [] for part in PARTS}
     for i, record in enumerate(records):
@@ -67,19 +62,3 @@ def split_records(records: List[Record]) -> Dict[str, List[Record]]:
             in_dev = int(hashlib.md5(record.page.encode()).hexdigest(), 16) % 10 == 0
             parts["dev" if in_dev else "train"].append(record)
     return parts
-
-
-def create_corpus(path: Path, part: str) -> Callable[[Language], Iterator[Example]]:
-    """A corpus reader (spacy-luke-ja.StockmarkCorpus.v1).
-
-    path: ner.json.
-    part: train, dev or test.
-    """
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part}")
-
-    def read(nlp: Language) -> Iterator[Example]:
-        for record in split_records(read_stockmark(path))[part]:
-            yield make_example(nlp, record.text, record.entities)
-
-    return read

@@ -1,0 +1,139 @@
+"""Annotated data in, DocBins for training and a report on what they hold out."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from typer import Argument, Exit, Option
+
+from ..corpora.stockmark import MD5, PARTS
+from . import app
+
+if TYPE_CHECKING:
+    from ..corpora.records import Record
+
+SPLIT_MODES = ("A", "B", "C")
+
+
+@app.command("convert-stockmark")
+def convert_stockmark(
+    input_path: Path = Argument(..., help="Stockmark's ner.json"),
+    output_path: Path = Argument(..., help="Directory for train.spacy, dev.spacy, test.spacy and report.json"),
+    split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
+    md5: str = Option(MD5, "--md5", help='The checksum that the file must have; "" takes any'),
+) -> None:
+    """Convert Stockmark's ner.json by the published split, and report what each part holds."""
+    from wasabi import msg
+
+    from ..corpora.stockmark import read_stockmark, split_records
+
+    try:
+        parts = split_records(read_stockmark(input_path, md5=md5))
+        empty = [part for part in PARTS if not parts[part]]
+        if empty:
+            raise ValueError(f"{input_path} has too few sentences to split: none for {', '.join(empty)}")
+        for part, records in parts.items():
+            write_docbin(output_path / f"{part}.spacy", records, split_mode)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg.fail(str(error) if isinstance(error, (OSError, ValueError)) else f"{input_path} is no ner.json: {error!r}")
+        raise Exit(1) from error
+    report = make_report(parts)
+    (output_path / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf8")
+    print_report(report)
+    msg.good(f"Wrote {', '.join(f'{part}.spacy' for part in PARTS)} and report.json to {output_path}")
+
+
+@app.command("convert")
+def convert(
+    input_path: Path = Argument(..., help="Annotated texts: .jsonl, .conll (.bio, .iob, .tsv, .txt) or .spacy"),
+    output_path: Path = Argument(..., help="The .spacy file to write"),
+    split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
+    on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
+) -> None:
+    """Convert your own annotated texts to a DocBin that loses no entity."""
+    from wasabi import msg
+
+    from ..corpora.inspection import count_labels
+    from ..corpora.records import read_records
+
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            records = list(read_records(input_path, on_bad_record=on_bad_record))
+        for warning in caught:
+            msg.warn(str(warning.message))
+        if not records:
+            raise ValueError(f"{input_path} holds no text")
+        write_docbin(output_path, records, split_mode)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    labels = count_labels(records)
+    msg.table(labels.most_common(), header=("label", "entities"), divider=True)
+    msg.good(f"Wrote {len(records)} texts with {sum(labels.values())} entities to {output_path}")
+
+
+def write_docbin(path: Path, records: List["Record"], split_mode: str) -> None:
+    """Tokens are split where an entity begins or ends, so that doc.ents holds the exact characters of all."""
+    from spacy.tokens import DocBin
+
+    import spacy_luke_ja
+
+    from ..corpora.examples import make_example
+
+    nlp = spacy_luke_ja.blank(split_mode=split_mode)
+    docs = [make_example(nlp, record.text, record.entities).reference for record in records]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    DocBin(docs=docs).to_disk(part)
+    part.replace(path)
+
+
+def make_report(parts: Dict[str, List["Record"]]) -> Dict[str, Any]:
+    """What each part holds, and each entity that is not whole tokens, per split mode."""
+    import spacy_luke_ja
+
+    from ..corpora.inspection import count_labels, find_cut_by_tokens, find_repeated_texts, find_shared_pages
+
+    cut = {}
+    for mode in SPLIT_MODES:
+        nlp = spacy_luke_ja.blank(split_mode=mode)
+        cut[mode] = {part: find_cut_by_tokens(nlp, records) for part, records in parts.items()}
+    return {
+        "sentences": {part: len(records) for part, records in parts.items()},
+        "entities": {part: dict(count_labels(records).most_common()) for part, records in parts.items()},
+        "shared_pages": {" and ".join(pair): pages for pair, pages in find_shared_pages(parts).items()},
+        "repeated_texts": {" and ".join(names): texts for names, texts in find_repeated_texts(parts).items()},
+        "cut_by_tokens": {
+            mode: {
+                part: [{"text": c.text, "entity": c.char_span[:3], "tokens": c.units} for c in found]
+                for part, found in by_part.items()
+            }
+            for mode, by_part in cut.items()
+        },
+    }
+
+
+def print_report(report: Dict[str, Any]) -> None:
+    from wasabi import msg
+
+    from ..text.label_schemes import LABELS
+
+    labels = sorted({label for counts in report["entities"].values() for label in counts}, key=label_order(LABELS))
+    rows = [(label, *(report["entities"][part].get(label, 0) for part in PARTS)) for label in labels]
+    rows.append(("all entities", *(sum(report["entities"][part].values()) for part in PARTS)))
+    rows.append(("sentences", *(report["sentences"][part] for part in PARTS)))
+    for mode, by_part in report["cut_by_tokens"].items():
+        rows.append((f"not whole tokens, split mode {mode}", *(len(by_part[part]) for part in PARTS)))
+    msg.table(rows, header=("", *PARTS), divider=True, aligns=("l", "r", "r", "r"))
+    for mode, by_part in report["cut_by_tokens"].items():
+        examples = [cut for part in PARTS for cut in by_part[part]][:5]
+        shown = ", ".join(f"{cut['text'][slice(*cut['entity'][:2])]} in {cut['tokens']}" for cut in examples)
+        if shown:
+            print(f"split mode {mode}: {shown} …")
+    print("These entities keep their characters in the .spacy files; report.json lists all of them.")
+
+
+def label_order(known: Any) -> Any:
+    return lambda label: (known.index(label) if label in known else len(known), label)

@@ -1,0 +1,159 @@
+"""A training config in; what its data holds that `spacy debug data` does not look at out."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from typer import Argument, Context, Exit, Option
+
+from . import app
+
+if TYPE_CHECKING:
+    from ..corpora.records import Record
+
+FEW = 50  # entities of a label that are too few to learn from
+N_EXAMPLES = 5
+
+
+@app.command("debug-data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def debug_data_cli(
+    ctx: Context,
+    config_path: Path = Argument(..., help="Path to the config", exists=True),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+) -> None:
+    """Count labels and subwords, and find entities that cut tokens or subwords, unknown pieces and repeated texts.
+
+    Looks at the parts that training.train_corpus and training.dev_corpus name, and at corpora.test where there is one.
+    Exits with 1 when there is nothing to train on.
+    """
+    from spacy.util import load_config, load_model_from_config, resolve_dot_names
+    from wasabi import msg
+
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code_path)
+    with show_validation_error(config_path):
+        config = load_config(config_path, overrides=overrides, interpolate=False)
+        nlp = load_model_from_config(config, auto_fill=True)
+    config = nlp.config.interpolate()
+    names = {"train": config["training"]["train_corpus"], "dev": config["training"]["dev_corpus"]}
+    if "test" in config["corpora"]:
+        names["test"] = "corpora.test"
+    try:
+        corpora = dict(zip(names, resolve_dot_names(config, list(names.values()))))
+        parts = {part: records_of(corpus(nlp)) for part, corpus in corpora.items()}
+        encoder = next((pipe.subword_encoder for _, pipe in nlp.pipeline if hasattr(pipe, "subword_encoder")), None)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    n_errors = report_labels(parts)
+    report_tokens(nlp, parts)
+    if encoder is None:
+        msg.info("the pipeline has no luke_ner, so its subwords are not looked at")
+    else:
+        report_subwords(encoder, parts)
+    report_repeated(parts)
+    if n_errors:
+        sys.exit(1)
+
+
+def records_of(examples: Any) -> List["Record"]:
+    from ..corpora.records import record_of_doc
+
+    return [record_of_doc(example.reference) for example in examples]
+
+
+def report_labels(parts: Dict[str, List["Record"]]) -> int:
+    """RETURNS: how many findings make training pointless."""
+    from wasabi import msg
+
+    from ..corpora.inspection import count_labels
+    from ..text.label_schemes import LABELS
+    from .convert import label_order
+
+    msg.divider("Labels")
+    counts = {part: count_labels(records) for part, records in parts.items()}
+    labels = sorted({label for count in counts.values() for label in count}, key=label_order(LABELS))
+    rows: List[Sequence[Any]] = [(label, *(count[label] for count in counts.values())) for label in labels]
+    rows.append(("all entities", *(sum(count.values()) for count in counts.values())))
+    rows.append(("texts", *(len(records) for records in parts.values())))
+    msg.table(rows, header=("", *parts), divider=True, aligns=("l", *"r" * len(parts)))
+    n_errors = 0
+    for part, records in parts.items():
+        if not records:
+            msg.fail(f"{part} is empty")
+            n_errors += part == "train"
+        elif not counts[part]:
+            msg.fail(f"no text of {part} has an entity")
+            n_errors += part == "train"
+    for part in parts:
+        lacking = [label for label in counts[part] if label not in counts["train"]]
+        if lacking:
+            msg.warn(f"{part} has labels that train lacks, so they cannot be learned: {', '.join(sorted(lacking))}")
+    few = [f"{label} ({n})" for label, n in counts["train"].items() if n < FEW]
+    if few:
+        msg.warn(f"labels with fewer than {FEW} entities in train: {', '.join(few)}")
+    return n_errors
+
+
+def report_tokens(nlp: Any, parts: Dict[str, List["Record"]]) -> None:
+    from wasabi import msg
+
+    from ..corpora.inspection import find_cut_by_tokens
+
+    msg.divider("Tokens")
+    for part, records in parts.items():
+        cut = find_cut_by_tokens(nlp, records)
+        print(f"{part}: {share(len(cut), n_entities(records))} of the entities are not whole tokens{examples(cut)}")
+
+
+def report_subwords(encoder: Any, parts: Dict[str, List["Record"]]) -> None:
+    import numpy as np
+    from wasabi import msg
+
+    from ..corpora.inspection import inspect_subwords
+
+    msg.divider("Subwords")
+    for part, records in parts.items():
+        found = inspect_subwords(encoder, records)
+        if not len(found.lengths):
+            continue
+        n_subwords, n_chars = int(found.lengths.sum()), sum(len(record.text) for record in records)
+        median, p95 = np.percentile(found.lengths, [50, 95])
+        print(
+            f"{part}: {n_subwords} subwords, {n_chars / max(1, n_subwords):.2f} characters each; per text {median:.0f} "
+            f"(median), {p95:.0f} (95 %), {found.lengths.max()} (most)"
+        )
+        n_unknown = sum(found.unknown.values())
+        common = ", ".join(f"{piece} ({n})" for piece, n in found.unknown.most_common(N_EXAMPLES))
+        print(f"    {share(n_unknown, n_subwords)} unknown{': ' + common if common else ''}")
+        cut = share(len(found.cut), n_entities(records))
+        print(f"    {cut} of the entities begin or end inside a subword{examples(found.cut)}")
+
+
+def report_repeated(parts: Dict[str, List["Record"]]) -> None:
+    from wasabi import msg
+
+    from ..corpora.inspection import find_repeated_texts
+
+    msg.divider("Repeated texts")
+    repeated = find_repeated_texts(parts)
+    for names, texts in repeated.items():
+        say = msg.warn if len(names) > 1 else msg.info
+        say(f"{len(texts)} texts stand in {' and '.join(names) if len(names) > 1 else names[0] + ' more than once'}")
+        for text in texts[:N_EXAMPLES]:
+            print(f"    {text[:60]}{'…' if len(text) > 60 else ''}")
+    if not repeated:
+        msg.good("no text stands twice")
+
+
+def n_entities(records: List["Record"]) -> int:
+    return sum(len(record.char_spans) for record in records)
+
+
+def share(n: int, total: int) -> str:
+    return f"{n} of {total} ({n / max(1, total):.2%})"
+
+
+def examples(cut: Sequence[Any]) -> str:
+    return ": " + "; ".join(str(entity) for entity in cut[:N_EXAMPLES]) if cut else ""

@@ -1,0 +1,28 @@
+"""A file of annotated texts in, Examples out (spacy-luke-ja.EntityCorpus.v1, for [corpora])."""
+
+from pathlib import Path
+from typing import Callable, Iterator, Optional
+
+from spacy.language import Language
+from spacy.training import Example
+
+from .examples import make_example
+from .records import check_on_bad_record, read_records
+
+
+def create_corpus(path: Optional[Path], on_bad_record: str = "raise") -> Callable[[Language], Iterator[Example]]:
+    """
+    path: a file that ends in .jsonl, .conll (also .bio, .iob, .tsv, .txt) or .spacy; see records.py for what they hold.
+    on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
+
+    The reference of each Example is tokenized by the pipeline, its tokens split where an entity cuts them.
+    """
+    if path is None:
+        raise ValueError("path must name a file of annotated texts (say --paths.train train.jsonl), got null")
+    check_on_bad_record(on_bad_record)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for record in read_records(path, on_bad_record=on_bad_record):
+            yield make_example(nlp, record.text, record.entities)
+
+    return read

@@ -1,0 +1,212 @@
+"""A file of annotated texts in, JSONL, CoNLL style or DocBin; its records out, and what is wrong with which line."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
+
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+from ..text.decoding import CharSpan
+from ..text.label_schemes import OUTSIDE, split_prefix
+
+ON_BAD_RECORD = ("raise", "skip")
+ENTITY_KEYS = ("entities", "spans", "label", "labels")  # in JSONL, of a text
+SPAN_KEYS = (("start", "end", "label"), ("start_offset", "end_offset", "label"))  # of an entity that is an object
+
+
+@dataclass(frozen=True)
+class Record:
+    """A text and its entities, in text order and without overlaps.
+
+    page: what texts of one source share, the id of a Wikipedia article say; "" where nothing is known.
+    """
+
+    text: str
+    char_spans: Tuple[CharSpan, ...]
+    page: str = ""
+
+    @property
+    def entities(self) -> List[Tuple[int, int, str]]:
+        return [(span.char_start, span.char_end, span.label) for span in self.char_spans]
+
+
+class BadRecord(ValueError):
+    """What is wrong with one record."""
+
+
+# Where a record stands in its file, and the record or what is wrong with it.
+Read = Iterator[Tuple[str, Union[Record, BadRecord]]]
+
+
+def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Iterator[Record]:
+    """Read a file by its ending: .jsonl, .conll (also .bio, .iob, .tsv, .txt) or .spacy.
+
+    on_bad_record: "raise" a ValueError that names file and line, or "skip" with one warning for all.
+    """
+    path = Path(path)
+    check_on_bad_record(on_bad_record)
+    if path.suffix not in READERS:
+        raise ValueError(f"{path}: the name must end in {', '.join(READERS)}, got {path.suffix or 'no ending'}")
+    if not path.is_file():
+        raise OSError(f"there is no file {path}")
+    n_records, bad = 0, []
+    for place, record in READERS[path.suffix](path):
+        n_records += 1
+        if isinstance(record, Record):
+            yield record
+            continue
+        message = f"{path}, {place}: {record}"
+        if on_bad_record == "raise":
+            raise ValueError(f'{message}; on_bad_record = "skip" goes on without such records') from record
+        bad.append(message)
+    if bad:
+        warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}")
+
+
+def check_on_bad_record(on_bad_record: str) -> None:
+    if on_bad_record not in ON_BAD_RECORD:
+        raise ValueError(f"on_bad_record must be one of {', '.join(ON_BAD_RECORD)}, got {on_bad_record}")
+
+
+def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str = "") -> Record:
+    """Check a text and its entities; raises BadRecord."""
+    if not isinstance(text, str):
+        raise BadRecord(f"the text must be a string, got {text!r}")
+    spans = []
+    for start, end, label in entities:
+        # bool is an int to Python, and to nobody else
+        if not all(isinstance(char, int) and not isinstance(char, bool) for char in (start, end)):
+            raise BadRecord(f"start and end of an entity must be whole numbers, got {start!r} and {end!r}")
+        if not isinstance(label, str) or not label:
+            raise BadRecord(f"the label of the entity {start}–{end} must be a string that is not empty, got {label!r}")
+        if not 0 <= start < end <= len(text):
+            raise BadRecord(f"the entity {start}–{end} {label} is not within the {len(text)} characters of {text!r}")
+        spans.append(CharSpan(start, end, label))
+    spans = sorted(dict.fromkeys(spans))
+    for first, second in zip(spans, spans[1:]):
+        if second.char_start < first.char_end:
+            raise BadRecord(
+                f"the entities {first.char_start}–{first.char_end} {first.label} and {second.char_start}–"
+                f"{second.char_end} {second.label} overlap in {text!r}"
+            )
+    return Record(text, tuple(spans), page)
+
+
+def read_jsonl(path: Path) -> Read:
+    """{"text": …, "entities": [[start, end, label], …]} per line; also as doccano, Prodigy and Stockmark write them."""
+    for n, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if line.strip():
+            yield f"line {n}", attempt(parse_json_record, line)
+
+
+def parse_json_record(line: bytes) -> Record:
+    try:
+        item = json.loads(line.decode("utf8"))
+    except ValueError as error:
+        raise BadRecord(f"this is not JSON in UTF-8: {error}") from error
+    if not isinstance(item, dict) or "text" not in item:
+        raise BadRecord('an object with "text" is needed')
+    key = next((key for key in ENTITY_KEYS if key in item), None)
+    if key is None:
+        raise BadRecord(f'an object with "text" and one of {", ".join(ENTITY_KEYS)} is needed')
+    entities = item[key] or []
+    if not isinstance(entities, list):
+        raise BadRecord(f'"{key}" must be a list of entities, got {entities!r}')
+    page = item.get("page", item.get("curid", ""))
+    return make_record(item["text"], map(parse_entity, entities), str(page))
+
+
+def parse_entity(entity: Any) -> Tuple[Any, Any, Any]:
+    if isinstance(entity, list) and len(entity) == 3:
+        return entity[0], entity[1], entity[2]
+    if isinstance(entity, dict):
+        for keys in SPAN_KEYS:
+            if all(key in entity for key in keys):
+                return entity[keys[0]], entity[keys[1]], entity[keys[2]]
+        if isinstance(entity.get("span"), list) and len(entity["span"]) == 2:
+            return *entity["span"], entity.get("type", entity.get("label"))
+    raise BadRecord(f"an entity must be [start, end, label] or an object with start, end, label, got {entity!r}")
+
+
+def read_conll(path: Path) -> Read:
+    """A token and its tag per line, first and last column; an empty line between texts.
+
+    Tags may be of any scheme, or without prefixes. Tokens are put together without spaces, but for those that end and
+    begin with ASCII letters or digits.
+    """
+    rows: List[List[str]] = []
+    first = 1
+    for n, line in enumerate([*path.read_bytes().split(b"\n"), b""], start=1):
+        try:
+            columns = line.decode("utf8").split()
+        except UnicodeDecodeError as error:
+            yield f"line {n}", BadRecord(f"this is not UTF-8: {error}")
+            continue
+        if columns and not columns[0].startswith("-DOCSTART-"):
+            first = first if rows else n
+            rows.append(columns)
+        elif rows:
+            yield f"line {first}", attempt(make_conll_record, rows)
+            rows = []
+
+
+def make_conll_record(rows: List[List[str]]) -> Record:
+    text = ""
+    entities: List[Tuple[int, int, str]] = []
+    goes_on = False  # whether the last entity may still grow
+    for columns in rows:
+        if len(columns) < 2:
+            raise BadRecord(f"a token and its tag are needed, got {' '.join(columns)!r}")
+        token, tag = columns[0], columns[-1]
+        prefix, label = split_prefix(tag)
+        if text and is_latin(text[-1]) and is_latin(token[0]):
+            text += " "
+        start, end = len(text), len(text) + len(token)
+        text += token
+        if tag == OUTSIDE:
+            goes_on = False
+        elif goes_on and prefix not in ("B", "S", "U") and entities[-1][2] == label:
+            entities[-1] = (entities[-1][0], end, label)
+            goes_on = prefix not in ("E", "L")
+        else:
+            entities.append((start, end, label))
+            goes_on = prefix not in ("E", "L", "S", "U")
+    return make_record(text, entities)
+
+
+def is_latin(char: str) -> bool:
+    return char.isascii() and char.isalnum()
+
+
+def read_docbin(path: Path) -> Read:
+    """doc.ents of each Doc, whatever tokenizer made it."""
+    try:
+        docs = list(DocBin().from_disk(path).get_docs(Vocab()))
+    except Exception as error:  # zlib, msgpack or a KeyError, according to where it is damaged
+        raise ValueError(f"{path} is damaged, or no DocBin: {error}") from error
+    for n, doc in enumerate(docs, start=1):
+        if not doc.has_annotation("ENT_IOB") and len(doc):
+            yield f"Doc {n}", BadRecord(f"the Doc has no entity annotation: {doc.text!r}")
+        else:
+            yield f"Doc {n}", attempt(record_of_doc, doc)
+
+
+def record_of_doc(doc: Doc) -> Record:
+    return make_record(doc.text, ((ent.start_char, ent.end_char, ent.label_) for ent in doc.ents))
+
+
+def attempt(parse: Callable[[Any], Record], raw: Any) -> Union[Record, BadRecord]:
+    try:
+        return parse(raw)
+    except BadRecord as error:
+        return error
+
+
+READERS: Dict[str, Callable[[Path], Read]] = {
+    ".jsonl": read_jsonl,
+    **dict.fromkeys((".conll", ".bio", ".iob", ".tsv", ".txt"), read_conll),
+    ".spacy": read_docbin,
+}

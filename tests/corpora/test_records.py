@@ -1,0 +1,125 @@
+"""Files of annotated texts: what each format says, and what is wrong with which line."""
+
+import json
+
+import pytest
+from spacy.tokens import Doc, DocBin
+from spacy.vocab import Vocab
+
+import spacy_luke_ja
+from spacy_luke_ja.corpora.readers import create_corpus
+from spacy_luke_ja.corpora.records import Record, read_records
+from spacy_luke_ja.text.decoding import CharSpan
+
+TEXT = "山田は訪日した"
+RECORD = Record(TEXT, (CharSpan(0, 2, "人名"), CharSpan(4, 5, "地名")))
+
+
+def write(path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"text": TEXT, "entities": [[0, 2, "人名"], [4, 5, "地名"]]},
+        {"text": TEXT, "entities": [[4, 5, "地名"], [0, 2, "人名"], [0, 2, "人名"]]},
+        {"text": TEXT, "label": [[0, 2, "人名"], [4, 5, "地名"]]},  # doccano
+        {"text": TEXT, "entities": [{"start_offset": 0, "end_offset": 2, "label": "人名"}, [4, 5, "地名"]]},
+        {"text": TEXT, "spans": [{"start": 0, "end": 2, "label": "人名", "token_start": 0}, [4, 5, "地名"]]},  # Prodigy
+        {"text": TEXT, "entities": [{"name": "山田", "span": [0, 2], "type": "人名"}, [4, 5, "地名"]]},  # Stockmark
+    ],
+)
+def test_jsonl(tmp_path, item):
+    path = write(
+        tmp_path / "data.jsonl", json.dumps(item, ensure_ascii=False) + '\n\n{"text": "何もない", "entities": []}\n'
+    )
+    assert list(read_records(path)) == [RECORD, Record("何もない", ())]
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        (b'{"text": "\xff"}', "not JSON in UTF-8"),
+        (b'{"text": ', "not JSON"),
+        (b"[1, 2]", 'object with "text" is needed'),
+        (b'{"text": "abc"}', "one of entities, spans, label, labels is needed"),
+        (b'{"text": 3, "entities": []}', "text must be a string, got 3"),
+        (b'{"text": "abc", "entities": {"a": 1}}', '"entities" must be a list'),
+        (b'{"text": "abc", "entities": [[0, 1]]}', "must be .start, end, label. .* got .0, 1."),
+        (b'{"text": "abc", "entities": [[0, "1", "X"]]}', "must be whole numbers, got 0 and '1'"),
+        (b'{"text": "abc", "entities": [[0, 1, ""]]}', "label of the entity 0–1 must be a string that is not empty"),
+        (b'{"text": "abc", "entities": [[2, 9, "X"]]}', "entity 2–9 X is not within the 3 characters of 'abc'"),
+        (b'{"text": "abc", "entities": [[-1, 2, "X"]]}', "entity -1–2 X is not within"),
+        (b'{"text": "abc", "entities": [[1, 1, "X"]]}', "entity 1–1 X is not within"),
+        (b'{"text": "abc", "entities": [[0, 2, "X"], [1, 3, "Y"]]}', "entities 0–2 X and 1–3 Y overlap in 'abc'"),
+    ],
+)
+def test_a_bad_line_is_named_or_skipped(tmp_path, line, said):
+    path = write(
+        tmp_path / "data.jsonl", b'{"text": "ok", "entities": []}\n' + line + b'\n{"text": "fine", "spans": []}\n'
+    )
+    with pytest.raises(ValueError, match=f'data.jsonl, line 2: .*{said}.*on_bad_record = "skip" goes on'):
+        list(read_records(path))
+    with pytest.warns(UserWarning, match=f"1 of 3 records were skipped; the first is .*data.jsonl, line 2: .*{said}"):
+        assert [record.text for record in read_records(path, on_bad_record="skip")] == ["ok", "fine"]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "B-人名 I-人名 O O B-地名 O O",
+        "B E O O S O O",
+        "B-人名 L-人名 O O U-地名 O O",
+        "人名 人名 O O 地名 O O",
+        "I-人名 I-人名 O O I-地名 O O",
+    ],
+)
+def test_conll(tmp_path, tags):
+    tags = tags.replace("B E", "B-人名 E-人名").replace(" S ", " S-地名 ").split()
+    rows = [f"{char}\tNOUN\t{tag}" for char, tag in zip(TEXT, tags)]
+    path = write(tmp_path / "data.conll", "-DOCSTART- O\n\n" + "\n".join(rows) + "\n\n何 O\n\n")
+    assert list(read_records(path)) == [RECORD, Record("何", ())]
+
+
+def test_conll_neighbours_and_latin_words(tmp_path):
+    path = write(tmp_path / "x.bio", "独 B-地名\n伊 B-地名\nと O\nNew B-地名\nYork I-地名\nと O\n2 O\n. O\n5 O\n")
+    assert list(read_records(path)) == [
+        Record("独伊とNew Yorkと2.5", (CharSpan(0, 1, "地名"), CharSpan(1, 2, "地名"), CharSpan(3, 11, "地名")))
+    ]
+
+
+def test_bad_conll_lines(tmp_path):
+    path = write(tmp_path / "x.conll", "東京 B-地名\n\n大阪\n\n京都 O\n")
+    with pytest.raises(ValueError, match="x.conll, line 3: a token and its tag are needed, got '大阪'"):
+        list(read_records(path))
+    with pytest.warns(UserWarning, match="1 of 3 records were skipped"):
+        assert len(list(read_records(path, on_bad_record="skip"))) == 2
+
+
+def test_docbin_of_another_tokenizer(tmp_path):
+    doc = Doc(Vocab(), words=list(TEXT), spaces=[False] * len(TEXT))
+    doc.set_ents([doc.char_span(0, 2, "人名"), doc.char_span(4, 5, "地名")])
+    bare = Doc(Vocab(), words=["何"])
+    DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
+    assert list(read_records(tmp_path / "x.spacy")) == [RECORD]
+    (example,) = create_corpus(tmp_path / "x.spacy")(spacy_luke_ja.blank())
+    assert [token.text for token in example.predicted] == ["山田", "は", "訪日", "し", "た"]
+    assert [(ent.text, ent.label_) for ent in example.reference.ents] == [("山田", "人名"), ("日", "地名")]
+    DocBin(docs=[doc, bare]).to_disk(tmp_path / "y.spacy")
+    with pytest.raises(ValueError, match="y.spacy, Doc 2: the Doc has no entity annotation: '何"):
+        list(read_records(tmp_path / "y.spacy"))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(ValueError, match="name must end in .jsonl, .conll, .*, got .csv"):
+        list(read_records(tmp_path / "x.csv"))
+    with pytest.raises(OSError, match="there is no file .*x.jsonl"):
+        list(read_records(tmp_path / "x.jsonl"))
+    with pytest.raises(ValueError, match="x.spacy is damaged, or no DocBin"):
+        list(read_records(write(tmp_path / "x.spacy", "nothing of the kind")))
+    with pytest.raises(ValueError, match="on_bad_record must be one of raise, skip, got ignore"):
+        create_corpus(tmp_path / "x.jsonl", on_bad_record="ignore")
+    with pytest.raises(ValueError, match="path must name a file .* got null"):
+        create_corpus(None)
