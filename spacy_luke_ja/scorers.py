@@ -2,8 +2,11 @@
 
 from typing import Any, Callable, Dict, Iterable
 
-from spacy.scorer import PRFScore, get_ner_prf
+from spacy.scorer import get_ner_prf
 from spacy.training import Example
+
+from .evaluation.measures import calibration, labels_of, score_table
+from .evaluation.texts import evaluated_text
 
 
 def make_ner_scorer() -> Callable[..., Dict[str, Any]]:
@@ -24,24 +27,18 @@ def score_char_ents(examples: Iterable[Example]) -> Dict[str, Any]:
     """Precision, recall and F1 over (char_start, char_end, label) of doc.ents.
 
     Examples whose reference has no entity annotation are left out, as spaCy does.
-    RETURNS: char_ents_p, char_ents_r, char_ents_f (micro; None without any annotation), char_ents_per_type.
+    RETURNS: char_ents_p, char_ents_r, char_ents_f over all entities; char_ents_macro_… and char_ents_weighted_…, their
+        means over labels, the latter by support; char_ents_per_type, with the support of each label; char_ents_ece, the
+        expected calibration error of luke_ner's scores. None where there is nothing to say it of.
     """
-    total, per_type, seen = PRFScore(), {}, False  # type: ignore[var-annotated]
-    for example in examples:
-        if not example.reference.has_annotation("ENT_IOB"):
-            continue
-        seen = True
-        gold = {(ent.start_char, ent.end_char, ent.label_) for ent in example.reference.ents}
-        found = {(ent.start_char, ent.end_char, ent.label_) for ent in example.predicted.ents}
-        total.score_set(found, gold)
-        for label in {span[2] for span in gold | found}:
-            score = per_type.setdefault(label, PRFScore())
-            score.score_set({s for s in found if s[2] == label}, {s for s in gold if s[2] == label})
-    if not seen:
-        return dict.fromkeys(("char_ents_p", "char_ents_r", "char_ents_f", "char_ents_per_type"))
+    annotated = [example for example in examples if example.reference.has_annotation("ENT_IOB")]
+    texts = [evaluated_text(example.reference, example.predicted) for example in annotated]
+    table = score_table(texts, labels_of(texts))
+    prefixes = {"micro": "", "macro": "macro_", "weighted": "weighted_"}
+    scores = {f"char_ents_{prefixes[a]}{key}": table[a][key] if texts else None for a in prefixes for key in "prf"}
+    calibrated = calibration(texts)
     return {
-        "char_ents_p": total.precision,
-        "char_ents_r": total.recall,
-        "char_ents_f": total.fscore,
-        "char_ents_per_type": {label: score.to_dict() for label, score in sorted(per_type.items())},
+        **scores,
+        "char_ents_per_type": table["labels"] if texts else None,
+        "char_ents_ece": calibrated["ece"] if calibrated else None,
     }

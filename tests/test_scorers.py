@@ -35,7 +35,7 @@ def test_exact_characters(gold, found, scores):
 
 def test_gold_that_no_predicted_token_could_hold_still_counts():
     example = Example(doc("訪日|した", []), doc("訪|日|した", [(1, 2, "地名")]))
-    assert score_char_ents([example])["char_ents_per_type"] == {"地名": {"p": 0.0, "r": 0.0, "f": 0.0}}
+    assert score_char_ents([example])["char_ents_per_type"] == {"地名": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1}}
 
 
 def test_without_annotation_there_is_no_score():

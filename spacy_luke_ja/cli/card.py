@@ -1,0 +1,74 @@
+"""A trained pipeline, its metrics and a description in, the meta.json of its package out."""
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+from typer import Argument, Exit, Option
+
+from . import app
+
+
+@app.command("card")
+def card_cli(
+    pipeline_path: Path = Argument(..., help="Directory of a trained pipeline"),
+    metrics_path: Path = Argument(..., help="metrics.json, from `spacy luke evaluate`"),
+    output_path: Path = Argument(..., help="The meta.json to write, for `spacy package --meta`"),
+    description_path: Path = Option(..., "--meta", "-m", help="JSON with description, author, license, sources, notes"),
+) -> None:
+    """Write the model card of a package: what it was made from, its licence, and how well it does."""
+    from wasabi import msg
+
+    try:
+        contents = [read_json(path) for path in (pipeline_path / "meta.json", metrics_path, description_path)]
+    except (OSError, ValueError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    meta, metrics, description = contents
+    notes = [description.get("notes", ""), describe_metrics(metrics)]
+    card = {
+        **meta,
+        **description,
+        "performance": flat_scores(metrics),
+        "notes": "\n\n".join(filter(None, notes)),
+    }
+    output_path.parent.mkdir(parents=True, exist_ok=True)
+    output_path.write_text(json.dumps(card, ensure_ascii=False, indent=2), encoding="utf8")
+    msg.good(f"Wrote the model card to {output_path}")
+
+
+def read_json(path: Path) -> Dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is no JSON: {error}") from error
+
+
+def flat_scores(metrics: Dict[str, Any]) -> Dict[str, Any]:
+    """In the names of spaCy's scorers, as `spacy evaluate` would give them."""
+    characters, tokens = metrics["characters"], metrics["tokens"]
+    scores: Dict[str, Any] = {f"char_ents_{key}": characters["micro"][key] for key in "frp"}
+    scores.update({f"char_ents_macro_{key}": characters["macro"][key] for key in "f"})
+    scores.update({f"ents_{key}": tokens["micro"][key] for key in "frp"})
+    if metrics["calibration"]:
+        scores["char_ents_ece"] = metrics["calibration"]["ece"]
+    scores["char_ents_per_type"] = characters["labels"]
+    return scores
+
+
+def describe_metrics(metrics: Dict[str, Any]) -> str:
+    """The table of the card, in Markdown."""
+    low, high = metrics["characters"]["intervals"]["micro"]["f"]
+    lines: List[str] = [
+        "### Entities on exact characters",
+        "",
+        f"Measured on {metrics['n_texts']} texts with {metrics['n_entities']} entities ({metrics['data']}); micro F1 "
+        f"is within {low:.3f}–{high:.3f} at 95 % (bootstrap over texts).",
+        "",
+        "| label | P | R | F1 | support |",
+        "|---|---|---|---|---|",
+    ]
+    averages = {name: metrics["characters"][name] for name in ("micro", "macro", "weighted")}
+    for name, row in {**metrics["characters"]["labels"], **averages}.items():
+        lines.append(f"| {name} | {row['p']:.3f} | {row['r']:.3f} | {row['f']:.3f} | {row['support']} |")
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+"""Several pipelines and annotated texts in, one table of quality, speed, size and memory out."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, List
+
+from typer import Argument, Exit, Option
+
+from . import app
+
+
+@app.command("compare")
+def compare_cli(
+    data_path: Path = Argument(..., help="Annotated texts: .spacy, .jsonl or .conll"),
+    output_path: Path = Argument(..., help="Directory for compare.md and compare.json"),
+    pipelines: List[str] = Option(..., "--pipeline", "-p", help="A pipeline or checkpoint, also as NAME=PATH; repeat"),
+    n_runs: int = Option(3, "--runs", min=1, help="How often each runs; the runs take turns"),
+    cards: bool = Option(False, "--cards", help="Add what the published cards say of Stockmark's test sentences"),
+) -> None:
+    """Run pipelines in turn on the same texts, each in a process of its own, and compare them with the first."""
+    from wasabi import msg
+
+    from ..evaluation.compare import compare, to_markdown
+    from ..evaluation.texts import read_texts
+
+    paths = {name.partition("=")[0]: name.partition("=")[2] or name for name in pipelines}
+    if len(paths) < len(pipelines):
+        msg.fail(f"each pipeline must have a name of its own, got {', '.join(pipelines)}")
+        raise Exit(1)
+    runs: Dict[str, List[Dict[str, Any]]] = {name: [] for name in paths}
+    texts = {}
+    for n in range(n_runs):
+        for name, path in paths.items():
+            msg.text(f"run {n + 1} of {n_runs}: {name}")
+            with tempfile.TemporaryDirectory() as directory:
+                command = [sys.executable, "-m", "spacy", "luke", "evaluate", path, str(data_path), directory]
+                result = subprocess.run(command, capture_output=True, text=True)
+                if result.returncode:
+                    msg.fail(
+                        f"{name} cannot be evaluated", result.stdout.strip()[-500:] or result.stderr.strip()[-500:]
+                    )
+                    raise Exit(1)
+                metrics = (Path(directory) / "metrics.json").read_text(encoding="utf8")
+                runs[name].append(json.loads(metrics))
+                texts[name] = read_texts(Path(directory) / "texts.jsonl")
+    rows = compare(runs, texts)
+    n_texts = len(next(iter(texts.values())))
+    table = to_markdown(rows, n_texts=n_texts, n_runs=n_runs, cards=cards)
+    output_path.mkdir(parents=True, exist_ok=True)
+    (output_path / "compare.json").write_text(json.dumps(rows, ensure_ascii=False, indent=2), encoding="utf8")
+    (output_path / "compare.md").write_text(table, encoding="utf8")
+    print("\n" + table)
+    msg.good(f"Wrote compare.md and compare.json to {output_path}")

@@ -1,0 +1,90 @@
+"""A pipeline and annotated texts in, its metrics and what it found out."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Dict
+
+from spacy.cli._util import import_code, setup_gpu
+from typer import Argument, Exit, Option
+
+from . import app
+
+
+@app.command("evaluate")
+def evaluate_cli(
+    pipeline: str = Argument(..., help="A pipeline (directory or package) or a checkpoint"),
+    data_path: Path = Argument(..., help="Annotated texts: .spacy, .jsonl or .conll"),
+    output_path: Path = Argument(..., help="Directory for metrics.json and texts.jsonl"),
+    seed: int = Option(0, "--seed", help="Of the bootstrap"),
+    code_path: Path = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+    use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Score exact characters, tokens and as model cards do, with intervals, errors by kind and calibration."""
+    from wasabi import msg
+
+    from ..corpora.readers import create_corpus
+    from ..evaluation.evaluate import evaluate
+    from ..evaluation.pipelines import load_pipeline, peak_memory, size_on_disk
+    from ..evaluation.texts import write_texts
+
+    import_code(code_path)
+    setup_gpu(use_gpu, silent=True)
+    try:
+        started = time.perf_counter()
+        nlp = load_pipeline(pipeline)
+        load_seconds = time.perf_counter() - started
+        metrics, texts = evaluate(nlp, create_corpus(data_path)(nlp), seed=seed)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    metrics["data"] = data_path.name
+    metrics["load_seconds"] = load_seconds
+    metrics["peak_memory"] = peak_memory()
+    metrics["size"] = size_on_disk(nlp, pipeline)
+    output_path.mkdir(parents=True, exist_ok=True)
+    (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
+    write_texts(output_path / "texts.jsonl", texts)
+    print_metrics(metrics)
+    msg.good(f"Wrote metrics.json and texts.jsonl to {output_path}")
+
+
+def print_metrics(metrics: Dict[str, Any]) -> None:
+    from wasabi import msg
+
+    counted = metrics["counted"]
+    print(f"{metrics['n_texts']} texts with {metrics['n_entities']} entities")
+    msg.divider("Exact characters")
+    print(f"Counted: {counted['characters']}.")
+    print_table(metrics["characters"])
+    micro = metrics["characters"]["intervals"]["micro"]
+    intervals = ", ".join(f"{name} {low:.3f}–{high:.3f}" for name, (low, high) in zip(("P", "R", "F1"), micro.values()))
+    print(f"95 % intervals by bootstrap over texts, micro: {intervals}")
+    msg.divider("Other ways to count")
+    rows = [("tokens", *(f"{metrics['tokens']['micro'][key]:.3f}" for key in "prf"), counted["tokens"])]
+    if metrics["seqeval"]:
+        micro_row = metrics["seqeval"]["micro"]
+        rows.append(("seqeval, BIO", *(f"{micro_row[key]:.3f}" for key in "prf"), counted["seqeval"]))
+    if metrics["seqeval_prefixless"]:
+        f1 = f"{metrics['seqeval_prefixless']['f']:.3f}"
+        rows.append(("seqeval, no prefixes", "", "", f1, counted["seqeval_prefixless"]))
+    msg.table(rows, header=("", "P", "R", "F1", "counted: "), divider=True, max_col=100)
+    errors = ", ".join(f"{n} {kind}" for kind, n in metrics["errors"].items())
+    print(f"Entities, gold or found: {errors}")
+    if metrics["calibration"]:
+        print(f"Expected calibration error of the scores: {metrics['calibration']['ece']:.3f}")
+    print(f"{metrics['texts_per_second']:.0f} texts a second")
+
+
+def print_table(table: Dict[str, Any]) -> None:
+    """In the layout of scikit-learn's classification_report, as the model cards have it."""
+    from .demo import pad
+
+    width = 18
+    print(f"{'':{width}} precision    recall  f1-score   support\n")
+    averages = {f"{name} avg": table[name] for name in ("micro", "macro", "weighted")}
+    for name, row in {**table["labels"], **averages}.items():
+        if name == "micro avg":
+            print()
+        print(f"{pad(name, width)} {row['p']:9.3f} {row['r']:9.3f} {row['f']:9.3f} {row['support']:9d}")
+    print()

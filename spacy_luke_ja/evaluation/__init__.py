@@ -1,0 +1,1 @@
+"""Gold and found entities in; scores, errors and the report out."""

@@ -1,0 +1,99 @@
+"""A pipeline and Examples in; its metrics and its texts with gold and found entities out."""
+
+import time
+from typing import Any, Dict, Iterable, List, Sequence, Tuple
+
+from spacy.language import Language
+from spacy.scorer import get_ner_prf
+from spacy.training import Example
+
+from ..text.label_schemes import LABELS
+from ..text.subwords import Subwords
+from .measures import EvaluatedText, bootstrap_intervals, calibration, confusion, count_errors, labels_of, score_table
+from .texts import evaluated_text, read_texts, write_texts  # noqa: F401
+
+# What each block of the metrics counts, for those who read only the numbers.
+COUNTED = {
+    "characters": "entities whose characters and label are exact",
+    "tokens": "entities whose label and gold tokens are the same, as spaCy counts; edges inside a token are no error",
+    "seqeval": "entities by BIO tags per subword of the pipeline's own encoder, as the cards of Mizuiro-sakura count",
+    "seqeval_prefixless": "the same by tags without prefixes, as the card of tsmatz counts: no ORG, ORG-P and ORG-O",
+}
+
+
+def evaluate(
+    nlp: Language, examples: Iterable[Example], *, seed: int = 0
+) -> Tuple[Dict[str, Any], List[EvaluatedText]]:
+    """Run a pipeline over the texts of Examples and compare.
+
+    seed: of the bootstrap.
+    RETURNS: metrics, a dict that JSON can hold (its blocks are in COUNTED), and the texts.
+    """
+    examples = [example for example in examples if example.reference.has_annotation("ENT_IOB")]
+    if not examples:
+        raise ValueError("there are no texts with entity annotation to evaluate on: the data is empty")
+    texts = [example.reference.text for example in examples]
+    list(nlp.pipe(texts[:20]))  # loaded and warm
+    started = time.perf_counter()
+    docs = list(nlp.pipe(texts))
+    seconds = time.perf_counter() - started
+    if len(docs) != len(texts):
+        raise ValueError(
+            f"the pipeline gave {len(docs)} of {len(texts)} Docs back; its error handler hides what failed"
+        )
+    evaluated = [evaluated_text(example.reference, doc) for example, doc in zip(examples, docs)]
+    labels = labels_of(evaluated, LABELS)
+    for example, doc in zip(examples, docs):
+        example.predicted = doc
+    tokens = get_ner_prf(examples)
+    metrics = {
+        "pipeline": {
+            "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",
+            "version": nlp.meta["version"],
+            "components": nlp.pipe_names,
+        },
+        "n_texts": len(texts),
+        "n_entities": sum(len(text.gold) for text in evaluated),
+        "counted": COUNTED,
+        "characters": {
+            **score_table(evaluated, labels),
+            "intervals": bootstrap_intervals(evaluated, labels, seed=seed),
+        },
+        "tokens": {
+            "micro": {key: tokens[f"ents_{key}"] for key in "prf"},
+            "labels": tokens["ents_per_type"],
+        },
+        **seqeval_metrics(nlp, evaluated, labels),
+        "calibration": calibration(evaluated),
+        "errors": count_errors(evaluated),
+        "confusion": confusion(evaluated, labels),
+        "texts_per_second": len(texts) / seconds,
+    }
+    return metrics, evaluated
+
+
+def seqeval_metrics(nlp: Language, texts: Sequence[EvaluatedText], labels: Sequence[str]) -> Dict[str, Any]:
+    """The numbers as model cards count them; None where the package seqeval or an encoder of our own is missing."""
+    subwords = subwords_of(nlp, [text.text for text in texts])
+    try:
+        import seqeval  # noqa: F401
+
+        from .seqeval_scores import bio_report, prefixless_f1
+    except ImportError:
+        subwords = []
+    if not subwords:
+        return {"seqeval": None, "seqeval_prefixless": None}
+    gold, found = [text.gold for text in texts], [text.found for text in texts]
+    return {
+        "seqeval": bio_report(subwords, gold, found, labels),
+        "seqeval_prefixless": prefixless_f1(subwords, gold, found) if set(labels) <= set(LABELS) else None,
+    }
+
+
+def subwords_of(nlp: Language, texts: Sequence[str]) -> List[Subwords]:
+    """The subwords that the first luke_ner of the pipeline gives to texts; none without one."""
+    for _, pipe in nlp.pipeline:
+        encoder = getattr(pipe, "subword_encoder", None)
+        if encoder is not None:
+            return [encoder.encode(text) for text in texts]
+    return []

@@ -1,0 +1,48 @@
+"""The name of a pipeline or checkpoint in, the pipeline out; and what it weighs."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Optional
+
+import spacy
+from spacy.language import Language
+from spacy.util import is_package
+
+import spacy_luke_ja
+
+
+def load_pipeline(name: str) -> Language:
+    """Load a spaCy pipeline (a directory or an installed package), or put a token classifier into a new one.
+
+    name: else an embedded checkpoint, a directory in the Hugging Face layout, or a name on the hub.
+    """
+    if is_package(name) or (Path(name) / "meta.json").exists():
+        return spacy.load(name)
+    nlp = spacy_luke_ja.blank()
+    component: Any = nlp.add_pipe("luke_ner", config={"model": {"name": name}})
+    component.load()
+    return nlp
+
+
+def size_on_disk(nlp: Language, name: str) -> int:
+    """Bytes of a pipeline's directory, or of what nlp.to_disk writes."""
+    if Path(name).is_dir():
+        return directory_size(Path(name))
+    with tempfile.TemporaryDirectory() as directory:
+        nlp.to_disk(directory)
+        return directory_size(Path(directory))
+
+
+def directory_size(path: Path) -> int:
+    return sum(file_.stat().st_size for file_ in path.rglob("*") if file_.is_file())
+
+
+def peak_memory() -> Optional[int]:
+    """The most resident memory that this process had so far, in bytes; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,0 +1,38 @@
+"""A gold and a predicted Doc in, a text with both sides' entities out; and such texts to and from disk."""
+
+import json
+from pathlib import Path
+from typing import Iterable, List
+
+from spacy.tokens import Doc
+
+from ..text.decoding import CharSpan
+from .measures import EvaluatedText
+
+
+def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
+    """The entities of a gold Doc and of a pipeline's."""
+    gold = tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents)
+    scores = [ent._.luke_score if ent.has_extension("luke_score") else None for ent in doc.ents]
+    found = tuple(
+        CharSpan(ent.start_char, ent.end_char, ent.label_, 1.0 if score is None else score)
+        for ent, score in zip(doc.ents, scores)
+    )
+    return EvaluatedText(reference.text, gold, found, has_scores=bool(scores) and None not in scores)
+
+
+def write_texts(path: Path, texts: Iterable[EvaluatedText]) -> None:
+    """A line of JSON per text: text, gold, found (char_start, char_end, label, score), has_scores."""
+    with path.open("w", encoding="utf8") as file_:
+        for text in texts:
+            gold = [span[:3] for span in text.gold]
+            line = {"text": text.text, "gold": gold, "found": text.found, "has_scores": text.has_scores}
+            file_.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def read_texts(path: Path) -> List[EvaluatedText]:
+    texts = []
+    for line in map(json.loads, path.read_text(encoding="utf8").splitlines()):
+        gold, found = (tuple(CharSpan(*span) for span in line[key]) for key in ("gold", "found"))
+        texts.append(EvaluatedText(line["text"], gold, found, line["has_scores"]))
+    return texts
