@@ -18,7 +18,7 @@ ENTRIES = [
 ]
 GROUPS = [
     "spacy_factories", "spacy_architectures", "spacy_readers", "spacy_scorers", "spacy_tokenizers", "spacy_misc",
-    "spacy_displacy_colors", "spacy_cli",
+    "spacy_displacy_colors", "spacy_cli", "thinc_optimizers",
 ]  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def test_every_group_is_used():
 def test_an_entry_loads_and_is_installed(group, name, target):
     module, _, attribute = target.partition(":")
     loaded = getattr(importlib.import_module(module), attribute)
-    registry = getattr(spacy.registry, group[len("spacy_") :])
+    registry = getattr(spacy.registry, group.partition("_")[2])
     assert registry.get(name) is loaded
 
 

@@ -12,15 +12,29 @@ PACKAGE = Path(__file__).parents[1] / "spacy_luke_ja"
 MAY_IMPORT = {
     "text": set(),
     "characters": set(),
-    "models": {"text"},
+    "models": {"text", "token_splitting"},
     "token_splitting": {"text"},
     "corpora": {"text", "token_splitting"},
-    "scorers": {"text"},
+    "scorers": {"evaluation"},
     "tokenizer": {"text"},
     "label_maps": {"text"},
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting"},
-    "cli": {"text", "models", "corpora", "scorers", "pipeline", "tokenizer", "colors"},
+    "training": set(),
+    "evaluation": {"text", "colors"},
+    "cli": {
+        "training",
+        "evaluation",
+        "label_maps",
+        "token_splitting",
+        "text",
+        "models",
+        "corpora",
+        "scorers",
+        "pipeline",
+        "tokenizer",
+        "colors",
+    },
 }
 HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
 

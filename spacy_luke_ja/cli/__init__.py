@@ -6,4 +6,10 @@ from typer import Typer
 app: Typer = Typer(name="luke", help="Japanese named entities by LUKE", no_args_is_help=True)
 spacy_app.add_typer(app)
 
+from .card import card_cli  # noqa: F401
+from .compare import compare_cli  # noqa: F401
+from .convert import convert, convert_stockmark  # noqa: F401
+from .debug_data import debug_data_cli  # noqa: F401
 from .demo import demo  # noqa: F401
+from .evaluate import evaluate_cli  # noqa: F401
+from .train import train_cli  # noqa: F401
