@@ -51,6 +51,18 @@ EXAMPLES = [
 ]
 
 
+def stockmark_items(n: int) -> list:
+    """n sentences in the form of Stockmark's ner.json, two to a page: EXAMPLES over and over."""
+    return [
+        {
+            "curid": str(i // 2),
+            "text": text,
+            "entities": [{"name": text[start:end], "span": [start, end], "type": label} for start, end, label in spans],
+        }
+        for i, (text, spans) in enumerate(EXAMPLES[i % len(EXAMPLES)] for i in range(n))
+    ]
+
+
 @cache
 def sentencepiece_model(words: Sequence[str] = tuple(LEXICON)) -> bytes:
     """A small unigram model with LUKE's normalisation, in which each of the words is a piece."""

@@ -25,7 +25,7 @@ def evaluate_cli(
 
     from ..corpora.readers import create_corpus
     from ..evaluation.evaluate import evaluate
-    from ..evaluation.pipelines import load_pipeline, peak_memory, size_on_disk
+    from ..evaluation.pipelines import load_pipeline, size_on_disk
     from ..evaluation.texts import write_texts
 
     import_code(code_path)
@@ -40,7 +40,6 @@ def evaluate_cli(
         raise Exit(1) from error
     metrics["data"] = data_path.name
     metrics["load_seconds"] = load_seconds
-    metrics["peak_memory"] = peak_memory()
     metrics["size"] = size_on_disk(nlp, pipeline)
     output_path.mkdir(parents=True, exist_ok=True)
     (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")

@@ -10,7 +10,8 @@ from spacy.training import Example
 from ..text.label_schemes import LABELS
 from ..text.subwords import Subwords
 from .measures import EvaluatedText, bootstrap_intervals, calibration, confusion, count_errors, labels_of, score_table
-from .texts import evaluated_text, read_texts, write_texts  # noqa: F401
+from .pipelines import peak_memory
+from .texts import evaluated_text
 
 # What each block of the metrics counts, for those who read only the numbers.
 COUNTED = {
@@ -37,6 +38,7 @@ def evaluate(
     started = time.perf_counter()
     docs = list(nlp.pipe(texts))
     seconds = time.perf_counter() - started
+    memory = peak_memory()
     if len(docs) != len(texts):
         raise ValueError(
             f"the pipeline gave {len(docs)} of {len(texts)} Docs back; its error handler hides what failed"
@@ -68,6 +70,7 @@ def evaluate(
         "errors": count_errors(evaluated),
         "confusion": confusion(evaluated, labels),
         "texts_per_second": len(texts) / seconds,
+        "peak_memory": memory,
     }
     return metrics, evaluated
 

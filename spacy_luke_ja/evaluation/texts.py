@@ -32,7 +32,7 @@ def write_texts(path: Path, texts: Iterable[EvaluatedText]) -> None:
 
 def read_texts(path: Path) -> List[EvaluatedText]:
     texts = []
-    for line in map(json.loads, path.read_text(encoding="utf8").splitlines()):
+    for line in map(json.loads, path.read_bytes().splitlines()):  # of bytes: U+2028 in a text ends no line
         gold, found = (tuple(CharSpan(*span) for span in line[key]) for key in ("gold", "found"))
         texts.append(EvaluatedText(line["text"], gold, found, line["has_scores"]))
     return texts

@@ -17,6 +17,7 @@ from thinc.api import Config, Optimizer, set_dropout_rate
 
 from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from ..models.hf_tokenizer import open_encoder
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
 from ..text.decoding import CharSpan, decode_char_spans, encode_tags
@@ -262,9 +263,10 @@ class LukeNer(TrainablePipe):
 
     @property
     def subword_encoder(self) -> SubwordEncoder:
-        """What cuts texts into this checkpoint's subwords; the checkpoint is loaded for it."""
-        self.load()
-        return self.model.get_ref("encoder").attrs["encoder"]
+        """What cuts texts into the checkpoint's subwords; also that of a bare encoder, which cannot be used yet."""
+        if self._is_loaded:
+            return self.model.get_ref("encoder").attrs["encoder"]
+        return open_encoder(open_checkpoint(self.model.attrs["name"], revision=self.model.attrs["revision"]))
 
     # Prediction
 

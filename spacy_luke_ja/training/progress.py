@@ -65,7 +65,7 @@ def load_run(path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, A
         if before != value:
             raise CannotResume(
                 f"the training run in {path} cannot go on: {name} was {before!r} and is {value!r} now. "
-                "Put it back, or start anew without --resume"
+                f"Put it back, or start anew: without --resume, or with {path} removed"
             )
     nlp.from_disk(path / "pipeline")
     load_optimizer(nlp, optimizer, state["optimizer"])

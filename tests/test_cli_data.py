@@ -1,0 +1,204 @@
+"""python -m spacy luke convert-stockmark, convert, debug-data, evaluate, compare, card, train."""
+
+import json
+
+import pytest
+import spacy
+from spacy.cli import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_luke_ja
+import spacy_luke_ja.cli  # the commands
+import toys
+from spacy_luke_ja.evaluation.texts import read_texts
+
+
+def run(*arguments, fails=False):
+    result = CliRunner().invoke(app, ["luke", *map(str, arguments)])
+    assert result.exit_code == int(fails), result.output
+    return " ".join(result.output.split())  # wasabi wraps lines
+
+
+@pytest.fixture
+def ner_json(tmp_path):
+    path = tmp_path / "ner.json"
+    path.write_text(json.dumps(toys.stockmark_items(60), ensure_ascii=False))
+    return path
+
+
+@pytest.fixture
+def corpus(ner_json, tmp_path):
+    run("convert-stockmark", ner_json, tmp_path / "corpus", "--md5", "")
+    return tmp_path / "corpus"
+
+
+@pytest.fixture
+def pipeline(make_nlp, tmp_path):
+    make_nlp().to_disk(tmp_path / "pipeline")
+    return tmp_path / "pipeline"
+
+
+def test_convert_stockmark(ner_json, tmp_path):
+    output = run("convert-stockmark", ner_json, tmp_path / "corpus", "--md5", "")
+    report = json.loads((tmp_path / "corpus" / "report.json").read_text())
+    assert report["sentences"]["test"] == 12 and report["shared_pages"] == {}
+    assert "not whole tokens, split mode A" in output and "日 in 訪日" in output
+    cut = [cut for part in report["cut_by_tokens"]["C"].values() for cut in part]
+    assert {"text": "訪日した独伊の首相。", "entity": [1, 2, "地名"], "tokens": "訪日"} in cut
+    nlp = spacy_luke_ja.blank()
+    for part, n in report["sentences"].items():
+        docs = list(DocBin().from_disk(tmp_path / "corpus" / f"{part}.spacy").get_docs(nlp.vocab))
+        assert len(docs) == n
+        assert sum(len(doc.ents) for doc in docs) == sum(report["entities"][part].values())
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        ('[{"curid": "1", "te', "cut or changed on the way: its MD5 is"),
+        ("{}", "cut or changed on the way"),
+    ],
+)
+def test_a_damaged_asset_is_refused(tmp_path, content, said):
+    (tmp_path / "ner.json").write_text(content)
+    assert said in run("convert-stockmark", tmp_path / "ner.json", tmp_path / "corpus", fails=True)
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_a_file_that_is_no_ner_json_or_too_small(tmp_path):
+    for content, said in (('[{"text": 1}]', "no ner.json"), ("[]", "too few sentences"), ('{"a": 1}', "no ner.json")):
+        (tmp_path / "ner.json").write_text(content)
+        assert said in run("convert-stockmark", tmp_path / "ner.json", tmp_path / "x", "--md5", "", fails=True)
+    assert "No such file" in run("convert-stockmark", tmp_path / "none.json", tmp_path / "x", fails=True)
+
+
+def test_convert_own_data(tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"text": "鯛と鰯", "entities": [[0, 1, "魚"]]}\n{"text": "鯛", "entities": [[0, 9, "魚"]]}\n')
+    assert "data.jsonl, line 2: the entity 0–9 魚 is not within" in run(
+        "convert", path, tmp_path / "x.spacy", fails=True
+    )
+    assert not (tmp_path / "x.spacy").exists()
+    output = run("convert", path, tmp_path / "x.spacy", "--on-bad-record", "skip")
+    assert "1 of 2 records were skipped" in output and "Wrote 1 texts with 1 entities" in output
+    (doc,) = DocBin().from_disk(tmp_path / "x.spacy").get_docs(spacy.blank("ja").vocab)
+    assert [(ent.text, ent.label_) for ent in doc.ents] == [("鯛", "魚")]
+
+
+@pytest.fixture
+def config(checkpoints, tmp_path):
+    def write(train, dev, **settings):
+        nlp = spacy_luke_ja.blank()
+        nlp.add_pipe(
+            "luke_ner", config={"model": {"name": str(checkpoints["bare_luke"]), "overlap": 8}, "tags": ["O", "地名"]}
+        )
+        made = nlp.config.copy()
+        for part, path in (("train", train), ("dev", dev)):
+            made["corpora"][part] = {"@readers": "spacy-luke-ja.EntityCorpus.v1", "path": str(path)}
+        made["training"].update(settings)
+        made.to_disk(tmp_path / "config.cfg")
+        return tmp_path / "config.cfg"
+
+    return write
+
+
+def test_debug_data(config, tmp_path):
+    def write(name, *items):
+        lines = (json.dumps({"text": text, "entities": spans}, ensure_ascii=False) for text, spans in items)
+        (tmp_path / name).write_text("\n".join(lines))
+        return tmp_path / name
+
+    train = write("train.jsonl", *toys.EXAMPLES, ("大阪", [[0, 2, "地名"]]))
+    dev = write("dev.jsonl", ("大 阪", [[0, 3, "地名"]]), ("𠮷野家の東京", [[0, 3, "店"], [4, 5, "地名"]]))
+    output = run("debug-data", config(train, dev))
+    assert "dev has labels that train lacks, so they cannot be learned: 店" in output
+    assert "labels with fewer than 50 entities in train" in output
+    assert "train: 3 of 9 (33.33%) of the entities are not whole tokens: 地名 日 in 訪日; 地名 独 in 独伊" in output
+    assert "entities begin or end inside a subword" in output and "地名 東 in 東京" in output
+    assert "𠮷野家 (1)" in output and "characters each; per text" in output
+    assert "1 texts stand in train and dev" in output
+    empty = write("empty.jsonl")
+    assert "train is empty" in run("debug-data", config(empty, dev), fails=True)
+    bare = write("bare.jsonl", ("何もない", []))
+    assert "no text of train has an entity" in run("debug-data", config(bare, dev), fails=True)
+    bad = write("bad.jsonl", ("大阪", [[0, 2, "地名"], [1, 2, "地名"]]))
+    assert "bad.jsonl, line 1: the entities 0–2 地名 and 1–2 地名 overlap" in run(
+        "debug-data", config(bad, dev), fails=True
+    )
+
+
+def test_evaluate(pipeline, corpus, tmp_path):
+    output = run("evaluate", pipeline, corpus / "test.spacy", tmp_path / "metrics")
+    metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    assert metrics["n_texts"] == 12 and metrics["characters"]["micro"]["r"] == 1.0
+    assert metrics["characters"]["micro"]["f"] == metrics["seqeval"]["micro"]["f"]
+    assert metrics["size"] > 10_000 and metrics["errors"]["missed"] == 0
+    assert "micro avg" in output and "weighted avg" in output and "Expected calibration error" in output
+    texts = read_texts(tmp_path / "metrics" / "texts.jsonl")
+    assert len(texts) == 12 and sum(len(text.gold) for text in texts) == metrics["n_entities"]
+    assert all(text.text[span.char_start : span.char_end] for text in texts for span in text.found)
+
+
+def test_evaluate_a_checkpoint_and_a_pipeline_of_spacy(checkpoints, corpus, tmp_path):
+    long_checkpoint = toys.write_luke(tmp_path / "luke", lexicon=toys.LEXICON, max_length=128)
+    run("evaluate", long_checkpoint, corpus / "dev.spacy", tmp_path / "a")
+    nlp = spacy.blank("ja")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "地名", "pattern": "大阪"}])
+    nlp.to_disk(tmp_path / "ruler")
+    run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "b")
+    metrics = json.loads((tmp_path / "b" / "metrics.json").read_text())
+    assert metrics["calibration"] is None and metrics["seqeval"] is None and metrics["characters"]["micro"]["p"] == 1.0
+    assert "no directory ./nowhere" in run("evaluate", "./nowhere", corpus / "dev.spacy", tmp_path / "c", fails=True)
+    assert "no file" in run("evaluate", tmp_path / "ruler", corpus / "none.spacy", tmp_path / "c", fails=True)
+    DocBin(docs=[]).to_disk(tmp_path / "empty.spacy")
+    assert "the data is empty" in run(
+        "evaluate", tmp_path / "ruler", tmp_path / "empty.spacy", tmp_path / "c", fails=True
+    )
+
+
+@pytest.mark.slow
+def test_compare(pipeline, corpus, tmp_path):
+    nlp = spacy.blank("ja")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "人名", "pattern": "山田"}])
+    nlp.to_disk(tmp_path / "ruler")
+    data, output = corpus / "test.spacy", tmp_path / "compare"
+    names = ["-p", f"ruler={tmp_path / 'ruler'}", "-p", f"luke={pipeline}"]
+    printed = run("compare", data, output, *names, "--runs", "1", "--cards")
+    rows = json.loads((output / "compare.json").read_text())
+    assert [row["name"] for row in rows] == ["ruler", "luke"] and rows[0]["against_first"] is None
+    assert rows[1]["f"] - rows[0]["f"] == pytest.approx(rows[1]["against_first"]["difference"])
+    assert all(row["texts_per_second"] > 0 and row["size"] > 0 and row["peak_memory"] > 1e7 for row in rows)
+    assert "Read from the published cards, not measured here" in printed and "| ruler | 0.000" in printed
+    assert "each pipeline must have a name of its own" in run(
+        "compare", data, output, "-p", "a=x", "-p", "a=y", fails=True
+    )
+    assert "x cannot be evaluated" in run("compare", data, output, "-p", "x=./nowhere", fails=True)
+
+
+def test_card(pipeline, corpus, tmp_path):
+    run("evaluate", pipeline, corpus / "test.spacy", tmp_path / "metrics")
+    description = {"description": "Names.", "license": "CC BY-SA 4.0", "sources": [{"name": "Data"}], "notes": "Small."}
+    (tmp_path / "describe.json").write_text(json.dumps(description))
+    metrics = tmp_path / "metrics" / "metrics.json"
+    run("card", pipeline, metrics, tmp_path / "card" / "meta.json", "--meta", tmp_path / "describe.json")
+    meta = json.loads((tmp_path / "card" / "meta.json").read_text())
+    assert meta["license"] == "CC BY-SA 4.0" and meta["pipeline"] == ["luke_ner"]
+    assert meta["performance"]["char_ents_r"] == 1.0
+    assert meta["notes"].startswith("Small.\n\n### Entities on exact characters") and "| 人名 | " in meta["notes"]
+    (tmp_path / "describe.json").write_text("{")
+    assert "describe.json is no JSON" in run(
+        "card", pipeline, metrics, tmp_path / "card" / "meta.json", "--meta", tmp_path / "describe.json", fails=True
+    )
+
+
+def test_train_and_its_errors(config, corpus, tmp_path):
+    path = config(corpus / "train.spacy", corpus / "dev.spacy", max_steps=4, eval_frequency=2)
+    output = run("train", path, "-o", tmp_path / "out", "--training.max_steps", "2")
+    assert (
+        "Saved the pipeline" in output and len((tmp_path / "out" / "training-log.jsonl").read_text().splitlines()) == 2
+    )
+    assert spacy.load(tmp_path / "out" / "model-best").pipe_names == ["luke_ner"]
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, ["luke", "train", str(path), "-o", str(tmp_path / "file")])
+    assert result.exit_code == 1 and "File exists" in result.output

@@ -1,0 +1,138 @@
+"""project.yml says what is there, and its workflows run from end to end on tiny data."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import srsly
+from thinc.api import Config
+from weasel.schemas import ProjectConfigSchema, validate
+
+import toys
+
+ROOT = Path(__file__).parents[1]
+PROJECT = srsly.read_yaml(ROOT / "project.yml")
+COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+BLOCK_NETWORK = "import socket\ndef refuse(*a, **k): raise OSError('no network')\nsocket.socket.connect = refuse\n"
+
+
+def test_the_file_is_valid_and_misspells_no_key():
+    assert validate(ProjectConfigSchema, PROJECT) == []
+    known = {"title", "description", "vars", "env", "directories", "assets", "workflows", "commands"}
+    assert set(PROJECT) <= known
+    for workflow in PROJECT["workflows"].values():
+        assert set(workflow) <= set(COMMANDS)
+    assert all(command.get("help") for command in COMMANDS.values())
+
+
+def test_what_commands_depend_on_is_in_the_repository_or_made_by_another():
+    made = {output for command in COMMANDS.values() for output in command.get("outputs", [])}
+    for command in COMMANDS.values():
+        for dependency in command.get("deps", []):
+            path = dependency.replace("${vars.config}", PROJECT["vars"]["config"])
+            assert dependency in made or path in made or (ROOT / path).exists(), dependency
+
+
+def test_the_readme_has_the_section_that_the_project_generates():
+    command = [sys.executable, "-m", "spacy", "project", "document", ".", "--no-emoji"]
+    document = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    section = re.compile("<!-- WEASEL: AUTO-GENERATED DOCS START.*AUTO-GENERATED DOCS END[^\n]*", re.DOTALL)
+    assert section.search((ROOT / "README.md").read_text(encoding="utf8")).group() == section.search(document).group()
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project with tiny data, a tiny config, and few steps."""
+    for name in ("project.yml", "configs", "scripts"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    (tmp_path / "spacy_luke_ja").symlink_to(ROOT / "spacy_luke_ja")
+    checkpoint = toys.write_luke(tmp_path / "checkpoint", lexicon=toys.LEXICON, max_length=128)
+    tiny = Config().from_disk(ROOT / "configs" / "luke_ner_sm.cfg", interpolate=False)
+    tiny["components"]["luke_ner"]["model"]["name"] = str(checkpoint)
+    for name, config in (
+        ("tiny", tiny),
+        ("spacy_ner", Config().from_disk(ROOT / "configs" / "spacy_ner.cfg", interpolate=False)),
+    ):
+        config["training"].update(max_steps=4, eval_frequency=2)
+        config.to_disk(tmp_path / "configs" / f"{name}.cfg")
+    data = json.dumps(toys.stockmark_items(60), ensure_ascii=False).encode()
+    (tmp_path / "copy.json").write_bytes(data)
+    overrides = ["--vars.stockmark_md5", hashlib.md5(data).hexdigest(), "--vars.stockmark_copy", "copy.json",
+                 "--vars.config", "tiny", "--vars.quickstart_steps", "3", "--vars.compare_runs", "1", "--vars.other", str(checkpoint)]  # fmt: skip
+
+    def run(workflow, fails=False):
+        command = [sys.executable, "-m", "spacy", "project", "run", workflow, ".", *overrides]
+        result = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}
+        )
+        assert (result.returncode != 0) == fails, result.stdout + result.stderr
+        return result.stdout
+
+    run.path = tmp_path
+    return run
+
+
+@pytest.mark.slow
+def test_quickstart(project):
+    """From the embedded checkpoint, as a user runs it."""
+    project("quickstart")
+    metrics = json.loads((project.path / "metrics" / "quickstart" / "metrics.json").read_text())
+    assert metrics["n_texts"] == 12
+    page = (project.path / "metrics" / "quickstart" / "report.html").read_text(encoding="utf8")
+    assert "Quickstart on the Stockmark test sentences" in page and "カタカナのテキストです。" in page
+    assert "Skipping 'quickstart-train': nothing changed" in project("quickstart")
+
+
+@pytest.mark.slow
+def test_all_then_package_then_compare(project, tmp_path):
+    project("all")
+    assert (project.path / "metrics" / "tiny" / "report.html").exists()
+    assert "| luke" not in project("debug") and "Labels" in project("debug")
+    project("package")
+    (wheel,) = (project.path / "packages").rglob("*.whl")
+    assert wheel.name == "ja_luke_ner_sm-0.1.0-py3-none-any.whl"
+    card = (project.path / "packages" / "ja_luke_ner_sm-0.1.0" / "README.md").read_text(encoding="utf8")
+    assert "CC BY-SA 4.0" in card and "Stockmark Inc." in card and "### Entities on exact characters" in card
+    site = tmp_path / "site"
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
+    subprocess.run(install, check=True)
+    shutil.rmtree(project.path / "checkpoint")
+    code = (
+        BLOCK_NETWORK
+        + "import spacy; nlp = spacy.load('ja_luke_ner_sm'); print(nlp('山田花子').ents, nlp.meta['license'])"
+    )
+    env = {**os.environ, "PYTHONPATH": str(site)}
+    printed = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.strip() == "(山田花子,) CC BY-SA 4.0"
+
+    toys.write_luke(project.path / "checkpoint", lexicon=toys.LEXICON, max_length=128)
+    project("compare")
+    rows = json.loads((project.path / "metrics" / "compare" / "compare.json").read_text())
+    assert [row["name"] for row in rows][:2] == ["spacy_ner", "tiny"] and len(rows) == 3
+
+
+@pytest.mark.slow
+def test_a_wrong_asset_stops_the_project(project):
+    (project.path / "copy.json").write_text("[")
+    assert "cut or changed on the way" in " ".join(project("all", fails=True).split())
+    assert not (project.path / "corpus" / "train.spacy").exists()
