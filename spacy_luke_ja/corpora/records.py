@@ -1,5 +1,6 @@
 """A file of annotated texts in, JSONL, CoNLL style or DocBin; its records out, and what is wrong with which line."""
 
+import codecs
 import json
 import warnings
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
 
 def read_jsonl(path: Path) -> Read:
     """{"text": …, "entities": [[start, end, label], …]} per line; also as doccano, Prodigy and Stockmark write them."""
-    for n, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+    for n, line in enumerate(read_lines(path), start=1):
         if line.strip():
             yield f"line {n}", attempt(parse_json_record, line)
 
@@ -139,7 +140,7 @@ def read_conll(path: Path) -> Read:
     """
     rows: List[List[str]] = []
     first = 1
-    for n, line in enumerate([*path.read_bytes().split(b"\n"), b""], start=1):
+    for n, line in enumerate([*read_lines(path), b""], start=1):
         try:
             columns = line.decode("utf8").split()
         except UnicodeDecodeError as error:
@@ -151,6 +152,11 @@ def read_conll(path: Path) -> Read:
         elif rows:
             yield f"line {first}", attempt(make_conll_record, rows)
             rows = []
+
+
+def read_lines(path: Path) -> List[bytes]:
+    """Lines of a text file in UTF-8, which may begin with a byte order mark as Windows writes it."""
+    return path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
 
 
 def make_conll_record(rows: List[List[str]]) -> Record:

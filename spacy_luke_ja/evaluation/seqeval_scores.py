@@ -7,6 +7,8 @@ entities that end inside a subword count as right. For comparison with them only
 import warnings
 from typing import Any, Dict, List, Sequence
 
+import numpy as np
+
 from ..text.decoding import CharSpan, encode_tags
 from ..text.label_schemes import KNOWN_LABELS, TagScheme, make_scheme, make_tags
 from ..text.subwords import Subwords
@@ -39,7 +41,7 @@ def bio_report(
         warnings.simplefilter("ignore")  # labels without a single entity
         report = classification_report(*tags, output_dict=True)
     keys = {"p": "precision", "r": "recall", "f": "f1-score"}
-    row = lambda r: {**{key: float(r[name]) for key, name in keys.items()}, "support": int(r["support"])}
+    row = lambda r: {**{key: float(np.nan_to_num(r[name])) for key, name in keys.items()}, "support": int(r["support"])}
     averages = {"micro avg", "macro avg", "weighted avg"}
     return {
         "labels": {label: row(scores) for label, scores in report.items() if label not in averages},

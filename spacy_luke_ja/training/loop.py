@@ -55,6 +55,7 @@ def train(
     before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
     frozen = settings["frozen_components"]
     batches = TrainingBatches(nlp, train_corpus, settings)
+    check_dev(nlp, dev_corpus, batches, stdout)
     dropouts = constant(settings["dropout"]) if isinstance(settings["dropout"], float) else settings["dropout"]
 
     output_path.mkdir(parents=True, exist_ok=True)
@@ -145,6 +146,19 @@ class TrainingBatches:
                 self.random.shuffle(self.examples)
             for batch in self.batcher(examples):
                 yield epoch, list(batch)
+
+
+def check_dev(nlp: Language, dev_corpus: Callable, batches: TrainingBatches, stdout: IO) -> None:
+    """Say what would make the scores on dev meaningless: no texts, or labels that cannot be learned."""
+    references = [example.reference for example in dev_corpus(nlp)]
+    if not references:
+        raise ValueError("training.dev_corpus is empty, so no step could be told to be the best")
+    if batches.examples is not None:
+        learned = {ent.label_ for example in batches.examples for ent in example.reference.ents}
+        lacking = {ent.label_ for reference in references for ent in reference.ents} - learned
+        if lacking:
+            labels = ", ".join(sorted(lacking))
+            print(f"dev has labels that train lacks: {labels}; they cannot be learned and count as missed", file=stdout)
 
 
 def skip(

@@ -112,6 +112,14 @@ def test_docbin_of_another_tokenizer(tmp_path):
         list(read_records(tmp_path / "y.spacy"))
 
 
+def test_files_as_windows_writes_them(tmp_path):
+    line = json.dumps({"text": TEXT, "entities": [[0, 2, "人名"], [4, 5, "地名"]]}, ensure_ascii=False)
+    path = write(tmp_path / "x.jsonl", "\ufeff" + line + "\r\n" + line + "\r\n")
+    assert list(read_records(path)) == [RECORD, RECORD]
+    path = write(tmp_path / "x.conll", "\ufeff東京\tB-地名\r\n\r\n大阪\tB-地名\r\n")
+    assert [record.text for record in read_records(path)] == ["東京", "大阪"]
+
+
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(ValueError, match="name must end in .jsonl, .conll, .*, got .csv"):
         list(read_records(tmp_path / "x.csv"))

@@ -26,3 +26,11 @@ def test_organisations_are_skipped_without_prefixes():
     missing = [GOLD[0], GOLD[1][1:]]
     assert prefixless_f1(SUBWORDS, GOLD, missing) == {"f": 1.0, "skipped": 1}
     assert prefixless_f1(SUBWORDS, GOLD, [GOLD[0], GOLD[1][:1]])["f"] == pytest.approx(0.8)
+
+
+def test_nothing_at_all():
+    nothing = {"p": 0.0, "r": 0.0, "f": 0.0, "support": 0}
+    assert bio_report(SUBWORDS[:1], [[]], [[]], []) == {
+        "labels": {},
+        **dict.fromkeys(("micro", "macro", "weighted"), nothing),
+    }

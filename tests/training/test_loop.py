@@ -189,6 +189,21 @@ def test_an_empty_corpus_is_named(config, tmp_path):
         run(config, tmp_path / "run")
 
 
+def test_an_empty_dev_corpus_and_labels_that_only_dev_has(config, tmp_path, capsys):
+    config["training"]["max_steps"] = 1
+    docs = [make_example(spacy_luke_ja.blank(), "鯛と東京", [(0, 1, "魚"), (2, 4, "地名")]).reference]
+    for data in (docs, []):
+        DocBin(docs=data).to_disk(tmp_path / "dev.spacy")
+        config["corpora"]["dev"] = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "dev.spacy")}
+        if data:
+            printed = io.StringIO()
+            loop.train(init_nlp(config), tmp_path / "run", stdout=printed)
+            assert "dev has labels that train lacks: 魚; they cannot be learned" in printed.getvalue()
+        else:
+            with pytest.raises(ValueError, match="training.dev_corpus is empty"):
+                run(config, tmp_path / "run")
+
+
 def test_a_corpus_without_entities_is_named(config, tmp_path):
     doc = make_example(spacy_luke_ja.blank(), "カタカナ", []).reference
     DocBin(docs=[doc]).to_disk(config["corpora"]["train"]["path"])
