@@ -38,6 +38,14 @@ def test_gold_that_no_predicted_token_could_hold_still_counts():
     assert score_char_ents([example])["char_ents_per_type"] == {"地名": {"p": 0.0, "r": 0.0, "f": 0.0, "support": 1}}
 
 
+def test_what_is_found_where_the_gold_is_missing_counts_for_nothing():
+    example = Example(
+        doc("訪|日|した", [(0, 1, "人名"), (1, 2, "地名")]), doc("訪|日|した", [(1, 2, "地名")], default="missing")
+    )
+    result = make_ner_scorer()([example])
+    assert result["ents_p"] == result["char_ents_p"] == 1.0
+
+
 def test_without_annotation_there_is_no_score():
     bare = Doc(vocab, words=["東京"])
     assert score_char_ents([Example(bare.copy(), bare)])["char_ents_f"] is None

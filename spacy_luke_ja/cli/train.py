@@ -24,20 +24,19 @@ def train_cli(
     from wasabi import msg
 
     from ..training.loop import train
-    from ..training.progress import CannotResume
 
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
     setup_gpu(use_gpu)
     with show_validation_error(config_path):
         config = load_config(config_path, overrides=overrides, interpolate=False)
-    msg.divider("Initializing pipeline")
-    with show_validation_error(config_path, hint_fill=False):
-        nlp = init_nlp(config, use_gpu=use_gpu)
-    msg.divider("Training pipeline")
     try:
+        msg.divider("Initializing pipeline")
+        with show_validation_error(config_path, hint_fill=False):
+            nlp = init_nlp(config, use_gpu=use_gpu)
+        msg.divider("Training pipeline")
         last = train(nlp, output_path, resume=resume, use_gpu=use_gpu)
-    except (OSError, CannotResume) as error:
+    except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
     msg.good(f"Saved the pipeline to {last}")

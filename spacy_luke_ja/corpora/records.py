@@ -10,10 +10,12 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
+from ..text.characters import LONE_SURROGATE
 from ..text.decoding import CharSpan
 from ..text.label_schemes import OUTSIDE, split_prefix
 
 ON_BAD_RECORD = ("raise", "skip")
+NO_LABELS = ("B", "I", "E", "S", "L", "U", "B-", "I-", "E-", "S-", "L-", "U-", "_", "-", "o")  # tags that say nothing
 ENTITY_KEYS = ("entities", "spans", "label", "labels")  # in JSONL, of a text
 SPAN_KEYS = (("start", "end", "label"), ("start_offset", "end_offset", "label"))  # of an entity that is an object
 
@@ -38,6 +40,10 @@ class BadRecord(ValueError):
     """What is wrong with one record."""
 
 
+class LeftOut(BadRecord):
+    """A record that its annotator did not want, which is nothing wrong."""
+
+
 # Where a record stands in its file, and the record or what is wrong with it.
 Read = Iterator[Tuple[str, Union[Record, BadRecord]]]
 
@@ -53,11 +59,14 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
         raise ValueError(f"{path}: the name must end in {', '.join(READERS)}, got {path.suffix or 'no ending'}")
     if not path.is_file():
         raise OSError(f"there is no file {path}")
-    n_records, bad = 0, []
+    n_records, n_left_out, bad = 0, 0, []
     for place, record in READERS[path.suffix](path):
         n_records += 1
         if isinstance(record, Record):
             yield record
+            continue
+        if isinstance(record, LeftOut):
+            n_left_out += 1
             continue
         message = f"{path}, {place}: {record}"
         if on_bad_record == "raise":
@@ -65,6 +74,8 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
         bad.append(message)
     if bad:
         warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}")
+    if n_left_out:
+        warnings.warn(f"{n_left_out} of {n_records} records of {path} were left out: Prodigy has them as not accepted")
 
 
 def check_on_bad_record(on_bad_record: str) -> None:
@@ -76,6 +87,8 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
     """Check a text and its entities; raises BadRecord."""
     if not isinstance(text, str):
         raise BadRecord(f"the text must be a string, got {text!r}")
+    if LONE_SURROGATE.search(text):
+        raise BadRecord(f"the text has a lone surrogate, which no UTF-8 can hold: {text!r}")
     spans = []
     for start, end, label in entities:
         # bool is an int to Python, and to nobody else
@@ -106,10 +119,12 @@ def read_jsonl(path: Path) -> Read:
 def parse_json_record(line: bytes) -> Record:
     try:
         item = json.loads(line.decode("utf8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRecord(f"this is not JSON in UTF-8: {error}") from error
     if not isinstance(item, dict) or "text" not in item:
         raise BadRecord('an object with "text" is needed')
+    if item.get("answer", "accept") != "accept":
+        raise LeftOut(f"its answer is {item['answer']!r}")
     key = next((key for key in ENTITY_KEYS if key in item), None)
     if key is None:
         raise BadRecord(f'an object with "text" and one of {", ".join(ENTITY_KEYS)} is needed')
@@ -135,23 +150,22 @@ def parse_entity(entity: Any) -> Tuple[Any, Any, Any]:
 def read_conll(path: Path) -> Read:
     """A token and its tag per line, first and last column; an empty line between texts.
 
-    Tags may be of any scheme, or without prefixes. Tokens are put together without spaces, but for those that end and
-    begin with ASCII letters or digits.
+    Columns stand between tabs, or in a line without any, between spaces. Lines that begin with "# " and have no tab are
+    comments. Tags may be of any scheme, or without prefixes. Tokens are put together without spaces, but for those that
+    end and begin with ASCII letters or digits.
     """
-    rows: List[List[str]] = []
+    lines: List[bytes] = []
     first = 1
     for n, line in enumerate([*read_lines(path), b""], start=1):
-        try:
-            columns = line.decode("utf8").split()
-        except UnicodeDecodeError as error:
-            yield f"line {n}", BadRecord(f"this is not UTF-8: {error}")
+        line = line.strip(b"\r")
+        if line.startswith(b"# ") and b"\t" not in line:
             continue
-        if columns and not columns[0].startswith("-DOCSTART-"):
-            first = first if rows else n
-            rows.append(columns)
-        elif rows:
-            yield f"line {first}", attempt(make_conll_record, rows)
-            rows = []
+        if line.strip(b" \t") and not line.startswith(b"-DOCSTART-"):
+            first = first if lines else n
+            lines.append(line)
+        elif lines:
+            yield f"line {first}", attempt(make_conll_record, lines)
+            lines = []
 
 
 def read_lines(path: Path) -> List[bytes]:
@@ -159,14 +173,21 @@ def read_lines(path: Path) -> List[bytes]:
     return path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
 
 
-def make_conll_record(rows: List[List[str]]) -> Record:
+def make_conll_record(lines: List[bytes]) -> Record:
     text = ""
     entities: List[Tuple[int, int, str]] = []
     goes_on = False  # whether the last entity may still grow
-    for columns in rows:
+    for line in lines:
+        try:
+            columns = line.decode("utf8").split("\t" if b"\t" in line else None if line.isascii() else " ")
+        except UnicodeDecodeError as error:
+            raise BadRecord(f"this is not UTF-8: {error}") from error
+        columns = [column for column in columns if column]
         if len(columns) < 2:
             raise BadRecord(f"a token and its tag are needed, got {' '.join(columns)!r}")
-        token, tag = columns[0], columns[-1]
+        token, tag = columns[0], columns[-1].strip()
+        if tag in NO_LABELS:
+            raise BadRecord(f"the tag {tag!r} of {token!r} has no label; O stands for what is in no entity")
         prefix, label = split_prefix(tag)
         if text and is_latin(text[-1]) and is_latin(token[0]):
             text += " "
@@ -196,6 +217,13 @@ def read_docbin(path: Path) -> Read:
     for n, doc in enumerate(docs, start=1):
         if not doc.has_annotation("ENT_IOB") and len(doc):
             yield f"Doc {n}", BadRecord(f"the Doc has no entity annotation: {doc.text!r}")
+        elif any(token.ent_iob == 0 for token in doc):
+            yield (
+                f"Doc {n}",
+                BadRecord(
+                    f"the Doc is annotated in part, which spacy.Corpus.v1 can read and this cannot hold: {doc.text!r}"
+                ),
+            )
         else:
             yield f"Doc {n}", attempt(record_of_doc, doc)
 

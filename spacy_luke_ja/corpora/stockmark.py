@@ -30,10 +30,14 @@ def read_stockmark(path: Union[str, Path], *, md5: str = MD5) -> List[Record]:
             f"{path} is not ner.json v2.0, or it was cut or changed on the way: its MD5 is {found} ({len(content):,} "
             f"bytes), not {md5}. Remove it and get it anew"
         )
+    try:
+        items = json.loads(content)
+    except ValueError as error:
+        raise ValueError(f"{path} is no ner.json: {error}") from error
     records = []
-    for i, item in enumerate(json.loads(content)):
+    for i, item in enumerate(items):
         try:
-            record = make_record(item["text"], map(parse_entity, item["entities"]), item["curid"])
+            record = make_record(item["text"], map(parse_entity, item["entities"]), str(item["curid"]))
             for entity in item["entities"]:
                 start, end = entity["span"]
                 if record.text[start:end] != entity["name"]:

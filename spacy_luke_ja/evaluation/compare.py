@@ -87,7 +87,7 @@ def to_markdown(rows: Sequence[Dict[str, Any]], *, n_texts: int, n_runs: int, ca
 
 
 def p_value(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "≤ 0.001" if p <= 0.001 else f"{p:.3f}"
 
 
 def megabytes(n_bytes: Any) -> str:

@@ -18,7 +18,7 @@ COUNTED = {
     "characters": "entities whose characters and label are exact",
     "tokens": "entities whose label and gold tokens are the same, as spaCy counts; edges inside a token are no error",
     "seqeval": "entities by BIO tags per subword of the pipeline's own encoder, as the cards of Mizuiro-sakura count",
-    "seqeval_prefixless": "the same by tags without prefixes, as the card of tsmatz counts: no ORG, ORG-P and ORG-O",
+    "seqeval_prefixless": "the same by tags without prefixes, as tsmatz's card counts: no ORG, ORG-P or ORG-O",
 }
 
 

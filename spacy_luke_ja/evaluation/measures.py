@@ -1,5 +1,6 @@
 """Texts with gold and found entities in, numbers out; what counts is exact characters and the label."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -62,12 +63,15 @@ def count_matrix(texts: Sequence[EvaluatedText], labels: Sequence[str]) -> np.nd
     return counts
 
 
-def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
-    """(…, 3) of correct, found and gold → (…, 3) of precision, recall and F1; 0 where there is nothing to divide by."""
+def precision_recall_f1(counts: np.ndarray, *, undefined: float = 0.0) -> np.ndarray:
+    """(…, 3) of correct, found and gold → (…, 3) of precision, recall and F1.
+
+    undefined: stands where there is nothing to divide by.
+    """
     correct, found, gold = np.moveaxis(np.asarray(counts, dtype="float64"), -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         scores = np.stack([correct / found, correct / gold, 2 * correct / (found + gold)], axis=-1)
-    return np.nan_to_num(scores, posinf=0.0)
+    return np.nan_to_num(scores, nan=undefined)
 
 
 def score_table(texts: Sequence[EvaluatedText], labels: Sequence[str]) -> Dict[str, Any]:
@@ -117,14 +121,17 @@ def bootstrap_intervals(
 ) -> Dict[str, Any]:
     """How far the scores would move with other texts of the same kind: percentiles over texts drawn with replacement.
 
+    A sample in which a score is undefined, because it has none of the entities, says nothing of it.
     RETURNS: "micro" and "labels" as score_table's, with (low, high) for each of p, r, f.
     """
     counts = count_matrix(texts, labels)
     weights = bootstrap_weights(len(texts), n_samples, seed)
     sampled = np.einsum("st,tlc->slc", weights, counts)
     tails = [50 * (1 - level), 50 * (1 + level)]
-    micro = np.percentile(precision_recall_f1(sampled.sum(axis=1)), tails, axis=0)
-    per_label = np.percentile(precision_recall_f1(sampled), tails, axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a score that no sample defines
+        micro = np.nanpercentile(precision_recall_f1(sampled.sum(axis=1), undefined=np.nan), tails, axis=0)
+        per_label = np.nanpercentile(precision_recall_f1(sampled, undefined=np.nan), tails, axis=0)
     return {
         "level": level,
         "n_samples": n_samples,
@@ -135,7 +142,7 @@ def bootstrap_intervals(
 
 
 def as_intervals(percentiles: np.ndarray) -> Dict[str, List[float]]:
-    return {key: percentiles[:, i].tolist() for i, key in enumerate("prf")}
+    return {key: np.nan_to_num(percentiles[:, i]).tolist() for i, key in enumerate("prf")}
 
 
 def compare_paired(
@@ -155,7 +162,8 @@ def compare_paired(
     real = [precision_recall_f1(counts.sum(axis=0))[2] for counts in totals]
     differences = sampled[0] - sampled[1]
     low, high = np.percentile(differences, [2.5, 97.5])
-    tail = min((differences <= 0).mean(), (differences >= 0).mean())
+    # One is added, so that no finite number of samples proves anything to be impossible.
+    tail = (min((differences <= 0).sum(), (differences >= 0).sum()) + 1) / (n_samples + 1)
     return {"difference": real[0] - real[1], "low": float(low), "high": float(high), "p": float(min(1.0, 2 * tail))}
 
 
@@ -199,9 +207,9 @@ def calibration(texts: Sequence[EvaluatedText], *, n_bins: int = 10) -> Optional
 
 
 def match_entities(text: EvaluatedText) -> List[Match]:
-    """Pair gold with found entities, exact ones first, then by shared characters; in text order.
+    """Pair gold with found entities: exact ones first, then those of one label, then by shared characters.
 
-    Each belongs to one match; those that share no character with a free one of the other side are missed or spurious.
+    RETURNS: matches in text order. Each entity belongs to one match; those that share no character with a free one of the other side are missed or spurious.
     """
     pairs = []
     for i, gold in enumerate(text.gold):

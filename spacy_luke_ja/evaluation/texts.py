@@ -11,12 +11,17 @@ from .measures import EvaluatedText
 
 
 def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
-    """The entities of a gold Doc and of a pipeline's."""
+    """The entities of a gold Doc and of a pipeline's.
+
+    What was found over tokens of which the gold says nothing (spaCy's "missing") is left out, as spaCy's scorer does.
+    """
+    missing = [(token.idx, token.idx + len(token)) for token in reference if token.ent_iob == 0]
+    ents = [ent for ent in doc.ents if not any(start < ent.end_char and ent.start_char < end for start, end in missing)]
     gold = tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents)
-    scores = [ent._.luke_score if ent.has_extension("luke_score") else None for ent in doc.ents]
+    scores = [ent._.luke_score if ent.has_extension("luke_score") else None for ent in ents]
     found = tuple(
         CharSpan(ent.start_char, ent.end_char, ent.label_, 1.0 if score is None else score)
-        for ent, score in zip(doc.ents, scores)
+        for ent, score in zip(ents, scores)
     )
     return EvaluatedText(reference.text, gold, found, has_scores=bool(scores) and None not in scores)
 

@@ -108,6 +108,8 @@ class HFShim(PyTorchShim):
         self._model = self._build(checkpoint, dtype=dtype, new_head=new_head).to(device)
         self._checkpoint = checkpoint
         self.trained = new_head
+        self._dropout_rate = None  # what the last module was told
+        self.n_loss_terms = 0
         if isinstance(checkpoint.weights, bytes) and dtype == torch.float32:
             # The module holds all that the bytes do, once is enough.
             self._checkpoint, self.trained = replace(checkpoint, weights=[]), True
@@ -234,7 +236,10 @@ class HFShim(PyTorchShim):
         if next(self._model.parameters()).dtype != torch.float32:
             device = next(self._model.parameters()).device
             try:
-                self._model = self._build(self.checkpoint).to(device)
+                # A new module draws random weights before it gets its own; a run that is resumed must not notice.
+                with torch.random.fork_rng(devices=[]):
+                    self._model = self._build(self.checkpoint).to(device)
+                self._dropout_rate = None
             except OSError as error:
                 self._warn_of_lost_weights(error)
                 self._model = self._model.float()

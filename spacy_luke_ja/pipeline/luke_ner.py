@@ -289,6 +289,11 @@ class LukeNer(TrainablePipe):
 
     def _decode(self, output: SubwordLogits) -> List[CharSpan]:
         if not np.isfinite(output.logits).all():
+            if self._shim.trained:
+                raise ValueError(
+                    f"[{self.name}] training has diverged: the logits are not finite. Lower the learning rate "
+                    "(training.optimizer.learn_rate), or clip the gradient (training.optimizer.grad_clip)"
+                )
             raise ValueError(
                 f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
                 'weights are damaged, or need precision = "float32"'

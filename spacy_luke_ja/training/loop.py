@@ -12,13 +12,14 @@ from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, 
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.loop import create_before_to_disk_callback, create_evaluation_callback, subdivide_batch, update_meta
 from spacy.util import registry, resolve_dot_names
 from thinc.api import constant, fix_random_seed, set_gpu_allocator
 
 from .directories import recover_directory, remove_directory, replace_directory
-from .progress import Progress, load_run, save_run
+from .progress import Progress, dump_random_states, load_random_states, load_run, save_run
 
 BEST, LAST, RESUME, LOG = "model-best", "model-last", "resume", "training-log.jsonl"
 # What may change between a kill and going on: how long to train, and what is shown of it.
@@ -31,8 +32,8 @@ def train(
     *,
     resume: bool = False,
     use_gpu: int = -1,
-    stdout: IO = sys.stdout,
-    stderr: IO = sys.stderr,
+    stdout: Optional[IO] = None,
+    stderr: Optional[IO] = None,
 ) -> Path:
     """Train as `spacy train` does, with the same result, and write what a killed run needs to go on.
 
@@ -43,10 +44,13 @@ def train(
         not been; raises CannotResume when the settings or the data have changed since.
     RETURNS: the directory of the last pipeline.
     """
+    stdout, stderr = stdout or sys.stdout, stderr or sys.stderr
     config = nlp.config.interpolate()
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     if use_gpu >= 0 and settings["gpu_allocator"]:
         set_gpu_allocator(settings["gpu_allocator"])
+    if settings["eval_frequency"] < 1:
+        raise ValueError(f"training.eval_frequency must be at least 1, got {settings['eval_frequency']}")
     if settings["seed"] is not None:
         fix_random_seed(settings["seed"])
     train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
@@ -55,20 +59,25 @@ def train(
     before_to_disk = create_before_to_disk_callback(settings["before_to_disk"])
     frozen = settings["frozen_components"]
     batches = TrainingBatches(nlp, train_corpus, settings)
-    check_dev(nlp, dev_corpus, batches, stdout)
+    dev_checksum = check_dev(nlp, dev_corpus, batches, stdout)
     dropouts = constant(settings["dropout"]) if isinstance(settings["dropout"], float) else settings["dropout"]
 
     output_path.mkdir(parents=True, exist_ok=True)
-    fingerprint = {**setting_values(config), "the training data": batches.checksum}
-    recover_directory(output_path / RESUME)
+    fingerprint = {
+        **setting_values(config),
+        "the checksum of the training data": batches.checksum,
+        "the checksum of the dev data": dev_checksum,
+    }
+    for name in (BEST, LAST, RESUME):
+        recover_directory(output_path / name)
     progress = Progress()
     if resume and (output_path / RESUME).exists():
-        progress = load_run(output_path / RESUME, nlp, optimizer, fingerprint)
+        progress, batches.states = load_run(output_path / RESUME, nlp, optimizer, fingerprint)
         print(f"going on from step {progress.next_step}", file=stdout)
     else:
-        for name in (BEST, LAST, RESUME):
-            remove_directory(output_path / name)
-    steps = skip(batches, dropouts, progress.next_step)
+        # The pipelines of an earlier run stay until the first evaluation of this one replaces them.
+        remove_directory(output_path / RESUME)
+    steps = steps_after(batches, dropouts, progress.next_step)
 
     with nlp.select_pipes(disable=frozen):
         log_step, finish_logging = settings["logger"](nlp, stdout, stderr)
@@ -109,7 +118,10 @@ def train(
             info["output_path"] = str(output_path / LAST)
             log_step(info)
             progress.losses = {}
-            replace_directory(output_path / RESUME, lambda p: save_run(p, nlp, optimizer, progress, fingerprint))
+            replace_directory(
+                output_path / RESUME,
+                lambda path: save_run(path, nlp, optimizer, progress, batches.states, fingerprint),
+            )
     finally:
         finish_logging()
     save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST])
@@ -118,9 +130,11 @@ def train(
 
 
 class TrainingBatches:
-    """The batches of a run, epoch by epoch, in an order that depends on nothing but the seed and the data.
+    """The batches of a run, epoch by epoch, shuffled as spaCy does.
 
-    So a resumed run passes over the batches that were done. checksum: of the texts, None for a stream.
+    states: Python's random state at the beginning of each epoch so far. Given those of a run that was killed, the same
+        batches come again, so that it can pass over the ones that were done.
+    checksum: of the examples; None for a stream, which is read anew in every epoch.
     """
 
     def __init__(self, nlp: Language, corpus: Callable, settings: Dict[str, Any]):
@@ -128,28 +142,58 @@ class TrainingBatches:
         self.corpus = corpus
         self.batcher = settings["batcher"]
         self.max_epochs = settings["max_epochs"]
-        self.random = random.Random(settings["seed"])
+        self.states: List[Any] = []
         self.examples: Optional[List[Example]] = None
         self.checksum: Optional[int] = None
-        if self.max_epochs >= 0:  # -1 reads the corpus anew in every epoch
+        if self.max_epochs >= 0:  # -1 is a stream
             self.examples = list(corpus(nlp))
             if not self.examples:
                 raise ValueError(Errors.E986)
-            self.checksum = zlib.crc32("\0".join(example.reference.text for example in self.examples).encode())
+            self.checksum = checksum_of(example.reference for example in self.examples)
 
     def __iter__(self) -> Iterator[Tuple[int, List[Example]]]:
         for epoch in itertools.count():
             if self.max_epochs > 0 and epoch == self.max_epochs:
                 return
+            if epoch < len(self.states):
+                random.setstate(self.states[epoch])
+            else:
+                self.states.append(random.getstate())
             examples: Iterable[Example] = self.corpus(self.nlp) if self.examples is None else self.examples
             if self.examples is not None:
-                self.random.shuffle(self.examples)
+                random.shuffle(self.examples)
             for batch in self.batcher(examples):
                 yield epoch, list(batch)
 
 
-def check_dev(nlp: Language, dev_corpus: Callable, batches: TrainingBatches, stdout: IO) -> None:
-    """Say what would make the scores on dev meaningless: no texts, or labels that cannot be learned."""
+def checksum_of(docs: Iterable[Doc]) -> int:
+    """Of texts and annotation: two that differ in a label have another."""
+    attributes: Any = [
+        "ORTH",
+        "SPACY",
+        "TAG",
+        "POS",
+        "MORPH",
+        "LEMMA",
+        "HEAD",
+        "DEP",
+        "SENT_START",
+        "ENT_IOB",
+        "ENT_TYPE",
+    ]
+    checksum = 0
+    for doc in docs:
+        spans = {key: [(span.start, span.end, span.label_) for span in group] for key, group in doc.spans.items()}
+        checksum = zlib.crc32(doc.to_array(attributes).tobytes(), checksum)
+        checksum = zlib.crc32(f"{spans} {sorted(doc.cats.items())}".encode(), checksum)
+    return checksum
+
+
+def check_dev(nlp: Language, dev_corpus: Callable, batches: TrainingBatches, stdout: IO) -> int:
+    """Say what would make the scores on dev meaningless: no texts, or labels that cannot be learned.
+
+    RETURNS: the checksum of the dev data.
+    """
     references = [example.reference for example in dev_corpus(nlp)]
     if not references:
         raise ValueError("training.dev_corpus is empty, so no step could be told to be the best")
@@ -159,13 +203,19 @@ def check_dev(nlp: Language, dev_corpus: Callable, batches: TrainingBatches, std
         if lacking:
             labels = ", ".join(sorted(lacking))
             print(f"dev has labels that train lacks: {labels}; they cannot be learned and count as missed", file=stdout)
+    return checksum_of(references)
 
 
-def skip(
+def steps_after(
     batches: TrainingBatches, dropouts: Iterable[float], n_steps: int
 ) -> Iterator[Tuple[int, List[Example], float]]:
+    """YIELDS: epoch, batch and dropout of each step after the first n_steps, which are passed over."""
     steps = ((epoch, batch, dropout) for (epoch, batch), dropout in zip(batches, dropouts))
-    return itertools.islice(steps, n_steps, None)
+    if n_steps:
+        states = dump_random_states()
+        next(itertools.islice(steps, n_steps - 1, None))
+        load_random_states(states)
+    return steps
 
 
 def is_finished(progress: Progress, last_step: int, settings: Dict[str, Any]) -> bool:

@@ -42,9 +42,12 @@ class Progress:
         return -max((score, -step) for score, step in self.results)[1]
 
 
-def save_run(path: Path, nlp: Language, optimizer: Any, progress: Progress, fingerprint: Dict[str, Any]) -> None:
+def save_run(
+    path: Path, nlp: Language, optimizer: Any, progress: Progress, epoch_states: List[Any], fingerprint: Dict[str, Any]
+) -> None:
     """Write a directory from which load_run goes on with the same result as if it had not stopped.
 
+    epoch_states: Python's random state at the beginning of each epoch.
     fingerprint: what must be the same for that; settings and data.
     """
     nlp.to_disk(path / "pipeline")
@@ -52,13 +55,17 @@ def save_run(path: Path, nlp: Language, optimizer: Any, progress: Progress, fing
         "progress": asdict(progress),
         "optimizer": dump_optimizer(nlp, optimizer),
         "random": dump_random_states(),
+        "epoch_states": [[version, list(numbers), gauss] for version, numbers, gauss in epoch_states],
         "fingerprint": fingerprint,
     }
     (path / "state.msgpack").write_bytes(srsly.msgpack_dumps(state))
 
 
-def load_run(path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, Any]) -> Progress:
-    """Put weights, optimizer and random states back; raises CannotResume when settings or data are others now."""
+def load_run(path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, Any]) -> Tuple[Progress, List[Any]]:
+    """Put weights, optimizer and random states back; raises CannotResume when settings or data are others now.
+
+    RETURNS: the progress and the epoch_states that save_run was given.
+    """
     state = srsly.msgpack_loads((path / "state.msgpack").read_bytes())
     for name, value in fingerprint.items():
         before = state["fingerprint"].get(name)
@@ -74,7 +81,7 @@ def load_run(path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, A
     load_random_states(state["random"])
     progress = Progress(**state["progress"])
     progress.results = [(score, step) for score, step in progress.results]
-    return progress
+    return progress, [(version, tuple(numbers), gauss) for version, numbers, gauss in state["epoch_states"]]
 
 
 def weight_keys(nlp: Language) -> Iterator[Tuple[str, int]]:

@@ -43,6 +43,8 @@ def test_jsonl(tmp_path, item):
     [
         (b'{"text": "\xff"}', "not JSON in UTF-8"),
         (b'{"text": ', "not JSON"),
+        (b'{"text": "a", "entities": ' + b"[" * 100_000, "not JSON"),
+        (b'{"text": "\\ud83d", "entities": []}', "lone surrogate"),
         (b"[1, 2]", 'object with "text" is needed'),
         (b'{"text": "abc"}', "one of entities, spans, label, labels is needed"),
         (b'{"text": 3, "entities": []}', "text must be a string, got 3"),
@@ -83,6 +85,38 @@ def test_conll(tmp_path, tags):
     assert list(read_records(path)) == [RECORD, Record("何", ())]
 
 
+def test_conll_columns_comments_and_wide_spaces(tmp_path):
+    path = write(
+        tmp_path / "x.tsv",
+        "# sent_id = 1\n東京　タワー\tNOUN\tB-施設名\n\u3000\t_\tO\n#\tSYM\tO\n大 阪\tNOUN\tB-地名\n",
+    )
+    (record,) = read_records(path)
+    assert record == Record("東京　タワー　#大 阪", (CharSpan(0, 6, "施設名"), CharSpan(8, 11, "地名")))
+
+
+@pytest.mark.parametrize("tag", ["B", "I-", "_", "o"])
+def test_a_tag_without_a_label(tmp_path, tag):
+    with pytest.raises(ValueError, match=f"x.conll, line 1: the tag '{tag}' of '東京' has no label; O stands for"):
+        list(read_records(write(tmp_path / "x.conll", f"東京 {tag}\n")))
+
+
+def test_a_text_with_a_line_that_is_not_utf8_is_skipped_whole(tmp_path):
+    path = write(tmp_path / "x.conll", "東京 B-地名\n".encode() + b"\xff O\n" + "へ O\n\n大阪 B-地名\n".encode())
+    with pytest.raises(ValueError, match="x.conll, line 1: this is not UTF-8"):
+        list(read_records(path))
+    with pytest.warns(UserWarning, match="1 of 2 records were skipped"):
+        assert [record.text for record in read_records(path, on_bad_record="skip")] == ["大阪"]
+
+
+def test_what_prodigy_has_as_rejected_is_left_out_and_counted(tmp_path):
+    lines = [
+        {"text": text, "spans": [], "answer": answer} for text, answer in zip("abc", ("accept", "reject", "ignore"))
+    ]
+    path = write(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)))
+    with pytest.warns(UserWarning, match="2 of 3 records of .* were left out: Prodigy has them as not accepted"):
+        assert [record.text for record in read_records(path)] == ["a"]
+
+
 def test_conll_neighbours_and_latin_words(tmp_path):
     path = write(tmp_path / "x.bio", "独 B-地名\n伊 B-地名\nと O\nNew B-地名\nYork I-地名\nと O\n2 O\n. O\n5 O\n")
     assert list(read_records(path)) == [
@@ -110,6 +144,14 @@ def test_docbin_of_another_tokenizer(tmp_path):
     DocBin(docs=[doc, bare]).to_disk(tmp_path / "y.spacy")
     with pytest.raises(ValueError, match="y.spacy, Doc 2: the Doc has no entity annotation: '何"):
         list(read_records(tmp_path / "y.spacy"))
+
+
+def test_a_doc_annotated_in_part_is_named(tmp_path):
+    doc = Doc(Vocab(), words=["東京", "都"], spaces=[False, False])
+    doc.set_ents([doc[:1].char_span(0, 2, label="地名")], default="missing")
+    DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
+    with pytest.raises(ValueError, match="Doc 1: the Doc is annotated in part, which spacy.Corpus.v1 can read"):
+        list(read_records(tmp_path / "x.spacy"))
 
 
 def test_files_as_windows_writes_them(tmp_path):

@@ -59,6 +59,7 @@ def test_nothing_found_and_nothing_to_find():
         ([(0, 2, "A"), (2, 4, "A")], [(0, 4, "A")], ["wrong edge", "missed"]),
         ([(0, 4, "A")], [(0, 2, "A"), (2, 4, "A")], ["wrong edge", "spurious"]),
         ([(0, 2, "A"), (2, 4, "A")], [(1, 4, "A")], ["missed", "wrong edge"]),
+        ([(0, 8, "A"), (8, 9, "B")], [(2, 9, "B")], ["missed", "wrong edge"]),
     ],
 )
 def test_kinds_of_errors(gold, found, kinds):
@@ -100,11 +101,19 @@ def test_the_interval_is_that_of_a_binomial():
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.75 * 0.25 / 400), rel=0.1)
 
 
+def test_a_rare_label_that_is_always_right_has_no_interval_down_to_zero():
+    texts = [text([(0, 1, "A")], [(0, 1, "A")])] + [text([], [])] * 20
+    assert bootstrap_intervals(texts, ["A"])["labels"]["A"]["f"] == [1.0, 1.0]
+    assert bootstrap_intervals([text([], [])], ["A"])["micro"]["f"] == [0.0, 0.0]
+
+
 def test_paired_comparison():
     right, wrong = text([(0, 1, "A")], [(0, 1, "A")]), text([(0, 1, "A")], [])
     better, worse = [right] * 90 + [wrong] * 10, [right] * 60 + [wrong] * 40
     result = compare_paired(better, worse)
-    assert result["difference"] == pytest.approx(2 * 0.9 / 1.9 - 2 * 0.6 / 1.6) and result["p"] < 0.001
+    assert result["difference"] == pytest.approx(2 * 0.9 / 1.9 - 2 * 0.6 / 1.6) and result["p"] == pytest.approx(
+        2 / 2001
+    )
     assert result["low"] < result["difference"] < result["high"]
     assert compare_paired(worse, better)["difference"] == -result["difference"]
     assert compare_paired(better, better)["p"] == 1.0

@@ -198,6 +198,29 @@ def test_dropout_is_what_update_is_told(make_nlp):
         assert {part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)} == {rate}
 
 
+def test_a_second_initialize_knows_nothing_of_the_first(checkpoints):
+    import torch
+
+    nlp = new_pipeline(checkpoints["random_luke"])
+    for _ in range(2):
+        nlp.initialize(lambda: examples_for(nlp))
+        shim = nlp.get_pipe("luke_ner")._shim
+        assert shim.n_loss_terms == 0
+        nlp.update(examples_for(nlp), drop=0.3, sgd=False)
+        assert {part.p for part in shim.module.modules() if isinstance(part, torch.nn.Dropout)} == {0.3}
+    nlp.from_bytes(nlp.to_bytes())
+    nlp.update(examples_for(nlp), drop=0.0)
+    assert {part.p for part in shim.module.modules() if isinstance(part, torch.nn.Dropout)} == {0.0}
+
+
+def test_training_that_diverged_says_so(checkpoints):
+    nlp = new_pipeline(checkpoints["random_luke"])
+    nlp.initialize(lambda: examples_for(nlp))
+    nlp.update(examples_for(nlp), sgd=Adam(1e30))
+    with pytest.raises(ValueError, match="training has diverged: .* Lower the learning rate"):
+        nlp("東京")
+
+
 def test_empty_examples_are_nothing_to_learn(make_nlp):
     nlp = make_nlp()
     assert nlp.update(examples_for(nlp, [("", [])]), losses={}) == {"luke_ner": 0.0}

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import spacy
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
+from thinc.api import Config
 
 import spacy_luke_ja
 import toys
@@ -25,10 +27,10 @@ def config(checkpoints, tmp_path):
     model = {"name": str(checkpoints["bare_luke"]), "overlap": 8, "precision": "float32"}
     nlp.add_pipe("luke_ner", config={"model": model})
     docs = [make_example(nlp, text, spans).reference for text, spans in toys.EXAMPLES]
-    DocBin(docs=docs).to_disk(tmp_path / "data.spacy")
     config = nlp.config.copy()
-    corpus = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / "data.spacy")}
-    config["corpora"] = {"train": corpus, "dev": corpus}
+    for part in ("train", "dev"):
+        DocBin(docs=docs).to_disk(tmp_path / f"{part}.spacy")
+        config["corpora"][part] = {"@readers": "spacy.Corpus.v1", "path": str(tmp_path / f"{part}.spacy")}
     config["training"].update(max_steps=20, eval_frequency=5, dropout=0.1, accumulate_gradient=2)
     config["training"]["batcher"] = {"@batchers": "spacy.batch_by_sequence.v1", "size": 2}
     schedule = {"@schedules": "warmup_linear.v1", "initial_rate": 0.005, "warmup_steps": 5, "total_steps": 40}
@@ -66,19 +68,58 @@ def kill_at(step, config, path, monkeypatch, **settings):
             run(config, path, **settings)
 
 
-def test_the_result_is_that_of_spacy_train(config, tmp_path):
+def use_spacy_ner(config):
+    nlp = spacy.blank("ja")
+    nlp.add_pipe("ner")
+    config["nlp"], config["components"] = nlp.config["nlp"], nlp.config["components"]
+    config["training"]["optimizer"] = {"@optimizers": "Adam.v1"}
+    config["training"]["score_weights"] = {"ents_f": 1.0}
+
+
+@pytest.mark.parametrize("component", ["luke_ner", "ner"])
+def test_the_result_is_that_of_spacy_train(config, tmp_path, component):
+    if component == "ner":
+        use_spacy_ner(config)
     run(config, tmp_path / "ours")
     (tmp_path / "spacy").mkdir()
     spacy_train(init_nlp(config), tmp_path / "spacy", stdout=io.StringIO())
+    file_name = {"luke_ner": "luke_ner/model/model.safetensors", "ner": "ner/model"}[component]
     for which in ("model-last", "model-best"):
-        assert weights(tmp_path / "ours", which) == weights(tmp_path / "spacy", which)
+        ours, theirs = ((tmp_path / who / which / file_name).read_bytes() for who in ("ours", "spacy"))
+        assert ours == theirs
     names = {path.name for path in (tmp_path / "ours").iterdir()}
     assert names == {"model-last", "model-best", "training-log.jsonl"}
 
 
-@pytest.mark.parametrize("use_averages", [False, True])
-def test_a_killed_run_goes_on_to_the_same_result(config, tmp_path, monkeypatch, use_averages):
-    config["training"]["optimizer"]["use_averages"] = use_averages
+def use_averages(config):
+    config["training"]["optimizer"]["use_averages"] = True
+
+
+def use_growing_batches(config):
+    size = {"@schedules": "compounding.v1", "start": 8, "stop": 60, "compound": 1.2}
+    config["training"]["batcher"] = {
+        "@batchers": "spacy.batch_by_words.v1",
+        "size": size,
+        "tolerance": 0.2,
+        "discard_oversize": False,
+    }
+
+
+def use_a_stream(config):
+    config["training"]["max_epochs"] = -1
+    config["initialize"]["components"] = {"luke_ner": {"labels": ["人名", "地名", "政治的組織名", "法人名"]}}
+
+
+def use_bfloat16_before_training(config):
+    config["components"]["luke_ner"]["model"]["precision"] = "bfloat16"
+
+
+@pytest.mark.parametrize(
+    "change", [None, use_averages, use_growing_batches, use_a_stream, use_bfloat16_before_training]
+)
+def test_a_killed_run_goes_on_to_the_same_result(config, tmp_path, monkeypatch, change):
+    if change:
+        change(config)
     run(config, tmp_path / "whole")
     kill_at(8, config, tmp_path / "killed", monkeypatch)
     kill_at(13, config, tmp_path / "killed", monkeypatch, resume=True)
@@ -96,16 +137,44 @@ def test_a_killed_run_goes_on_to_the_same_result(config, tmp_path, monkeypatch, 
 
 def test_other_components_resume_too(config, tmp_path, monkeypatch):
     """spaCy's own ner draws random numbers in its updates."""
-    nlp = spacy.blank("ja")
-    nlp.add_pipe("ner")
-    config["nlp"], config["components"] = nlp.config["nlp"], nlp.config["components"]
-    config["training"]["optimizer"] = {"@optimizers": "Adam.v1"}
-    config["training"]["score_weights"] = {"ents_f": 1.0}
+    use_spacy_ner(config)
     run(config, tmp_path / "whole")
     kill_at(8, config, tmp_path / "killed", monkeypatch)
     run(config, tmp_path / "killed", resume=True)
     models = [(tmp_path / run / "model-last" / "ner" / "model").read_bytes() for run in ("whole", "killed")]
     assert models[0] == models[1]
+
+
+def test_heads_on_a_shared_encoder_resume_too(config, checkpoints, tmp_path, monkeypatch):
+    pytest.importorskip("spacy_transformers")
+    shared = Config().from_disk(Path(__file__).parents[2] / "configs" / "luke_shared.cfg", interpolate=False)
+    config["nlp"]["pipeline"], config["components"] = shared["nlp"]["pipeline"], shared["components"]
+    config["components"]["transformer"]["model"].update(name=str(checkpoints["bare_luke"]), overlap=8)
+    config["training"]["score_weights"] = {"ents_f": 1.0}
+    run(config, tmp_path / "whole")
+    kill_at(8, config, tmp_path / "killed", monkeypatch)
+    run(config, tmp_path / "killed", resume=True)
+    for name in ("transformer", "tagger", "ner"):
+        models = [(tmp_path / run / "model-last" / name / "model").read_bytes() for run in ("whole", "killed")]
+        assert models[0] == models[1]
+
+
+def test_a_run_without_a_seed_resumes_where_it_was(config, tmp_path, monkeypatch):
+    """There is no other run to compare with: the batches after the kill are those that were left."""
+    config["training"]["seed"] = None
+    seen = []
+    update = loop.update
+
+    def record(nlp, batch, *args):
+        seen.append(sorted(example.reference.text for example in batch))
+        update(nlp, batch, *args)
+
+    monkeypatch.setattr(loop, "update", record)
+    kill_at(7, config, tmp_path / "killed", monkeypatch)  # steps 0 to 6 of two batches an epoch; saved after step 5
+    run(config, tmp_path / "killed", resume=True)
+    texts = sorted(text for text, _ in toys.EXAMPLES)
+    after = seen[7:]  # from step 6
+    assert all(sorted(first + second) == texts for first, second in zip(after[::2], after[1::2]))
 
 
 @pytest.mark.slow
@@ -144,10 +213,16 @@ def test_other_settings_or_data_cannot_be_resumed(config, tmp_path, monkeypatch)
     with pytest.raises(CannotResume, match="training.dropout was '0.1' and is '0.2' now"):
         run(other, tmp_path / "run", resume=True)
     nlp = spacy_luke_ja.blank()
-    docs = [make_example(nlp, text, spans).reference for text, spans in toys.EXAMPLES[:3]]
-    DocBin(docs=docs).to_disk(config["corpora"]["train"]["path"])
-    with pytest.raises(CannotResume, match="the training data was .* and is"):
-        run(config, tmp_path / "run", resume=True)
+    fewer = toys.EXAMPLES[:3]
+    other_label = [*toys.EXAMPLES[:3], (toys.EXAMPLES[3][0], [(1, 2, "人名"), *toys.EXAMPLES[3][1][1:]])]
+    for part, name in (("train", "training"), ("dev", "dev")):
+        path = Path(config["corpora"][part]["path"])
+        before = path.read_bytes()
+        for data in (fewer, other_label):
+            DocBin(docs=[make_example(nlp, text, spans).reference for text, spans in data]).to_disk(path)
+            with pytest.raises(CannotResume, match=f"the checksum of the {name} data was .* and is .* now"):
+                run(config, tmp_path / "run", resume=True)
+        path.write_bytes(before)
 
 
 def test_without_resume_training_starts_anew(config, tmp_path, monkeypatch):
@@ -173,6 +248,13 @@ def test_a_full_disk_leaves_the_pipeline_before(config, tmp_path, monkeypatch):
     run(config, tmp_path / "run", resume=True)
     run(config, tmp_path / "whole")
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_a_run_that_fails_before_it_saves_leaves_the_pipelines_before(config, tmp_path, monkeypatch):
+    run(config, tmp_path / "run")
+    before = weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")
+    kill_at(0, config, tmp_path / "run", monkeypatch)
+    assert (weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")) == before
 
 
 def test_training_stops_early(config, tmp_path):
