@@ -151,6 +151,10 @@ def test_evaluate_a_checkpoint_and_a_pipeline_of_spacy(checkpoints, corpus, tmp_
     assert metrics["calibration"] is None and metrics["seqeval"] is None and metrics["characters"]["micro"]["p"] == 1.0
     assert "no directory ./nowhere" in run("evaluate", "./nowhere", corpus / "dev.spacy", tmp_path / "c", fails=True)
     assert "no file" in run("evaluate", tmp_path / "ruler", corpus / "none.spacy", tmp_path / "c", fails=True)
+    (tmp_path / "bare.jsonl").write_text('{"text": "何もない", "entities": []}')
+    assert "tokens" in run("evaluate", tmp_path / "ruler", tmp_path / "bare.jsonl", tmp_path / "d")
+    (tmp_path / "file").write_text("")
+    assert "File exists" in run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "file", fails=True)
     DocBin(docs=[]).to_disk(tmp_path / "empty.spacy")
     assert "the data is empty" in run(
         "evaluate", tmp_path / "ruler", tmp_path / "empty.spacy", tmp_path / "c", fails=True
@@ -186,6 +190,11 @@ def test_card(pipeline, corpus, tmp_path):
     assert meta["license"] == "CC BY-SA 4.0" and meta["pipeline"] == ["luke_ner"]
     assert meta["performance"]["char_ents_r"] == 1.0
     assert meta["notes"].startswith("Small.\n\n### Entities on exact characters") and "| 人名 | " in meta["notes"]
+    assert meta["sources"][0] == {"name": "Data"} and "training started from" in meta["sources"][1]["name"]
+    (tmp_path / "bare.json").write_text("{}")
+    assert "bare.json is no metrics.json" in run(
+        "card", pipeline, tmp_path / "bare.json", tmp_path / "x.json", "--meta", tmp_path / "describe.json", fails=True
+    )
     (tmp_path / "describe.json").write_text("{")
     assert "describe.json is no JSON" in run(
         "card", pipeline, metrics, tmp_path / "card" / "meta.json", "--meta", tmp_path / "describe.json", fails=True
@@ -200,5 +209,8 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     )
     assert spacy.load(tmp_path / "out" / "model-best").pipe_names == ["luke_ner"]
     (tmp_path / "file").write_text("")
-    result = CliRunner().invoke(app, ["luke", "train", str(path), "-o", str(tmp_path / "file")])
-    assert result.exit_code == 1 and "File exists" in result.output
+    assert "File exists" in run("train", path, "-o", tmp_path / "file", fails=True)
+    wrong = ["--training.eval_frequency", "0"]
+    assert "eval_frequency must be at least 1, got 0" in run("train", path, "-o", tmp_path / "out", *wrong, fails=True)
+    missing = ["--corpora.train.path", "nowhere.jsonl"]
+    assert "there is no file nowhere.jsonl" in run("train", path, "-o", tmp_path / "out", *missing, fails=True)

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting"},
     "training": set(),
-    "evaluation": {"text", "colors"},
+    "evaluation": {"text", "models", "colors"},
     "cli": {
         "training",
         "evaluation",
@@ -47,6 +47,8 @@ def imported(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             if node.level == depth and node.module:
                 own.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.ImportFrom) and node.module.startswith("spacy_luke_ja."):
+            own.add(node.module.split(".")[1])
         elif isinstance(node, ast.ImportFrom):
             others.add(node.module.partition(".")[0])
         elif isinstance(node, ast.Import):

@@ -58,7 +58,9 @@ def test_speed(pipeline, data):
 
 def test_find_threshold(pipeline, data):
     output = run("find-threshold", pipeline, data, "luke_ner", "threshold", "char_ents_f", "-n", "3")
-    assert "Best threshold" in output
+    scores = [line.split()[-1] for line in output.splitlines() if line.strip()[:1].isdigit()]
+    assert len(scores) == 3 and scores[0] == scores[1] and float(scores[2]) == 0.0  # no score is as much as 1
+    assert "Best threshold: 0" in output
 
 
 def test_assemble_makes_a_published_checkpoint_a_pipeline(checkpoints, tmp_path):

@@ -25,13 +25,17 @@ def card_cli(
         msg.fail(str(error))
         raise Exit(1) from error
     meta, metrics, description = contents
-    notes = [description.get("notes", ""), describe_metrics(metrics)]
-    card = {
-        **meta,
-        **description,
-        "performance": flat_scores(metrics),
-        "notes": "\n\n".join(filter(None, notes)),
-    }
+    try:
+        card = {
+            **meta,
+            **description,
+            "sources": [*description.get("sources", []), *checkpoints_of(pipeline_path)],
+            "performance": flat_scores(metrics),
+            "notes": "\n\n".join(filter(None, [description.get("notes", ""), describe_metrics(metrics)])),
+        }
+    except KeyError as error:
+        msg.fail(f"{metrics_path} is no metrics.json of `spacy luke evaluate`: it has no {error}")
+        raise Exit(1) from error
     output_path.parent.mkdir(parents=True, exist_ok=True)
     output_path.write_text(json.dumps(card, ensure_ascii=False, indent=2), encoding="utf8")
     msg.good(f"Wrote the model card to {output_path}")
@@ -42,6 +46,24 @@ def read_json(path: Path) -> Dict[str, Any]:
         return json.loads(path.read_text(encoding="utf8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
+
+
+def checkpoints_of(pipeline_path: Path) -> List[Dict[str, str]]:
+    """The checkpoints that training started from, by the pipeline's config."""
+    from spacy.util import load_config
+
+    components = load_config(pipeline_path / "config.cfg")["components"].values()
+    models = [component.get("model", {}) for component in components]
+    names = [model["name"] for model in models if str(model.get("@architectures", "")).startswith("spacy-luke-ja.")]
+    return [{"name": f"{name}, the checkpoint that training started from", **note_of(name)} for name in names]
+
+
+def note_of(name: str) -> Dict[str, str]:
+    from ..models.hf_checkpoint import is_embedded
+
+    if is_embedded(name):
+        return {"author": "spacy_luke_ja, CC BY-SA 4.0; its NOTICE names the texts it was trained on"}
+    return {} if Path(name).is_dir() else {"url": f"https://huggingface.co/{name}"}
 
 
 def flat_scores(metrics: Dict[str, Any]) -> Dict[str, Any]:

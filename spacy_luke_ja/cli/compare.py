@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from typer import Argument, Exit, Option
 
@@ -18,6 +18,8 @@ def compare_cli(
     output_path: Path = Argument(..., help="Directory for compare.md and compare.json"),
     pipelines: List[str] = Option(..., "--pipeline", "-p", help="A pipeline or checkpoint, also as NAME=PATH; repeat"),
     n_runs: int = Option(3, "--runs", min=1, help="How often each runs; the runs take turns"),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+    use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
     cards: bool = Option(False, "--cards", help="Add what the published cards say of Stockmark's test sentences"),
 ) -> None:
     """Run pipelines in turn on the same texts, each in a process of its own, and compare them with the first."""
@@ -37,6 +39,7 @@ def compare_cli(
             msg.text(f"run {n + 1} of {n_runs}: {name}")
             with tempfile.TemporaryDirectory() as directory:
                 command = [sys.executable, "-m", "spacy", "luke", "evaluate", path, str(data_path), directory]
+                command += ["--gpu-id", str(use_gpu), *(["--code", str(code_path)] if code_path else [])]
                 result = subprocess.run(command, capture_output=True, text=True)
                 if result.returncode:
                     msg.fail(

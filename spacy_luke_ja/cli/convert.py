@@ -29,7 +29,8 @@ def convert_stockmark(
     from ..corpora.stockmark import read_stockmark, split_records
 
     try:
-        parts = split_records(read_stockmark(input_path, md5=md5))
+        all_records = read_stockmark(input_path, md5=md5)
+        parts = split_records(all_records)
         empty = [part for part in PARTS if not parts[part]]
         if empty:
             raise ValueError(f"{input_path} has too few sentences to split: none for {', '.join(empty)}")
@@ -39,6 +40,7 @@ def convert_stockmark(
         msg.fail(str(error) if isinstance(error, (OSError, ValueError)) else f"{input_path} is no ner.json: {error!r}")
         raise Exit(1) from error
     report = make_report(parts)
+    report["left_out"] = len(all_records) - sum(map(len, parts.values()))
     (output_path / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf8")
     print_report(report)
     msg.good(f"Wrote {', '.join(f'{part}.spacy' for part in PARTS)} and report.json to {output_path}")
@@ -133,6 +135,7 @@ def print_report(report: Dict[str, Any]) -> None:
         if shown:
             print(f"split mode {mode}: {shown} …")
     print("These entities keep their characters in the .spacy files; report.json lists all of them.")
+    print(f"{report['left_out']} sentences are in no part, because their page has a sentence in test.")
 
 
 def label_order(known: Any) -> Any:

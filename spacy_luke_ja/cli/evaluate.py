@@ -3,7 +3,7 @@
 import json
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
 from spacy.cli._util import import_code, setup_gpu
 from typer import Argument, Exit, Option
@@ -17,7 +17,7 @@ def evaluate_cli(
     data_path: Path = Argument(..., help="Annotated texts: .spacy, .jsonl or .conll"),
     output_path: Path = Argument(..., help="Directory for metrics.json and texts.jsonl"),
     seed: int = Option(0, "--seed", help="Of the bootstrap"),
-    code_path: Path = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Score exact characters, tokens and as model cards do, with intervals, errors by kind and calibration."""
@@ -31,6 +31,7 @@ def evaluate_cli(
     import_code(code_path)
     setup_gpu(use_gpu, silent=True)
     try:
+        output_path.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
         nlp = load_pipeline(pipeline)
         load_seconds = time.perf_counter() - started
@@ -41,7 +42,6 @@ def evaluate_cli(
     metrics["data"] = data_path.name
     metrics["load_seconds"] = load_seconds
     metrics["size"] = size_on_disk(nlp, pipeline)
-    output_path.mkdir(parents=True, exist_ok=True)
     (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
     write_texts(output_path / "texts.jsonl", texts)
     print_metrics(metrics)
@@ -60,19 +60,25 @@ def print_metrics(metrics: Dict[str, Any]) -> None:
     intervals = ", ".join(f"{name} {low:.3f}–{high:.3f}" for name, (low, high) in zip(("P", "R", "F1"), micro.values()))
     print(f"95 % intervals by bootstrap over texts, micro: {intervals}")
     msg.divider("Other ways to count")
-    rows = [("tokens", *(f"{metrics['tokens']['micro'][key]:.3f}" for key in "prf"), counted["tokens"])]
+    rows = [("tokens", *(number(metrics["tokens"]["micro"][key]) for key in "prf"), counted["tokens"])]
     if metrics["seqeval"]:
         micro_row = metrics["seqeval"]["micro"]
-        rows.append(("seqeval, BIO", *(f"{micro_row[key]:.3f}" for key in "prf"), counted["seqeval"]))
+        rows.append(("seqeval, BIO", *(number(micro_row[key]) for key in "prf"), counted["seqeval"]))
     if metrics["seqeval_prefixless"]:
-        f1 = f"{metrics['seqeval_prefixless']['f']:.3f}"
+        f1 = number(metrics["seqeval_prefixless"]["f"])
         rows.append(("seqeval, no prefixes", "", "", f1, counted["seqeval_prefixless"]))
     msg.table(rows, header=("", "P", "R", "F1", "counted: "), divider=True, max_col=100)
+    if not metrics["seqeval"]:
+        print('As model cards count: needs a luke_ner in the pipeline, and pip install "spacy-luke-ja[project]"')
     errors = ", ".join(f"{n} {kind}" for kind, n in metrics["errors"].items())
     print(f"Entities, gold or found: {errors}")
     if metrics["calibration"]:
         print(f"Expected calibration error of the scores: {metrics['calibration']['ece']:.3f}")
     print(f"{metrics['texts_per_second']:.0f} texts a second")
+
+
+def number(score: Optional[float]) -> str:
+    return "–" if score is None else f"{score:.3f}"
 
 
 def print_table(table: Dict[str, Any]) -> None:

@@ -209,7 +209,8 @@ def calibration(texts: Sequence[EvaluatedText], *, n_bins: int = 10) -> Optional
 def match_entities(text: EvaluatedText) -> List[Match]:
     """Pair gold with found entities: exact ones first, then those of one label, then by shared characters.
 
-    RETURNS: matches in text order. Each entity belongs to one match; those that share no character with a free one of the other side are missed or spurious.
+    RETURNS: matches in text order. Each entity belongs to one; those that share no character with a free one of the
+        other side are missed or spurious.
     """
     pairs = []
     for i, gold in enumerate(text.gold):

@@ -10,14 +10,16 @@ from spacy.language import Language
 from spacy.util import is_package
 
 import spacy_luke_ja
+from spacy_luke_ja.models.hf_checkpoint import is_embedded
 
 
 def load_pipeline(name: str) -> Language:
-    """Load a spaCy pipeline (a directory or an installed package), or put a token classifier into a new one.
+    """Load a spaCy pipeline, or put a token classifier into a new one.
 
-    name: else an embedded checkpoint, a directory in the Hugging Face layout, or a name on the hub.
+    name: the first that there is of a pipeline's directory, an embedded checkpoint, an installed pipeline, a directory
+        in the Hugging Face layout, and a name on the hub.
     """
-    if is_package(name) or (Path(name) / "meta.json").exists():
+    if (Path(name) / "meta.json").exists() or (is_package(name) and not is_embedded(name)):
         return spacy.load(name)
     nlp = spacy_luke_ja.blank()
     component: Any = nlp.add_pipe("luke_ner", config={"model": {"name": name}})

@@ -166,7 +166,7 @@ def plot_training(history: Sequence[Mapping[str, Any]]) -> str:
     """Score and losses by step, with the best step marked. history: the lines of training-log.jsonl."""
     steps = [line["step"] for line in history]
     scores = as_shares([line["score"] for line in history])
-    best = scores.index(max(scores))  # the earliest, as spaCy has it
+    best = len(scores) - 1 - scores[::-1].index(max(scores))  # of equal ones the last was saved as model-best
     pipes = list(dict.fromkeys(pipe for line in history for pipe in line["losses"]))
 
     def draw(figure: "Figure") -> None:

@@ -55,8 +55,8 @@ def prefixless_f1(
     """seqeval's f1_score over tags without prefixes, as tsmatz's card has it.
 
     seqeval reads the first letter of a tag as its prefix: ORG, ORG-P and ORG-O begin with O, count as outside, and are
-    left out of the number. "skipped" says how many gold entities that are. The card's own gold also gives the leading "▁"
-    of a text the tag of its first entity; here it is outside.
+    left out of the number. "skipped" says how many gold entities that are. The card's own gold also gives the leading
+    "▁" of a text the tag of its first entity; here it is outside.
     """
     from seqeval.metrics import f1_score
 

@@ -86,6 +86,11 @@ class Checkpoint:
         return replace(self, files={**self.files, CONFIG: json.dumps(config, ensure_ascii=False, indent=2).encode()})
 
 
+def is_embedded(name: str) -> bool:
+    """Whether a checkpoint of this name comes with the package."""
+    return bool(name) and (EMBEDDED / name / CONFIG).exists()
+
+
 def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download: bool = True) -> Checkpoint:
     """Find a checkpoint and read its small files.
 
@@ -96,7 +101,7 @@ def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download
     """
     if not name:
         raise OSError("name must be a checkpoint: ja_luke_ner_sm, a directory, or a name on the hub; got an empty one")
-    directory = EMBEDDED / name if name and (EMBEDDED / name / CONFIG).exists() else Path(name)
+    directory = EMBEDDED / name if is_embedded(name) else Path(name)
     if directory.is_dir():
         find: Callable[[str], Optional[Path]] = lambda f: directory / f if (directory / f).is_file() else None
     elif allow_download and name.count("/") <= 1 and not name.startswith((".", "/", "~")):

@@ -89,6 +89,10 @@ def load_bin(path: Path) -> Tensors:
         raise OSError(f"{path.name} holds more than tensors, or is damaged, and is not loaded: {error}") from error
 
 
+class NoClassifier(ValueError):
+    """A checkpoint is an encoder by itself."""
+
+
 def build_module(
     checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
 ) -> torch.nn.Module:
@@ -120,13 +124,14 @@ def build_module(
         module, report = load_state(model_class, config, tensors, dtype)
     missing = [name for name in report["missing_keys"] if not (new_head and not name.startswith(prefix))]
     if missing:
-        head = "" if any(name.startswith(prefix) for name in missing) else (
-            ": it is an encoder without a classifier, to be trained with nlp.initialize() or spacy train"
-        )  # fmt: skip
-        raise ValueError(
+        lacks = (
             f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors of {model_class.__name__}, "
-            f"say {sorted(missing)[0]}{head}"
+            f"say {sorted(missing)[0]}"
         )
+        if not any(name.startswith(prefix) for name in missing):
+            trained = "it is an encoder without a classifier, to be trained with nlp.initialize() or spacy train"
+            raise NoClassifier(f"{lacks}: {trained}")
+        raise ValueError(lacks)
     harmless = ("pooler", "position_ids", "token_type_ids", "inv_freq")
     surplus = [n for n in report["unexpected_keys"] if n.startswith(prefix) and not any(part in n for part in harmless)]
     if surplus:

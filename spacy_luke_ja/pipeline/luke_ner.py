@@ -17,6 +17,7 @@ from thinc.api import Config, Optimizer, set_dropout_rate
 
 from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from ..models.hf_loader import NoClassifier
 from ..models.hf_tokenizer import open_encoder
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
@@ -382,20 +383,25 @@ class LukeNer(TrainablePipe):
         labels = list(dict.fromkeys([*labels, *self._added_labels]))
         self.cfg.update(tags=None, scheme=None, label_map=None)
         self._added_labels = []
-        new_head = bool(labels) and not set(labels) <= set(self._own_labels(checkpoint))
-        if new_head:
-            given_up = [label for label in self._own_labels(checkpoint) if label not in labels]
-            if given_up:
-                warnings.warn(
-                    f"[{self.name}] the checkpoint {checkpoint.name} gets a new classifier for {', '.join(labels)}; "
-                    f"its labels {', '.join(given_up)} are given up; to keep all of them, do not initialize, but call "
-                    "add_label and nlp.resume_training()"
-                )
-            self._labels = new_labels(labels, self.scheme)
-            self.cfg.update(self._labels.to_cfg())
-            fill_model(self.model, checkpoint.with_tags(self._labels.scheme.tags), new_head=True)
-        else:
-            self._fill(checkpoint)
+        own_labels = self._own_labels(checkpoint)
+        if not labels or set(labels) <= set(own_labels):
+            try:
+                self._fill(checkpoint)
+                return
+            except NoClassifier:
+                if not labels:
+                    raise
+                own_labels = ()
+        given_up = [label for label in own_labels if label not in labels]
+        if given_up:
+            warnings.warn(
+                f"[{self.name}] the checkpoint {checkpoint.name} gets a new classifier for {', '.join(labels)}; "
+                f"its labels {', '.join(given_up)} are given up; to keep all of them, do not initialize, but call "
+                "add_label and nlp.resume_training()"
+            )
+        self._labels = new_labels(labels, self.scheme)
+        self.cfg.update(self._labels.to_cfg())
+        fill_model(self.model, checkpoint.with_tags(self._labels.scheme.tags), new_head=True)
 
     def _own_labels(self, checkpoint: Checkpoint) -> Tuple[str, ...]:
         """The labels that a checkpoint's own classifier gives; none for an encoder without one."""

@@ -170,7 +170,7 @@ def test_plots_are_text_without_warnings():
         "Score",
     ]
     assert ">地名</text>" in plots[0] and ">missed</text>" in plots[1]
-    assert "best: 0.600 at step 200" in plots[3]
+    assert "best: 0.600 at step 400" in plots[3]
     assert all("#0101" not in plot and "#0102" not in plot and "DejaVu" not in plot for plot in plots)
 
 
@@ -217,7 +217,7 @@ def test_little_data(texts, history):
 
 def test_scores_times_100_are_drawn_as_shares():
     percent = [{**line, "score": 100 * line["score"]} for line in HISTORY]
-    assert "best: 0.600 at step 200" in render_report(make_metrics(TEXTS), TEXTS, title="t", history=percent)
+    assert "best: 0.600 at step 400" in render_report(make_metrics(TEXTS), TEXTS, title="t", history=percent)
 
 
 def test_metrics_of_another_run():

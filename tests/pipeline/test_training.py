@@ -198,6 +198,20 @@ def test_dropout_is_what_update_is_told(make_nlp):
         assert {part.p for part in module.modules() if isinstance(part, torch.nn.Dropout)} == {rate}
 
 
+def test_a_bare_encoder_whose_config_names_the_labels_gets_a_classifier(checkpoints, tmp_path):
+    import json
+    import shutil
+
+    path = shutil.copytree(checkpoints["bare_luke"], tmp_path / "luke")
+    config = json.loads((path / "config.json").read_text())
+    config["id2label"] = dict(enumerate(toys.LUKE_TAGS))
+    (path / "config.json").write_text(json.dumps(config))
+    nlp = new_pipeline(path)
+    nlp.initialize(lambda: examples_for(nlp))
+    assert nlp.get_pipe("luke_ner").labels == ("人名", "地名", "政治的組織名", "法人名")
+    assert train(nlp) < 0.05
+
+
 def test_a_second_initialize_knows_nothing_of_the_first(checkpoints):
     import torch
 
