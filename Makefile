@@ -6,6 +6,8 @@ VENV ?= .venv
 COMPAT_VENV ?= .venv-compat
 BIN = $(VENV)/bin
 PIP_FLAGS ?= --quiet --disable-pip-version-check
+# Importable from everywhere, also from the directory that holds the clone.
+EDITABLE = --config-settings editable_mode=compat --editable
 
 .PHONY: demo test test-compat check lint peers clean
 
@@ -33,12 +35,12 @@ peers: $(COMPAT_VENV)/.installed
 # Entry points are metadata: a change of setup.cfg means a new install.
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt $(EDITABLE) ".[dev]"
 	@touch $@
 
 $(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt
 	$(PYTHON) -m venv $(COMPAT_VENV)
-	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt -e ".[dev,spacy-transformers]"
+	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt $(EDITABLE) ".[dev,spacy-transformers]"
 	@touch $@
 
 clean:

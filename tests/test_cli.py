@@ -4,7 +4,8 @@ from spacy.cli import app
 from typer.testing import CliRunner
 
 import toys
-from spacy_luke_ja.cli.demo import SAMPLES, pad
+from spacy_luke_ja.cli.demo import SAMPLES
+from spacy_luke_ja.cli.tables import pad, print_table
 from spacy_luke_ja.colors import DISPLACY_COLORS
 
 
@@ -31,6 +32,11 @@ def test_demo_on_a_text(tmp_path):
 
 def test_columns_of_wide_characters():
     assert pad("地名", 6) == "地名  " and pad("ab", 3) == "ab "
+
+
+def test_columns_stand_under_one_another(capsys):
+    print_table(("", "n"), [("地名", 12), ("abc", 3)])
+    assert capsys.readouterr().out.splitlines() == ["        n", "----   --", "地名   12", "abc     3"]
 
 
 def test_demo_without_entities_and_with_a_wrong_checkpoint(tmp_path):

@@ -80,6 +80,9 @@ def test_convert_own_data(tmp_path):
         "convert", path, tmp_path / "x.spacy", fails=True
     )
     assert not (tmp_path / "x.spacy").exists()
+    assert "must end in .spacy, got" in run("convert", path, tmp_path / "x.txt", fails=True)
+    DocBin(docs=[]).to_disk(tmp_path / "same.spacy")
+    assert "would be overwritten" in run("convert", tmp_path / "same.spacy", tmp_path / "same.spacy", fails=True)
     output = run("convert", path, tmp_path / "x.spacy", "--on-bad-record", "skip")
     assert "1 of 2 records were skipped" in output and "Wrote 1 texts with 1 entities" in output
     (doc,) = DocBin().from_disk(tmp_path / "x.spacy").get_docs(spacy.blank("ja").vocab)
@@ -123,9 +126,14 @@ def test_debug_data(config, tmp_path):
     bare = write("bare.jsonl", ("何もない", []))
     assert "no text of train has an entity" in run("debug-data", config(bare, dev), fails=True)
     bad = write("bad.jsonl", ("大阪", [[0, 2, "地名"], [1, 2, "地名"]]))
-    assert "bad.jsonl, line 1: the entities 0–2 地名 and 1–2 地名 overlap" in run(
-        "debug-data", config(bad, dev), fails=True
-    )
+    with open(bad, "a") as file_:
+        file_.write('\n{"text": 1, "entities": []}\n{"text": "大阪 ", "entities": [[0, 2, "地名 "]]}\n')
+        file_.write('{"text": "大阪 ", "entities": []}\n{"text": " ", "entities": []}')
+    output = run("debug-data", config(bad, dev), fails=True)
+    assert "2 records of" in output and "line 1: the entities 0–2 地名 and 1–2 地名 overlap" in output
+    assert "line 2: the text must be a string, got 1" in output
+    assert "which make other labels: '地名 '" in output and "1 texts are blank" in output
+    assert "1 of them have other entities each time" in output
 
 
 def test_evaluate(pipeline, corpus, tmp_path):
@@ -149,6 +157,12 @@ def test_evaluate_a_checkpoint_and_a_pipeline_of_spacy(checkpoints, corpus, tmp_
     run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "b")
     metrics = json.loads((tmp_path / "b" / "metrics.json").read_text())
     assert metrics["calibration"] is None and metrics["seqeval"] is None and metrics["characters"]["micro"]["p"] == 1.0
+    (tmp_path / "out" / "model-best").mkdir(parents=True)
+    assert "holds model-best" in run("evaluate", tmp_path / "out", corpus / "dev.spacy", tmp_path / "c", fails=True)
+    (tmp_path / "fish.jsonl").write_text('{"text": "大阪の鯛", "entities": [[3, 4, "魚"]]}')
+    assert "No label of the pipeline stands in the data: it finds 地名, the data has 魚" in run(
+        "evaluate", tmp_path / "ruler", tmp_path / "fish.jsonl", tmp_path / "c"
+    )
     assert "no directory ./nowhere" in run("evaluate", "./nowhere", corpus / "dev.spacy", tmp_path / "c", fails=True)
     assert "no file" in run("evaluate", tmp_path / "ruler", corpus / "none.spacy", tmp_path / "c", fails=True)
     (tmp_path / "bare.jsonl").write_text('{"text": "何もない", "entities": []}')
@@ -205,7 +219,8 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     path = config(corpus / "train.spacy", corpus / "dev.spacy", max_steps=4, eval_frequency=2)
     output = run("train", path, "-o", tmp_path / "out", "--training.max_steps", "2")
     assert (
-        "Saved the pipeline" in output and len((tmp_path / "out" / "training-log.jsonl").read_text().splitlines()) == 2
+        "Saved the last pipeline to" in output
+        and len((tmp_path / "out" / "training-log.jsonl").read_text().splitlines()) == 2
     )
     assert spacy.load(tmp_path / "out" / "model-best").pipe_names == ["luke_ner"]
     (tmp_path / "file").write_text("")

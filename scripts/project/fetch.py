@@ -24,9 +24,14 @@ def main() -> None:
         shutil.copy(args.copy, args.asset)
         print(f"copied {args.asset} from {args.copy}")
     else:
-        subprocess.run([sys.executable, "-m", "spacy", "project", "assets"], check=True)
-    if not args.asset.exists():
-        sys.exit(f"{args.asset} could not be had: put it there by hand, or try again with a network")
+        result = subprocess.run([sys.executable, "-m", "spacy", "project", "assets"], capture_output=True, text=True)
+        print(result.stdout)
+        if result.returncode or not args.asset.exists():
+            said = (result.stderr.strip().splitlines() or [""])[-1]
+            sys.exit(
+                f"{args.asset} cannot be downloaded ({said}).\nPut the file there by hand (project.yml has its "
+                "address), or name a copy: spacy project run quickstart . --vars.stockmark_copy PATH"
+            )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from typer import Argument, Exit, Option
 
@@ -14,17 +14,19 @@ def card_cli(
     pipeline_path: Path = Argument(..., help="Directory of a trained pipeline"),
     metrics_path: Path = Argument(..., help="metrics.json, from `spacy luke evaluate`"),
     output_path: Path = Argument(..., help="The meta.json to write, for `spacy package --meta`"),
-    description_path: Path = Option(..., "--meta", "-m", help="JSON with description, author, license, sources, notes"),
+    description_path: Optional[Path] = Option(
+        None, "--meta", "-m", help="JSON with description, author, license, sources, notes: configs/meta.json is one"
+    ),
 ) -> None:
     """Write the model card of a package: what it was made from, its licence, and how well it does."""
     from wasabi import msg
 
     try:
-        contents = [read_json(path) for path in (pipeline_path / "meta.json", metrics_path, description_path)]
+        meta, metrics = read_json(pipeline_path / "meta.json"), read_json(metrics_path)
+        description = read_json(description_path) if description_path else {}
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
-    meta, metrics, description = contents
     try:
         card = {
             **meta,

@@ -9,6 +9,7 @@ from typer import Argument, Exit, Option
 
 from ..corpora.stockmark import MD5, PARTS
 from . import app
+from .tables import print_table
 
 if TYPE_CHECKING:
     from ..corpora.records import Record
@@ -60,6 +61,10 @@ def convert(
     from ..corpora.records import read_records
 
     try:
+        if output_path.suffix != ".spacy":
+            raise ValueError(f"OUTPUT_PATH must end in .spacy, got {output_path}")
+        if output_path.resolve() == input_path.resolve():
+            raise ValueError(f"{input_path} would be overwritten; name another OUTPUT_PATH")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             records = list(read_records(input_path, on_bad_record=on_bad_record))
@@ -72,7 +77,7 @@ def convert(
         msg.fail(str(error))
         raise Exit(1) from error
     labels = count_labels(records)
-    msg.table(labels.most_common(), header=("label", "entities"), divider=True)
+    print_table(("label", "entities"), labels.most_common())
     msg.good(f"Wrote {len(records)} texts with {sum(labels.values())} entities to {output_path}")
 
 
@@ -118,8 +123,6 @@ def make_report(parts: Dict[str, List["Record"]]) -> Dict[str, Any]:
 
 
 def print_report(report: Dict[str, Any]) -> None:
-    from wasabi import msg
-
     from ..text.label_schemes import LABELS
 
     labels = sorted({label for counts in report["entities"].values() for label in counts}, key=label_order(LABELS))
@@ -128,7 +131,7 @@ def print_report(report: Dict[str, Any]) -> None:
     rows.append(("sentences", *(report["sentences"][part] for part in PARTS)))
     for mode, by_part in report["cut_by_tokens"].items():
         rows.append((f"not whole tokens, split mode {mode}", *(len(by_part[part]) for part in PARTS)))
-    msg.table(rows, header=("", *PARTS), divider=True, aligns=("l", "r", "r", "r"))
+    print_table(("", *PARTS), rows)
     for mode, by_part in report["cut_by_tokens"].items():
         examples = [cut for part in PARTS for cut in by_part[part]][:5]
         shown = ", ".join(f"{cut['text'][slice(*cut['entity'][:2])]} in {cut['tokens']}" for cut in examples)

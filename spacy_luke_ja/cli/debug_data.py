@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FEW = 50  # entities of a label that are too few to learn from
 N_EXAMPLES = 5
+N_BAD = 20  # records that are named
 
 
 @app.command("debug-data", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -25,7 +26,8 @@ def debug_data_cli(
     """Count labels and subwords, and find entities that cut tokens or subwords, unknown pieces and repeated texts.
 
     Looks at the parts that training.train_corpus and training.dev_corpus name, and at corpora.test where there is one.
-    Exits with 1 when there is nothing to train on.
+    The data comes from the config, or from --paths.train and --paths.dev. Exits with 1 when there is nothing to train
+    on, or a record cannot be read and corpora.….on_bad_record is "raise".
     """
     from spacy.util import load_config, load_model_from_config, resolve_dot_names
     from wasabi import msg
@@ -36,6 +38,7 @@ def debug_data_cli(
         config = load_config(config_path, overrides=overrides, interpolate=False)
         nlp = load_model_from_config(config, auto_fill=True)
     config = nlp.config.interpolate()
+    n_errors = report_bad_records(config)
     names = {"train": config["training"]["train_corpus"], "dev": config["training"]["dev_corpus"]}
     if "test" in config["corpora"]:
         names["test"] = "corpora.test"
@@ -46,7 +49,7 @@ def debug_data_cli(
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
-    n_errors = report_labels(parts)
+    n_errors += report_labels(parts)
     report_tokens(nlp, parts)
     if encoder is None:
         msg.info("the pipeline has no luke_ner, so its subwords are not looked at")
@@ -55,6 +58,29 @@ def debug_data_cli(
     report_repeated(parts)
     if n_errors:
         sys.exit(1)
+
+
+def report_bad_records(config: Any) -> int:
+    """List what cannot be read in files that our own reader is to read, and let it go on without.
+
+    RETURNS: how many of them would stop a training.
+    """
+    from wasabi import msg
+
+    from ..corpora.records import find_bad_records
+
+    n_errors = 0
+    for name, reader in config["corpora"].items():
+        if isinstance(reader, dict) and reader.get("@readers") == "spacy-luke-ja.EntityCorpus.v1" and reader["path"]:
+            bad = find_bad_records(reader["path"])
+            if bad:
+                msg.fail(f"{len(bad)} records of {reader['path']} ({name}) cannot be read")
+                print("\n".join(f"    {message}" for message in bad[:N_BAD]))
+                if len(bad) > N_BAD:
+                    print(f"    … and {len(bad) - N_BAD} more")
+                n_errors += reader["on_bad_record"] == "raise"
+                reader["on_bad_record"] = "skip"
+    return n_errors
 
 
 def records_of(examples: Any) -> List["Record"]:
@@ -70,6 +96,7 @@ def report_labels(parts: Dict[str, List["Record"]]) -> int:
     from ..corpora.inspection import count_labels
     from ..text.label_schemes import LABELS
     from .convert import label_order
+    from .tables import print_table
 
     msg.divider("Labels")
     counts = {part: count_labels(records) for part, records in parts.items()}
@@ -77,7 +104,7 @@ def report_labels(parts: Dict[str, List["Record"]]) -> int:
     rows: List[Sequence[Any]] = [(label, *(count[label] for count in counts.values())) for label in labels]
     rows.append(("all entities", *(sum(count.values()) for count in counts.values())))
     rows.append(("texts", *(len(records) for records in parts.values())))
-    msg.table(rows, header=("", *parts), divider=True, aligns=("l", *"r" * len(parts)))
+    print_table(("", *parts), rows)
     n_errors = 0
     for part, records in parts.items():
         if not records:
@@ -90,6 +117,12 @@ def report_labels(parts: Dict[str, List["Record"]]) -> int:
         lacking = [label for label in counts[part] if label not in counts["train"]]
         if lacking:
             msg.warn(f"{part} has labels that train lacks, so they cannot be learned: {', '.join(sorted(lacking))}")
+    spaced = [label for label in labels if label != label.strip()]
+    if spaced:
+        msg.warn(f"labels with spaces around them, which make other labels: {', '.join(map(repr, spaced))}")
+    n_blank = sum(not record.text.strip() for records in parts.values() for record in records)
+    if n_blank:
+        msg.warn(f"{n_blank} texts are blank")
     few = [f"{label} ({n})" for label, n in counts["train"].items() if n < FEW]
     if few:
         msg.warn(f"labels with fewer than {FEW} entities in train: {', '.join(few)}")
@@ -134,7 +167,7 @@ def report_subwords(encoder: Any, parts: Dict[str, List["Record"]]) -> None:
 def report_repeated(parts: Dict[str, List["Record"]]) -> None:
     from wasabi import msg
 
-    from ..corpora.inspection import find_repeated_texts
+    from ..corpora.inspection import find_contradictions, find_repeated_texts
 
     msg.divider("Repeated texts")
     repeated = find_repeated_texts(parts)
@@ -142,6 +175,11 @@ def report_repeated(parts: Dict[str, List["Record"]]) -> None:
         say = msg.warn if len(names) > 1 else msg.info
         say(f"{len(texts)} texts stand in {' and '.join(names) if len(names) > 1 else names[0] + ' more than once'}")
         for text in texts[:N_EXAMPLES]:
+            print(f"    {text[:60]}{'…' if len(text) > 60 else ''}")
+    contradictions = find_contradictions(parts)
+    if contradictions:
+        msg.warn(f"{len(contradictions)} of them have other entities each time")
+        for text in contradictions[:N_EXAMPLES]:
             print(f"    {text[:60]}{'…' if len(text) > 60 else ''}")
     if not repeated:
         msg.good("no text stands twice")

@@ -1,6 +1,5 @@
 """A text or the sample sentences in; a table of entities and a displaCy page out."""
 
-import unicodedata
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Optional
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, List, Optional
 from typer import Argument, Exit, Option
 
 from . import app
+from .tables import pad
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -58,9 +58,3 @@ def print_entities(doc: "Doc") -> None:
     for label, chars, score, text in rows:
         print(f"    {pad(label, 14)} {chars:>9}  {score}  {text}")
     print()
-
-
-def pad(text: str, width: int) -> str:
-    """Fill up with spaces to a width in terminal columns, of which a Japanese character takes two."""
-    columns = sum(2 if unicodedata.east_asian_width(char) in "FW" else 1 for char in text)
-    return text + " " * (width - columns)

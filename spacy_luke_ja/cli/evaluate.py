@@ -29,8 +29,8 @@ def evaluate_cli(
     from ..evaluation.texts import write_texts
 
     import_code(code_path)
-    setup_gpu(use_gpu, silent=True)
     try:
+        setup_gpu(use_gpu, silent=True)
         output_path.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
         nlp = load_pipeline(pipeline)
@@ -45,7 +45,13 @@ def evaluate_cli(
     (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
     write_texts(output_path / "texts.jsonl", texts)
     print_metrics(metrics)
+    gold = {span.label for text in texts for span in text.gold}
+    found = {span.label for text in texts for span in text.found}
+    if gold and found and not gold & found:
+        labels = [", ".join(sorted(side)) for side in (found, gold)]
+        msg.warn(f"No label of the pipeline stands in the data: it finds {labels[0]}, the data has {labels[1]}")
     msg.good(f"Wrote metrics.json and texts.jsonl to {output_path}")
+    print(f"As a page: python -m spacy luke report {output_path}/metrics.json {output_path}/texts.jsonl report.html")
 
 
 def print_metrics(metrics: Dict[str, Any]) -> None:
@@ -69,7 +75,7 @@ def print_metrics(metrics: Dict[str, Any]) -> None:
         rows.append(("seqeval, no prefixes", "", "", f1, counted["seqeval_prefixless"]))
     msg.table(rows, header=("", "P", "R", "F1", "counted: "), divider=True, max_col=100)
     if not metrics["seqeval"]:
-        print('As model cards count: needs a luke_ner in the pipeline, and pip install "spacy-luke-ja[project]"')
+        print("As model cards count: needs a luke_ner in the pipeline, and pip install seqeval")
     errors = ", ".join(f"{n} {kind}" for kind, n in metrics["errors"].items())
     print(f"Entities, gold or found: {errors}")
     if metrics["calibration"]:
@@ -83,7 +89,7 @@ def number(score: Optional[float]) -> str:
 
 def print_table(table: Dict[str, Any]) -> None:
     """In the layout of scikit-learn's classification_report, as the model cards have it."""
-    from .demo import pad
+    from .tables import pad
 
     width = 18
     print(f"{'':{width}} precision    recall  f1-score   support\n")

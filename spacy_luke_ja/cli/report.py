@@ -23,6 +23,8 @@ def report(
     log_path: Optional[Path] = Option(None, "--log", "-l", help="training-log.jsonl, for the training curve"),
 ) -> None:
     """Draw the scores, errors and texts of an evaluation on one page that needs no network."""
+    from wasabi import msg
+
     from ..evaluation.report import render_report
     from ..evaluation.texts import read_texts
 
@@ -33,8 +35,8 @@ def report(
         page = render_report(metrics, texts, title=title, history=history)
         output.write_text(page, encoding="utf8", newline="\n")
     except (OSError, ValueError, ImportError) as error:
-        print(error)
-        raise Exit(1) from None
+        msg.fail(str(error))
+        raise Exit(1) from error
     print(f"{len(texts)} texts, micro F1 {metrics['characters']['micro']['f']:.3f}")
     print(f"a page to open in a browser: {output}")
 

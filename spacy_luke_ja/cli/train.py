@@ -18,19 +18,23 @@ def train_cli(
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
-    """Train as `spacy train` does, with the same settings, overrides and result; and go on after a kill."""
+    """Train as `spacy train`, resumable.
+
+    Takes the config, overrides (--paths.train, --training.max_steps …) and gives the result of `spacy train`; keeps
+    model-best and model-last whole, whatever happens; and with --resume goes on after a kill.
+    """
     from spacy.training.initialize import init_nlp
     from spacy.util import load_config
     from wasabi import msg
 
-    from ..training.loop import train
+    from ..training.loop import BEST, train
 
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
-    setup_gpu(use_gpu)
     with show_validation_error(config_path):
         config = load_config(config_path, overrides=overrides, interpolate=False)
     try:
+        setup_gpu(use_gpu)
         msg.divider("Initializing pipeline")
         with show_validation_error(config_path, hint_fill=False):
             nlp = init_nlp(config, use_gpu=use_gpu)
@@ -39,4 +43,5 @@ def train_cli(
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
-    msg.good(f"Saved the pipeline to {last}")
+    best = last.parent / BEST
+    msg.good(f"Saved the last pipeline to {last} and the best on dev to {best}")

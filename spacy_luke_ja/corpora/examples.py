@@ -13,7 +13,8 @@ def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, st
 
     Example.from_dict leaves out an entity that is not whole tokens (日 in 訪日). The reference can go into a DocBin.
 
-    entities: (char_start, char_end, label), without overlaps. Raises a ValueError for characters that are not there.
+    entities: (char_start, char_end, label), without overlaps and without spaces at their edges. Raises a ValueError for
+        characters that are not there.
     """
     entities = list(entities)
     for char_start, char_end, label in entities:
@@ -21,6 +22,8 @@ def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, st
             raise ValueError(
                 f"the entity {char_start}–{char_end} {label} is not within the {len(text)} characters of {text!r}"
             )
+        if text[char_start].isspace() or text[char_end - 1].isspace():
+            raise ValueError(f"the entity {char_start}–{char_end} {label} begins or ends with a space in {text!r}")
     reference = nlp.make_doc(text)
     split_tokens(reference, [char for entity in entities for char in entity[:2]])
     reference.set_ents([span_at(reference, *entity) for entity in entities])

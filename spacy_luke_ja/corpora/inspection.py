@@ -98,6 +98,17 @@ def find_repeated_texts(parts: Mapping[str, Sequence[Record]]) -> Dict[Tuple[str
     return dict(repeated)
 
 
+def find_contradictions(parts: Mapping[str, Sequence[Record]]) -> List[str]:
+    """Texts that stand more than once, with different entities."""
+    seen: Dict[str, Tuple[CharSpan, ...]] = {}
+    contradictions: Dict[str, None] = {}
+    for records in parts.values():
+        for record in records:
+            if seen.setdefault(record.text, record.char_spans) != record.char_spans:
+                contradictions[record.text] = None
+    return list(contradictions)
+
+
 def find_shared_pages(parts: Mapping[str, Sequence[Record]]) -> Dict[Tuple[str, str], List[str]]:
     """Pages of which texts stand in two parts."""
     pages = {part: {record.page for record in records if record.page} for part, records in parts.items()}

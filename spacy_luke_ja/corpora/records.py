@@ -3,14 +3,15 @@
 import codecs
 import json
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
-from ..text.characters import LONE_SURROGATE
+from ..text.characters import LONE_SURROGATE, trim_blank
 from ..text.decoding import CharSpan
 from ..text.label_schemes import OUTSIDE, split_prefix
 
@@ -25,11 +26,13 @@ class Record:
     """A text and its entities, in text order and without overlaps.
 
     page: what texts of one source share, the id of a Wikipedia article say; "" where nothing is known.
+    n_trimmed: how many of the entities began or ended with a space, which was left out.
     """
 
     text: str
     char_spans: Tuple[CharSpan, ...]
     page: str = ""
+    n_trimmed: int = 0
 
     @property
     def entities(self) -> List[Tuple[int, int, str]]:
@@ -37,7 +40,9 @@ class Record:
 
 
 class BadRecord(ValueError):
-    """What is wrong with one record."""
+    """What is wrong with one record; line: where in its file, when it is not where the record begins."""
+
+    line: Optional[int] = None
 
 
 class LeftOut(BadRecord):
@@ -60,9 +65,12 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
     if not path.is_file():
         raise OSError(f"there is no file {path}")
     n_records, n_left_out, bad = 0, 0, []
+    trimmed = Counter()  # type: ignore[var-annotated]
     for place, record in READERS[path.suffix](path):
         n_records += 1
         if isinstance(record, Record):
+            if record.n_trimmed:
+                trimmed[place] += record.n_trimmed
             yield record
             continue
         if isinstance(record, LeftOut):
@@ -70,12 +78,24 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
             continue
         message = f"{path}, {place}: {record}"
         if on_bad_record == "raise":
-            raise ValueError(f'{message}; on_bad_record = "skip" goes on without such records') from record
+            raise ValueError(f'{message}; with "skip" for on_bad_record, such records are left out') from record
         bad.append(message)
     if bad:
         warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}")
+    if trimmed:
+        warnings.warn(
+            f"{sum(trimmed.values())} entities of {path} began or ended with a space, which was left out; the first at "
+            f"{next(iter(trimmed))}"
+        )
     if n_left_out:
         warnings.warn(f"{n_left_out} of {n_records} records of {path} were left out: Prodigy has them as not accepted")
+
+
+def find_bad_records(path: Union[str, Path]) -> List[str]:
+    """Where in a file something is wrong, and what."""
+    path = Path(path)
+    found = [] if path.suffix not in READERS or not path.is_file() else READERS[path.suffix](path)
+    return [f"{place}: {record}" for place, record in found if not isinstance(record, (Record, LeftOut))]
 
 
 def check_on_bad_record(on_bad_record: str) -> None:
@@ -89,7 +109,7 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
         raise BadRecord(f"the text must be a string, got {text!r}")
     if LONE_SURROGATE.search(text):
         raise BadRecord(f"the text has a lone surrogate, which no UTF-8 can hold: {text!r}")
-    spans = []
+    spans, n_trimmed = [], 0
     for start, end, label in entities:
         # bool is an int to Python, and to nobody else
         if not all(isinstance(char, int) and not isinstance(char, bool) for char in (start, end)):
@@ -98,7 +118,12 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
             raise BadRecord(f"the label of the entity {start}–{end} must be a string that is not empty, got {label!r}")
         if not 0 <= start < end <= len(text):
             raise BadRecord(f"the entity {start}–{end} {label} is not within the {len(text)} characters of {text!r}")
-        spans.append(CharSpan(start, end, label))
+        # No token holds a space between words, and an entity has none at its edges.
+        trimmed = trim_blank(text, start, end)
+        if trimmed[0] >= trimmed[1]:
+            raise BadRecord(f"the entity {start}–{end} {label} is nothing but spaces in {text!r}")
+        n_trimmed += trimmed != (start, end)
+        spans.append(CharSpan(*trimmed, label))
     spans = sorted(dict.fromkeys(spans))
     for first, second in zip(spans, spans[1:]):
         if second.char_start < first.char_end:
@@ -106,7 +131,7 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
                 f"the entities {first.char_start}–{first.char_end} {first.label} and {second.char_start}–"
                 f"{second.char_end} {second.label} overlap in {text!r}"
             )
-    return Record(text, tuple(spans), page)
+    return Record(text, tuple(spans), page, n_trimmed)
 
 
 def read_jsonl(path: Path) -> Read:
@@ -154,17 +179,16 @@ def read_conll(path: Path) -> Read:
     comments. Tags may be of any scheme, or without prefixes. Tokens are put together without spaces, but for those that
     end and begin with ASCII letters or digits.
     """
-    lines: List[bytes] = []
-    first = 1
+    lines: List[Tuple[int, bytes]] = []
     for n, line in enumerate([*read_lines(path), b""], start=1):
         line = line.strip(b"\r")
         if line.startswith(b"# ") and b"\t" not in line:
             continue
         if line.strip(b" \t") and not line.startswith(b"-DOCSTART-"):
-            first = first if lines else n
-            lines.append(line)
+            lines.append((n, line))
         elif lines:
-            yield f"line {first}", attempt(make_conll_record, lines)
+            record = attempt(make_conll_record, lines)
+            yield f"line {getattr(record, 'line', None) or lines[0][0]}", record
             lines = []
 
 
@@ -173,21 +197,17 @@ def read_lines(path: Path) -> List[bytes]:
     return path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
 
 
-def make_conll_record(lines: List[bytes]) -> Record:
+def make_conll_record(lines: List[Tuple[int, bytes]]) -> Record:
+    """lines: with their numbers."""
     text = ""
     entities: List[Tuple[int, int, str]] = []
     goes_on = False  # whether the last entity may still grow
-    for line in lines:
+    for n, line in lines:
         try:
-            columns = line.decode("utf8").split("\t" if b"\t" in line else None if line.isascii() else " ")
-        except UnicodeDecodeError as error:
-            raise BadRecord(f"this is not UTF-8: {error}") from error
-        columns = [column for column in columns if column]
-        if len(columns) < 2:
-            raise BadRecord(f"a token and its tag are needed, got {' '.join(columns)!r}")
-        token, tag = columns[0], columns[-1].strip()
-        if tag in NO_LABELS:
-            raise BadRecord(f"the tag {tag!r} of {token!r} has no label; O stands for what is in no entity")
+            token, tag = parse_conll_line(line)
+        except BadRecord as error:
+            error.line = n
+            raise
         prefix, label = split_prefix(tag)
         if text and is_latin(text[-1]) and is_latin(token[0]):
             text += " "
@@ -202,6 +222,23 @@ def make_conll_record(lines: List[bytes]) -> Record:
             entities.append((start, end, label))
             goes_on = prefix not in ("E", "L", "S", "U")
     return make_record(text, entities)
+
+
+def parse_conll_line(line: bytes) -> Tuple[str, str]:
+    """RETURNS: the token and its tag."""
+    try:
+        columns = line.decode("utf8").split("\t" if b"\t" in line else " ")
+    except UnicodeDecodeError as error:
+        raise BadRecord(f"this is not UTF-8: {error}") from error
+    columns = [column for column in columns if column]
+    if len(columns) < 2:
+        raise BadRecord(f"a token and its tag are needed, got {' '.join(columns)!r}")
+    token, tag = columns[0], columns[-1].strip()
+    if tag in NO_LABELS:
+        raise BadRecord(f"the tag {tag!r} of {token!r} has no label; O stands for what is in no entity")
+    if tag[1:2] == "-" and tag[0].isascii() and tag[0].isalpha() and not split_prefix(tag)[0]:
+        raise BadRecord(f"the tag {tag!r} of {token!r} has a prefix that no scheme has; B, I, E, S, L and U are known")
+    return token, tag
 
 
 def is_latin(char: str) -> bool:

@@ -19,6 +19,8 @@ def load_pipeline(name: str) -> Language:
     name: the first that there is of a pipeline's directory, an embedded checkpoint, an installed pipeline, a directory
         in the Hugging Face layout, and a name on the hub.
     """
+    if (Path(name) / "model-best").is_dir():
+        raise OSError(f"{name} holds model-best and perhaps model-last: name one of them")
     if (Path(name) / "meta.json").exists() or (is_package(name) and not is_embedded(name)):
         return spacy.load(name)
     nlp = spacy_luke_ja.blank()

@@ -268,7 +268,7 @@ def as_svg(name: str, draw: Any, *, height: float, description: str) -> str:
         import matplotlib.style
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError('plots need matplotlib: pip install "spacy-luke-ja[project]"') from error
+        raise ImportError("plots need matplotlib: pip install matplotlib") from error
 
     file_ = io.BytesIO()
     settings: Dict[str, Any] = {**STYLE, "svg.hashsalt": name}

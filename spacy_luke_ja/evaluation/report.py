@@ -17,7 +17,7 @@ from .plots import FEW, plot_calibration, plot_errors, plot_labels, plot_trainin
 
 TEMPLATE = Path(__file__).with_name("report.html")
 # For labels that displaCy has no colour for, in the order of their names.
-OTHER_COLORS = ("#d9d4c7", "#c9d6d3", "#d8cbd3", "#cdd3c0", "#d3d0de", "#ddd0c4", "#c6d0da", "#d6d6d6")
+OTHER_COLORS = ("#f2c4ae", "#b5dcc6", "#c3caec", "#ecd798", "#d9bfe2", "#aedbe4", "#d6d49f", "#e6bcc9")
 
 KIND_HELP = {
     "wrong label": "the edges are right, the label is another",

@@ -45,7 +45,7 @@ def import_spacy_transformers() -> Any:
     except ImportError as error:
         raise ImportError(
             "spacy-luke-ja.SharedEncoder.v1 needs spacy-transformers, which is not installed; "
-            'run: pip install "spacy-luke-ja[spacy-transformers]"'
+            'run: pip install "spacy-transformers>=1.3.5,<1.5"'
         ) from error
     return spacy_transformers
 

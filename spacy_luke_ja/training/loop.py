@@ -51,6 +51,12 @@ def train(
         set_gpu_allocator(settings["gpu_allocator"])
     if settings["eval_frequency"] < 1:
         raise ValueError(f"training.eval_frequency must be at least 1, got {settings['eval_frequency']}")
+    if 0 < settings["max_steps"] < settings["eval_frequency"]:
+        print(
+            f"training.max_steps is {settings['max_steps']}, and training.eval_frequency {settings['eval_frequency']}: "
+            "only the first step will be scored and can be the best; lower eval_frequency",
+            file=stdout,
+        )
     if settings["seed"] is not None:
         fix_random_seed(settings["seed"])
     train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
@@ -75,6 +81,8 @@ def train(
         progress, batches.states = load_run(output_path / RESUME, nlp, optimizer, fingerprint)
         print(f"going on from step {progress.next_step}", file=stdout)
     else:
+        if resume:
+            print(f"no run to go on with in {output_path}: starting anew", file=stdout)
         # The pipelines of an earlier run stay until the first evaluation of this one replaces them.
         remove_directory(output_path / RESUME)
     steps = steps_after(batches, dropouts, progress.next_step)

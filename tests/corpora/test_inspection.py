@@ -3,6 +3,7 @@
 import spacy_luke_ja
 import toys
 from spacy_luke_ja.corpora.inspection import (
+    find_contradictions,
     find_cut_by_tokens,
     find_repeated_texts,
     find_shared_pages,
@@ -28,6 +29,12 @@ def test_subwords():
     ]
     assert "𠮷" in "".join(found.unknown) and sum(found.unknown.values()) >= 1
     assert found.lengths.tolist() == [len(SentencePieceEncoder(toys.processor()).encode(record.text))]
+
+
+def test_contradictions():
+    one, other = make_record("大阪", [(0, 2, "地名")]), make_record("大阪", [])
+    assert find_contradictions({"train": [one, other, one], "dev": [one]}) == ["大阪"]
+    assert find_contradictions({"train": [one], "dev": [one]}) == []
 
 
 def test_repeated_texts_and_shared_pages():

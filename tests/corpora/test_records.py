@@ -62,7 +62,7 @@ def test_a_bad_line_is_named_or_skipped(tmp_path, line, said):
     path = write(
         tmp_path / "data.jsonl", b'{"text": "ok", "entities": []}\n' + line + b'\n{"text": "fine", "spans": []}\n'
     )
-    with pytest.raises(ValueError, match=f'data.jsonl, line 2: .*{said}.*on_bad_record = "skip" goes on'):
+    with pytest.raises(ValueError, match=f'data.jsonl, line 2: .*{said}.*with "skip" for on_bad_record'):
         list(read_records(path))
     with pytest.warns(UserWarning, match=f"1 of 3 records were skipped; the first is .*data.jsonl, line 2: .*{said}"):
         assert [record.text for record in read_records(path, on_bad_record="skip")] == ["ok", "fine"]
@@ -100,9 +100,29 @@ def test_a_tag_without_a_label(tmp_path, tag):
         list(read_records(write(tmp_path / "x.conll", f"東京 {tag}\n")))
 
 
+@pytest.mark.parametrize("tag", ["X-魚", "b-魚"])
+def test_a_prefix_that_no_scheme_has(tmp_path, tag):
+    with pytest.raises(ValueError, match=f"x.conll, line 2: the tag '{tag}' of '鯛' has a prefix that no scheme has"):
+        list(read_records(write(tmp_path / "x.conll", f"の O\n鯛 {tag}\n")))
+
+
+def test_spaces_at_the_edges_of_entities_are_left_out_and_counted(tmp_path):
+    lines = [
+        {"text": "築地 で 鯛", "entities": [[0, 3, "産地"], [4, 6, "魚"]]},
+        {"text": "築地　", "entities": [[0, 3, "産地"]]},
+    ]
+    path = write(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)))
+    with pytest.warns(UserWarning, match="3 entities of .*x.jsonl began or ended with a space, .* the first at line 1"):
+        records = list(read_records(path))
+    assert [span[:2] for record in records for span in record.char_spans] == [(0, 2), (5, 6), (0, 2)]
+    path = write(tmp_path / "y.jsonl", '{"text": "築地 で", "entities": [[2, 3, "産地"]]}')
+    with pytest.raises(ValueError, match="y.jsonl, line 1: the entity 2–3 産地 is nothing but spaces"):
+        list(read_records(path))
+
+
 def test_a_text_with_a_line_that_is_not_utf8_is_skipped_whole(tmp_path):
     path = write(tmp_path / "x.conll", "東京 B-地名\n".encode() + b"\xff O\n" + "へ O\n\n大阪 B-地名\n".encode())
-    with pytest.raises(ValueError, match="x.conll, line 1: this is not UTF-8"):
+    with pytest.raises(ValueError, match="x.conll, line 2: this is not UTF-8"):
         list(read_records(path))
     with pytest.warns(UserWarning, match="1 of 2 records were skipped"):
         assert [record.text for record in read_records(path, on_bad_record="skip")] == ["大阪"]

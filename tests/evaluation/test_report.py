@@ -34,7 +34,7 @@ from spacy_luke_ja.evaluation.report import TEMPLATE, cut, label_colors, render_
 from spacy_luke_ja.evaluation.texts import write_texts
 from spacy_luke_ja.text.decoding import CharSpan
 
-pytest.importorskip("matplotlib", reason='plots need matplotlib: pip install "spacy-luke-ja[project]"')
+pytest.importorskip("matplotlib", reason="plots need matplotlib: pip install matplotlib")
 
 HOSTILE = "<script>alert(1)</script>\n  </script>'\"&amp;{{ 1 }}\u2028😊 "
 # All right, missed, spurious, wrong label, wrong edge, empty, hostile, wrong label and edge; 1 to 8 on the page.
@@ -227,7 +227,7 @@ def test_metrics_of_another_run():
 
 def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r'pip install "spacy-luke-ja\[project\]"'):
+    with pytest.raises(ImportError, match="pip install matplotlib"):
         render_report(make_metrics(TEXTS), TEXTS, title="t")
 
 
@@ -296,8 +296,8 @@ def test_command_with_a_wrong_file(files, name, content, message):
     code, printed = run(
         files / "metrics.json", files / "texts.jsonl", files / "page.html", "--log", files / "log.jsonl"
     )
-    assert code == 1 and message.format(path=path) in printed, printed
-    assert len(printed.splitlines()) == 1 and not (files / "page.html").exists()
+    assert code == 1 and message.format(path=path) in " ".join(printed.split()), printed
+    assert "Traceback" not in printed and not (files / "page.html").exists()
 
 
 # The page in a browser

@@ -76,7 +76,7 @@ def test_pieces_have_their_names(checkpoints, name, expected):
 def test_without_spacy_transformers_the_command_is_named(monkeypatch):
     for name in ("spacy_transformers", "spacy_transformers.data_classes"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ImportError, match=r'run: pip install "spacy-luke-ja\[spacy-transformers\]"'):
+    with pytest.raises(ImportError, match='run: pip install "spacy-transformers>=1.3.5'):
         SharedEncoder(
             name="ja_luke_ner_sm", revision=None, window=None, overlap=64, max_batch_subwords=4096, precision="auto",
             training_precision="float32", frozen_layers=0, freeze_embeddings=False,

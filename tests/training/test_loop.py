@@ -257,6 +257,15 @@ def test_a_run_that_fails_before_it_saves_leaves_the_pipelines_before(config, tm
     assert (weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")) == before
 
 
+def test_what_is_said_of_too_few_steps_and_of_nothing_to_resume(config, tmp_path):
+    config["training"]["max_steps"] = 2
+    printed = io.StringIO()
+    (tmp_path / "run").mkdir()
+    loop.train(init_nlp(config), tmp_path / "run", resume=True, stdout=printed)
+    assert "only the first step will be scored and can be the best; lower eval_frequency" in printed.getvalue()
+    assert "no run to go on with" in printed.getvalue()
+
+
 def test_training_stops_early(config, tmp_path):
     config["training"]["patience"] = 5
     config["training"]["optimizer"]["learn_rate"] = 0.0
