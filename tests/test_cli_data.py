@@ -225,6 +225,8 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     assert spacy.load(tmp_path / "out" / "model-best").pipe_names == ["luke_ner"]
     (tmp_path / "file").write_text("")
     assert "File exists" in run("train", path, "-o", tmp_path / "file", fails=True)
+    typo = run("train", path, "-o", tmp_path / "out", "--training.maxsteps", "2", "--training.max_steps", "1")
+    assert "--training.maxsteps is no setting in" in typo and "--training.max_steps is no" not in typo
     wrong = ["--training.eval_frequency", "0"]
     assert "eval_frequency must be at least 1, got 0" in run("train", path, "-o", tmp_path / "out", *wrong, fails=True)
     missing = ["--corpora.train.path", "nowhere.jsonl"]

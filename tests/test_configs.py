@@ -1,11 +1,22 @@
 """The configs are filled, valid, and build what they say."""
 
+import io
+import json
 from pathlib import Path
 
 import pytest
+import spacy
 from spacy.cli.debug_config import debug_config
 from spacy.cli.init_config import fill_config
+from spacy.tokens import DocBin
+from spacy.training.initialize import init_nlp
+from spacy.util import load_config
 from thinc.api import Config
+
+import spacy_luke_ja
+import toys
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.training.loop import train
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.cfg"))
 SECTIONS = ["paths", "system", "nlp", "components", "corpora", "training", "pretraining", "initialize"]
@@ -43,3 +54,25 @@ def test_there_is_one_for_each_architecture_and_size():
     assert names == {
         "luke_ner_sm", "luke_ner_base", "luke_ner_large", "xlmr_ner_base", "luke_ner_published", "luke_shared", "spacy_ner",
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_it_trains(path, checkpoints, tmp_path):
+    """A step on a toy checkpoint, as `spacy luke train` takes it."""
+    data = tmp_path / "data.jsonl"
+    lines = [json.dumps({"text": text, "entities": spans}, ensure_ascii=False) for text, spans in toys.EXAMPLES]
+    data.write_text("\n".join(lines), encoding="utf8")
+    if "spacy.Corpus.v1" in path.read_text(encoding="utf8"):
+        nlp = spacy_luke_ja.blank()
+        docs = [make_example(nlp, text, spans).reference for text, spans in toys.EXAMPLES]
+        data = tmp_path / "data.spacy"
+        DocBin(docs=docs).to_disk(data)
+    config = load_config(path, overrides={"paths.train": str(data), "paths.dev": str(data), "training.max_steps": 1})
+    for component in config["components"].values():
+        if component["model"]["@architectures"].startswith("spacy-luke-ja."):
+            toy = "bare_luke" if "luke" in component["model"]["name"] else "xlmr"
+            component["model"].update(name=str(checkpoints[toy]), overlap=16)
+    if path.stem == "luke_ner_published":
+        config["components"]["luke_ner"]["model"]["name"] = str(checkpoints["luke"])
+    train(init_nlp(config), tmp_path / "out", stdout=io.StringIO())
+    assert spacy.load(tmp_path / "out" / "model-best")("山田花子は東京へ行った。").has_annotation("ENT_IOB")

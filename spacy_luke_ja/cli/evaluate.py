@@ -57,23 +57,25 @@ def evaluate_cli(
 def print_metrics(metrics: Dict[str, Any]) -> None:
     from wasabi import msg
 
+    from .tables import print_table
+
     counted = metrics["counted"]
     print(f"{metrics['n_texts']} texts with {metrics['n_entities']} entities")
     msg.divider("Exact characters")
     print(f"Counted: {counted['characters']}.")
-    print_table(metrics["characters"])
+    print_report(metrics["characters"])
     micro = metrics["characters"]["intervals"]["micro"]
     intervals = ", ".join(f"{name} {low:.3f}–{high:.3f}" for name, (low, high) in zip(("P", "R", "F1"), micro.values()))
     print(f"95 % intervals by bootstrap over texts, micro: {intervals}")
     msg.divider("Other ways to count")
-    rows = [("tokens", *(number(metrics["tokens"]["micro"][key]) for key in "prf"), counted["tokens"])]
+    rows = [("tokens", *(number(metrics["tokens"]["micro"][key]) for key in "prf"))]
     if metrics["seqeval"]:
-        micro_row = metrics["seqeval"]["micro"]
-        rows.append(("seqeval, BIO", *(number(micro_row[key]) for key in "prf"), counted["seqeval"]))
+        rows.append(("seqeval", *(number(metrics["seqeval"]["micro"][key]) for key in "prf")))
     if metrics["seqeval_prefixless"]:
-        f1 = number(metrics["seqeval_prefixless"]["f"])
-        rows.append(("seqeval, no prefixes", "", "", f1, counted["seqeval_prefixless"]))
-    msg.table(rows, header=("", "P", "R", "F1", "counted: "), divider=True, max_col=100)
+        rows.append(("seqeval_prefixless", "", "", number(metrics["seqeval_prefixless"]["f"])))
+    print_table(("micro", "P", "R", "F1"), rows)
+    for name, *_ in rows:
+        print(f"{name}: {counted[name]}.")
     if not metrics["seqeval"]:
         print("As model cards count: needs a luke_ner in the pipeline, and pip install seqeval")
     errors = ", ".join(f"{n} {kind}" for kind, n in metrics["errors"].items())
@@ -87,7 +89,7 @@ def number(score: Optional[float]) -> str:
     return "–" if score is None else f"{score:.3f}"
 
 
-def print_table(table: Dict[str, Any]) -> None:
+def print_report(table: Dict[str, Any]) -> None:
     """In the layout of scikit-learn's classification_report, as the model cards have it."""
     from .tables import pad
 

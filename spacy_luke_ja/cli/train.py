@@ -1,7 +1,7 @@
 """A config in, a trained pipeline on disk out, also after a kill."""
 
 from pathlib import Path
-from typing import Optional
+from typing import Any, Dict, List, Optional
 
 from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
 from typer import Argument, Context, Exit, Option
@@ -33,6 +33,8 @@ def train_cli(
     import_code(code_path)
     with show_validation_error(config_path):
         config = load_config(config_path, overrides=overrides, interpolate=False)
+    for key in unknown_settings(overrides, load_config(config_path, interpolate=False)):
+        msg.warn(f"--{key} is no setting in {config_path}: is it spelt right?")
     try:
         setup_gpu(use_gpu)
         msg.divider("Initializing pipeline")
@@ -45,3 +47,16 @@ def train_cli(
         raise Exit(1) from error
     best = last.parent / BEST
     msg.good(f"Saved the last pipeline to {last} and the best on dev to {best}")
+
+
+def unknown_settings(overrides: Dict[str, Any], config: Dict[str, Any]) -> List[str]:
+    """Overrides of settings that a config, which is filled, does not have; spaCy takes and ignores them."""
+    unknown = []
+    for key in overrides:
+        *sections, name = key.split(".")
+        section: Any = config
+        for title in sections:
+            section = section.get(title, {}) if isinstance(section, dict) else {}
+        if not isinstance(section, dict) or name not in section:
+            unknown.append(key)
+    return unknown

@@ -49,14 +49,7 @@ def train(
     settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     if use_gpu >= 0 and settings["gpu_allocator"]:
         set_gpu_allocator(settings["gpu_allocator"])
-    if settings["eval_frequency"] < 1:
-        raise ValueError(f"training.eval_frequency must be at least 1, got {settings['eval_frequency']}")
-    if 0 < settings["max_steps"] < settings["eval_frequency"]:
-        print(
-            f"training.max_steps is {settings['max_steps']}, and training.eval_frequency {settings['eval_frequency']}: "
-            "only the first step will be scored and can be the best; lower eval_frequency",
-            file=stdout,
-        )
+    check_eval_frequency(settings, stdout)
     if settings["seed"] is not None:
         fix_random_seed(settings["seed"])
     train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
@@ -104,27 +97,18 @@ def train(
             if step % settings["eval_frequency"]:
                 log_step(None)
                 continue
-            score, other_scores = evaluate_averages(nlp, optimizer, evaluate)
+            with nlp.use_params(optimizer.averages or {}):
+                score, other_scores = evaluate()
             progress.results.append((score, step))
             progress.seconds = default_timer() - started
-            info: Dict[str, Any] = {
-                "epoch": epoch,
-                "step": step,
-                "score": score,
-                "other_scores": other_scores,
-                "losses": progress.losses,
-                "checkpoints": progress.results,
-                "seconds": int(progress.seconds),
-                "words": progress.n_words,
-            }
+            info = describe_step(progress, step, epoch, other_scores)
             progress.history.append(log_line(info))
             with nlp.select_pipes(disable=frozen):
                 update_meta(settings, nlp, info)
             is_best = score == max(progress.results)[0]
             save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST, BEST] if is_best else [LAST])
             write_log(output_path / LOG, progress.history)
-            info["output_path"] = str(output_path / LAST)
-            log_step(info)
+            log_step({**info, "output_path": str(output_path / LAST)})
             progress.losses = {}
             replace_directory(
                 output_path / RESUME,
@@ -197,6 +181,18 @@ def checksum_of(docs: Iterable[Doc]) -> int:
     return checksum
 
 
+def check_eval_frequency(settings: Dict[str, Any], stdout: IO) -> None:
+    frequency = settings["eval_frequency"]
+    if frequency < 1:
+        raise ValueError(f"training.eval_frequency must be at least 1, got {frequency}")
+    if 0 < settings["max_steps"] < frequency:
+        print(
+            f"training.max_steps is {settings['max_steps']}, and training.eval_frequency {frequency}: only the first "
+            "step will be scored and can be the best; lower eval_frequency",
+            file=stdout,
+        )
+
+
 def check_dev(nlp: Language, dev_corpus: Callable, batches: TrainingBatches, stdout: IO) -> int:
     """Say what would make the scores on dev meaningless: no texts, or labels that cannot be learned.
 
@@ -258,12 +254,6 @@ def update(
     optimizer.step_schedules()
 
 
-def evaluate_averages(nlp: Language, optimizer: Any, evaluate: Callable) -> Tuple[float, Dict[str, Any]]:
-    """Evaluate the averages of the weights where the optimizer keeps them, else the weights."""
-    with nlp.use_params(optimizer.averages or {}):
-        return evaluate()
-
-
 def save_pipelines(
     nlp: Language, optimizer: Any, output_path: Path, before_to_disk: Callable, names: List[str]
 ) -> None:
@@ -274,6 +264,20 @@ def save_pipelines(
             except OSError as error:
                 kept = "; the one saved before is untouched" if (output_path / name).exists() else ""
                 raise OSError(f"{output_path / name} cannot be written: {error}{kept}") from error
+
+
+def describe_step(progress: Progress, step: int, epoch: int, other_scores: Dict[str, Any]) -> Dict[str, Any]:
+    """What spaCy's loggers are told of a step that was evaluated."""
+    return {
+        "epoch": epoch,
+        "step": step,
+        "score": progress.results[-1][0],
+        "other_scores": other_scores,
+        "losses": progress.losses,
+        "checkpoints": progress.results,
+        "seconds": int(progress.seconds),
+        "words": progress.n_words,
+    }
 
 
 def log_line(info: Dict[str, Any]) -> Dict[str, Any]:
