@@ -6,6 +6,7 @@ import pytest
 import spacy
 from spacy.cli import app
 from spacy.tokens import DocBin
+from thinc.api import Config
 from typer.testing import CliRunner
 
 import spacy_luke_ja
@@ -121,6 +122,10 @@ def test_debug_data(config, tmp_path):
     assert "entities begin or end inside a subword" in output and "地名 東 in 東京" in output
     assert "𠮷野家 (1)" in output and "characters each; per text" in output
     assert "1 texts stand in train and dev" in output
+    (tmp_path / "broken.spacy").write_bytes(b"xx")
+    assert "broken.spacy is damaged, or no DocBin" in run(
+        "debug-data", config(tmp_path / "broken.spacy", dev), fails=True
+    )
     empty = write("empty.jsonl")
     assert "train is empty" in run("debug-data", config(empty, dev), fails=True)
     bare = write("bare.jsonl", ("何もない", []))
@@ -205,6 +210,16 @@ def test_card(pipeline, corpus, tmp_path):
     assert meta["performance"]["char_ents_r"] == 1.0
     assert meta["notes"].startswith("Small.\n\n### Entities on exact characters") and "| 人名 | " in meta["notes"]
     assert meta["sources"][0] == {"name": "Data"} and "training started from" in meta["sources"][1]["name"]
+    config = Config().from_disk(pipeline / "config.cfg", interpolate=False)
+    config["components"]["luke_ner"]["model"]["name"] = "../nowhere/luke"
+    config["components"]["bare"] = {"factory": "sentencizer", "model": None}
+    config.to_disk(pipeline / "config.cfg")
+    run("card", pipeline, metrics, tmp_path / "gone.json", "--meta", tmp_path / "describe.json")
+    assert json.loads((tmp_path / "gone.json").read_text())["sources"][1] == {
+        "name": "luke, the checkpoint that training started from"
+    }
+    (tmp_path / "list.json").write_text("[]")
+    assert "list.json must hold a JSON object" in run("card", pipeline, tmp_path / "list.json", "x.json", fails=True)
     (tmp_path / "bare.json").write_text("{}")
     assert "bare.json is no metrics.json" in run(
         "card", pipeline, tmp_path / "bare.json", tmp_path / "x.json", "--meta", tmp_path / "describe.json", fails=True
@@ -226,7 +241,7 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     (tmp_path / "file").write_text("")
     assert "File exists" in run("train", path, "-o", tmp_path / "file", fails=True)
     typo = run("train", path, "-o", tmp_path / "out", "--training.maxsteps", "2", "--training.max_steps", "1")
-    assert "--training.maxsteps is no setting in" in typo and "--training.max_steps is no" not in typo
+    assert "--training.maxsteps is not in" in typo and "--training.max_steps is not" not in typo
     wrong = ["--training.eval_frequency", "0"]
     assert "eval_frequency must be at least 1, got 0" in run("train", path, "-o", tmp_path / "out", *wrong, fails=True)
     missing = ["--corpora.train.path", "nowhere.jsonl"]

@@ -24,6 +24,7 @@ def card_cli(
     try:
         meta, metrics = read_json(pipeline_path / "meta.json"), read_json(metrics_path)
         description = read_json(description_path) if description_path else {}
+        checkpoints = checkpoints_of(pipeline_path)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
@@ -31,7 +32,7 @@ def card_cli(
         card = {
             **meta,
             **description,
-            "sources": [*description.get("sources", []), *checkpoints_of(pipeline_path)],
+            "sources": [*description.get("sources", []), *checkpoints],
             "performance": flat_scores(metrics),
             "notes": "\n\n".join(filter(None, [description.get("notes", ""), describe_metrics(metrics)])),
         }
@@ -45,18 +46,24 @@ def card_cli(
 
 def read_json(path: Path) -> Dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf8"))
+        content = json.loads(path.read_text(encoding="utf8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object")
+    return content
 
 
 def checkpoints_of(pipeline_path: Path) -> List[Dict[str, str]]:
-    """The checkpoints that training started from, by the pipeline's config."""
+    """The checkpoints that training started from, by the pipeline's config; of a directory, its name alone."""
     from spacy.util import load_config
 
-    components = load_config(pipeline_path / "config.cfg")["components"].values()
-    models = [component.get("model", {}) for component in components]
-    names = [model["name"] for model in models if str(model.get("@architectures", "")).startswith("spacy-luke-ja.")]
+    from ..models.hf_checkpoint import may_be_on_hub
+
+    components = load_config(pipeline_path / "config.cfg").get("components", {}).values()
+    models = [component["model"] for component in components if isinstance(component.get("model"), dict)]
+    ours = [model for model in models if str(model.get("@architectures", "")).startswith("spacy-luke-ja.")]
+    names = [model["name"] if may_be_on_hub(model["name"]) else Path(model["name"]).name for model in ours]
     return [{"name": f"{name}, the checkpoint that training started from", **note_of(name)} for name in names]
 
 
@@ -65,7 +72,7 @@ def note_of(name: str) -> Dict[str, str]:
 
     if is_embedded(name):
         return {"author": "spacy_luke_ja, CC BY-SA 4.0; its NOTICE names the texts it was trained on"}
-    return {} if Path(name).is_dir() else {"url": f"https://huggingface.co/{name}"}
+    return {"url": f"https://huggingface.co/{name}"} if "/" in name else {}
 
 
 def flat_scores(metrics: Dict[str, Any]) -> Dict[str, Any]:

@@ -38,11 +38,11 @@ def debug_data_cli(
         config = load_config(config_path, overrides=overrides, interpolate=False)
         nlp = load_model_from_config(config, auto_fill=True)
     config = nlp.config.interpolate()
-    n_errors = report_bad_records(config)
     names = {"train": config["training"]["train_corpus"], "dev": config["training"]["dev_corpus"]}
     if "test" in config["corpora"]:
         names["test"] = "corpora.test"
     try:
+        n_errors = report_bad_records(config)
         corpora = dict(zip(names, resolve_dot_names(config, list(names.values()))))
         parts = {part: records_of(corpus(nlp)) for part, corpus in corpora.items()}
         encoder = next((pipe.subword_encoder for _, pipe in nlp.pipeline if hasattr(pipe, "subword_encoder")), None)
@@ -67,11 +67,12 @@ def report_bad_records(config: Any) -> int:
     """
     from wasabi import msg
 
-    from ..corpora.records import find_bad_records
+    from ..corpora.records import check_on_bad_record, find_bad_records
 
     n_errors = 0
     for name, reader in config["corpora"].items():
         if isinstance(reader, dict) and reader.get("@readers") == "spacy-luke-ja.EntityCorpus.v1" and reader["path"]:
+            check_on_bad_record(reader["on_bad_record"])
             bad = find_bad_records(reader["path"])
             if bad:
                 msg.fail(f"{len(bad)} records of {reader['path']} ({name}) cannot be read")

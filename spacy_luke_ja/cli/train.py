@@ -34,7 +34,7 @@ def train_cli(
     with show_validation_error(config_path):
         config = load_config(config_path, overrides=overrides, interpolate=False)
     for key in unknown_settings(overrides, load_config(config_path, interpolate=False)):
-        msg.warn(f"--{key} is no setting in {config_path}: is it spelt right?")
+        msg.warn(f"--{key} is not in {config_path}: is it spelt right?")
     try:
         setup_gpu(use_gpu)
         msg.divider("Initializing pipeline")
@@ -50,7 +50,7 @@ def train_cli(
 
 
 def unknown_settings(overrides: Dict[str, Any], config: Dict[str, Any]) -> List[str]:
-    """Overrides of settings that a config, which is filled, does not have; spaCy takes and ignores them."""
+    """Overrides of settings that a config does not have. In a filled config they are wrong, and spaCy ignores them."""
     unknown = []
     for key in overrides:
         *sections, name = key.split(".")

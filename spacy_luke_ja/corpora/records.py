@@ -4,7 +4,7 @@ import codecs
 import json
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -26,13 +26,13 @@ class Record:
     """A text and its entities, in text order and without overlaps.
 
     page: what texts of one source share, the id of a Wikipedia article say; "" where nothing is known.
-    n_trimmed: how many of the entities began or ended with a space, which was left out.
+    n_trimmed: how many of the entities began or ended with a blank character, which was left out.
     """
 
     text: str
     char_spans: Tuple[CharSpan, ...]
     page: str = ""
-    n_trimmed: int = 0
+    n_trimmed: int = field(default=0, compare=False)
 
     @property
     def entities(self) -> List[Tuple[int, int, str]]:
@@ -84,8 +84,8 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
         warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}")
     if trimmed:
         warnings.warn(
-            f"{sum(trimmed.values())} entities of {path} began or ended with a space, which was left out; the first at "
-            f"{next(iter(trimmed))}"
+            f"{sum(trimmed.values())} entities of {path} began or ended with a blank character, which was left out; "
+            f"the first at {next(iter(trimmed))}"
         )
     if n_left_out:
         warnings.warn(f"{n_left_out} of {n_records} records of {path} were left out: Prodigy has them as not accepted")
@@ -121,7 +121,7 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
         # No token holds a space between words, and an entity has none at its edges.
         trimmed = trim_blank(text, start, end)
         if trimmed[0] >= trimmed[1]:
-            raise BadRecord(f"the entity {start}–{end} {label} is nothing but spaces in {text!r}")
+            raise BadRecord(f"the entity {start}–{end} {label} is nothing but blank characters in {text!r}")
         n_trimmed += trimmed != (start, end)
         spans.append(CharSpan(*trimmed, label))
     spans = sorted(dict.fromkeys(spans))
@@ -148,7 +148,7 @@ def parse_json_record(line: bytes) -> Record:
         raise BadRecord(f"this is not JSON in UTF-8: {error}") from error
     if not isinstance(item, dict) or "text" not in item:
         raise BadRecord('an object with "text" is needed')
-    if item.get("answer", "accept") != "accept":
+    if item.get("answer") in ("reject", "ignore"):
         raise LeftOut(f"its answer is {item['answer']!r}")
     key = next((key for key in ENTITY_KEYS if key in item), None)
     if key is None:
@@ -175,14 +175,14 @@ def parse_entity(entity: Any) -> Tuple[Any, Any, Any]:
 def read_conll(path: Path) -> Read:
     """A token and its tag per line, first and last column; an empty line between texts.
 
-    Columns stand between tabs, or in a line without any, between spaces. Lines that begin with "# " and have no tab are
-    comments. Tags may be of any scheme, or without prefixes. Tokens are put together without spaces, but for those that
-    end and begin with ASCII letters or digits.
+    Columns stand between tabs, or in a line without any, between spaces. Before a text, lines that begin with "# " and
+    have no tab are comments. Tags may be of any scheme, or without prefixes. Tokens are put together without spaces,
+    but for those that end and begin with ASCII letters or digits.
     """
     lines: List[Tuple[int, bytes]] = []
     for n, line in enumerate([*read_lines(path), b""], start=1):
         line = line.strip(b"\r")
-        if line.startswith(b"# ") and b"\t" not in line:
+        if line.startswith(b"# ") and b"\t" not in line and not lines:
             continue
         if line.strip(b" \t") and not line.startswith(b"-DOCSTART-"):
             lines.append((n, line))
@@ -227,13 +227,13 @@ def make_conll_record(lines: List[Tuple[int, bytes]]) -> Record:
 def parse_conll_line(line: bytes) -> Tuple[str, str]:
     """RETURNS: the token and its tag."""
     try:
-        columns = line.decode("utf8").split("\t" if b"\t" in line else " ")
+        text = line.decode("utf8")
     except UnicodeDecodeError as error:
         raise BadRecord(f"this is not UTF-8: {error}") from error
-    columns = [column for column in columns if column]
-    if len(columns) < 2:
-        raise BadRecord(f"a token and its tag are needed, got {' '.join(columns)!r}")
+    columns = text.split("\t") if "\t" in text else [column for column in text.split(" ") if column]
     token, tag = columns[0], columns[-1].strip()
+    if len(columns) < 2 or not token or not tag:
+        raise BadRecord(f"a token and its tag are needed, got {text!r}")
     if tag in NO_LABELS:
         raise BadRecord(f"the tag {tag!r} of {token!r} has no label; O stands for what is in no entity")
     if tag[1:2] == "-" and tag[0].isascii() and tag[0].isalpha() and not split_prefix(tag)[0]:

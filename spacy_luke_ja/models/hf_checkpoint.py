@@ -91,6 +91,11 @@ def is_embedded(name: str) -> bool:
     return bool(name) and (EMBEDDED / name / CONFIG).exists()
 
 
+def may_be_on_hub(name: str) -> bool:
+    """Whether a name that is no directory here has the form of one on the Hugging Face hub."""
+    return not Path(name).is_dir() and name.count("/") <= 1 and not name.startswith((".", "/", "~"))
+
+
 def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download: bool = True) -> Checkpoint:
     """Find a checkpoint and read its small files.
 
@@ -104,7 +109,7 @@ def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download
     directory = EMBEDDED / name if is_embedded(name) else Path(name)
     if directory.is_dir():
         find: Callable[[str], Optional[Path]] = lambda f: directory / f if (directory / f).is_file() else None
-    elif allow_download and name.count("/") <= 1 and not name.startswith((".", "/", "~")):
+    elif allow_download and may_be_on_hub(name):
         find = lambda f: download(name, f, revision)
     else:
         raise OSError(f"there is no directory {name}, which the setting name gives as the checkpoint")

@@ -128,7 +128,7 @@ def build_module(
             f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors of {model_class.__name__}, "
             f"say {sorted(missing)[0]}"
         )
-        if not any(name.startswith(prefix) for name in missing):
+        if set(missing) == {name for name in module.state_dict() if not name.startswith(prefix)}:
             trained = "it is an encoder without a classifier, to be trained with nlp.initialize() or spacy train"
             raise NoClassifier(f"{lacks}: {trained}")
         raise ValueError(lacks)

@@ -76,7 +76,7 @@ class HFShim(PyTorchShim):
         self._checkpoint: Optional[Checkpoint] = None
         self.trained = False
         self._dropout_rate: Optional[float] = None
-        self._n_updates = 0
+        self.n_updates = 0
 
     @property
     def is_loaded(self) -> bool:
@@ -109,7 +109,7 @@ class HFShim(PyTorchShim):
         self._checkpoint = checkpoint
         self.trained = new_head
         self._dropout_rate = None  # what the last module was told
-        self.n_loss_terms = 0
+        self.n_loss_terms = self.n_updates = 0
         if isinstance(checkpoint.weights, bytes) and dtype == torch.float32:
             # The module holds all that the bytes do, once is enough.
             self._checkpoint, self.trained = replace(checkpoint, weights=[]), True
@@ -151,8 +151,8 @@ class HFShim(PyTorchShim):
         if optimizer.grad_clip and gradients:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), optimizer.grad_clip)
         super().finish_update(optimizer)
-        self._n_updates += 1
-        if self._n_updates % UPDATES_PER_TRIM == 0:
+        self.n_updates += 1
+        if self.n_updates % UPDATES_PER_TRIM == 0:
             release_freed_memory()
 
     @contextlib.contextmanager

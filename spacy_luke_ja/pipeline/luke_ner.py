@@ -290,7 +290,7 @@ class LukeNer(TrainablePipe):
 
     def _decode(self, output: SubwordLogits) -> List[CharSpan]:
         if not np.isfinite(output.logits).all():
-            if self._shim.trained:
+            if self._shim.n_updates:
                 raise ValueError(
                     f"[{self.name}] training has diverged: the logits are not finite. Lower the learning rate "
                     "(training.optimizer.learn_rate), or clip the gradient (training.optimizer.grad_clip)"
@@ -392,6 +392,7 @@ class LukeNer(TrainablePipe):
                 if not labels:
                     raise
                 own_labels = ()
+                util.logger.info("the checkpoint %s has no classifier: a new one is trained", checkpoint.name)
         given_up = [label for label in own_labels if label not in labels]
         if given_up:
             warnings.warn(

@@ -71,7 +71,7 @@ def train(
         recover_directory(output_path / name)
     progress = Progress()
     if resume and (output_path / RESUME).exists():
-        progress, batches.states = load_run(output_path / RESUME, nlp, optimizer, fingerprint)
+        progress, batches.states = load_run(output_path / RESUME, nlp, optimizer, fingerprint, exclude=frozen)
         print(f"going on from step {progress.next_step}", file=stdout)
     else:
         if resume:
@@ -125,7 +125,8 @@ class TrainingBatches:
     """The batches of a run, epoch by epoch, shuffled as spaCy does.
 
     states: Python's random state at the beginning of each epoch so far. Given those of a run that was killed, the same
-        batches come again, so that it can pass over the ones that were done.
+        batches come again, so that it can pass over the ones that were done; unless a stream draws random numbers while
+        it is read, and components do so between.
     checksum: of the examples; None for a stream, which is read anew in every epoch.
     """
 
@@ -217,7 +218,7 @@ def steps_after(
     steps = ((epoch, batch, dropout) for (epoch, batch), dropout in zip(batches, dropouts))
     if n_steps:
         states = dump_random_states()
-        next(itertools.islice(steps, n_steps - 1, None))
+        next(itertools.islice(steps, n_steps - 1, None), None)
         load_random_states(states)
     return steps
 

@@ -3,7 +3,7 @@
 import random
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import srsly
@@ -61,9 +61,12 @@ def save_run(
     (path / "state.msgpack").write_bytes(srsly.msgpack_dumps(state))
 
 
-def load_run(path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, Any]) -> Tuple[Progress, List[Any]]:
+def load_run(
+    path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, Any], *, exclude: Sequence[str] = ()
+) -> Tuple[Progress, List[Any]]:
     """Put weights, optimizer and random states back; raises CannotResume when settings or data are others now.
 
+    exclude: components that are not trained, which are as they were.
     RETURNS: the progress and the epoch_states that save_run was given.
     """
     state = srsly.msgpack_loads((path / "state.msgpack").read_bytes())
@@ -74,7 +77,7 @@ def load_run(path: Path, nlp: Language, optimizer: Any, fingerprint: Dict[str, A
                 f"the training run in {path} cannot go on: {name} was {before!r} and is {value!r} now. "
                 f"Put it back, or start anew: without --resume, or with {path} removed"
             )
-    nlp.from_disk(path / "pipeline")
+    nlp.from_disk(path / "pipeline", exclude=exclude)
     load_optimizer(nlp, optimizer, state["optimizer"])
     for _ in range(state["progress"]["next_step"]):
         optimizer.step_schedules()

@@ -100,6 +100,17 @@ def test_a_tag_without_a_label(tmp_path, tag):
         list(read_records(write(tmp_path / "x.conll", f"東京 {tag}\n")))
 
 
+@pytest.mark.parametrize("line", ["東京\tNOUN\t", "\tNOUN\tO", "東京\tNOUN\t "])
+def test_an_empty_column(tmp_path, line):
+    with pytest.raises(ValueError, match="x.tsv, line 1: a token and its tag are needed, got"):
+        list(read_records(write(tmp_path / "x.tsv", line + "\n")))
+
+
+def test_a_token_that_looks_like_a_comment(tmp_path):
+    path = write(tmp_path / "x.conll", "# sent_id = 1\n大阪 B-地名\n# O\n")
+    assert list(read_records(path)) == [Record("大阪#", (CharSpan(0, 2, "地名"),))]
+
+
 @pytest.mark.parametrize("tag", ["X-魚", "b-魚"])
 def test_a_prefix_that_no_scheme_has(tmp_path, tag):
     with pytest.raises(ValueError, match=f"x.conll, line 2: the tag '{tag}' of '鯛' has a prefix that no scheme has"):
@@ -112,11 +123,13 @@ def test_spaces_at_the_edges_of_entities_are_left_out_and_counted(tmp_path):
         {"text": "築地　", "entities": [[0, 3, "産地"]]},
     ]
     path = write(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)))
-    with pytest.warns(UserWarning, match="3 entities of .*x.jsonl began or ended with a space, .* the first at line 1"):
+    with pytest.warns(
+        UserWarning, match="3 entities of .*x.jsonl began or ended with a blank character, .* the first at line 1"
+    ):
         records = list(read_records(path))
     assert [span[:2] for record in records for span in record.char_spans] == [(0, 2), (5, 6), (0, 2)]
     path = write(tmp_path / "y.jsonl", '{"text": "築地 で", "entities": [[2, 3, "産地"]]}')
-    with pytest.raises(ValueError, match="y.jsonl, line 1: the entity 2–3 産地 is nothing but spaces"):
+    with pytest.raises(ValueError, match="y.jsonl, line 1: the entity 2–3 産地 is nothing but blank characters"):
         list(read_records(path))
 
 
@@ -129,12 +142,11 @@ def test_a_text_with_a_line_that_is_not_utf8_is_skipped_whole(tmp_path):
 
 
 def test_what_prodigy_has_as_rejected_is_left_out_and_counted(tmp_path):
-    lines = [
-        {"text": text, "spans": [], "answer": answer} for text, answer in zip("abc", ("accept", "reject", "ignore"))
-    ]
+    answers = ("accept", "reject", "ignore", "another field of this name")
+    lines = [{"text": text, "spans": [], "answer": answer} for text, answer in zip("abcd", answers)]
     path = write(tmp_path / "x.jsonl", "\n".join(map(json.dumps, lines)))
-    with pytest.warns(UserWarning, match="2 of 3 records of .* were left out: Prodigy has them as not accepted"):
-        assert [record.text for record in read_records(path)] == ["a"]
+    with pytest.warns(UserWarning, match="2 of 4 records of .* were left out: Prodigy has them as not accepted"):
+        assert [record.text for record in read_records(path)] == ["a", "d"]
 
 
 def test_conll_neighbours_and_latin_words(tmp_path):

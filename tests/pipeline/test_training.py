@@ -212,6 +212,20 @@ def test_a_bare_encoder_whose_config_names_the_labels_gets_a_classifier(checkpoi
     assert train(nlp) < 0.05
 
 
+def test_a_classifier_that_lacks_a_tensor_is_damaged_and_not_bare(checkpoints, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    path = shutil.copytree(checkpoints["luke"], tmp_path / "luke")
+    tensors = load_file(path / "model.safetensors")
+    del tensors["classifier.bias"]
+    save_file(tensors, path / "model.safetensors")
+    nlp = new_pipeline(path)
+    with pytest.raises(ValueError, match="lacks 1 of the tensors .* say classifier.bias$"):
+        nlp.initialize(lambda: examples_for(nlp))
+
+
 def test_a_second_initialize_knows_nothing_of_the_first(checkpoints):
     import torch
 

@@ -166,15 +166,16 @@ def test_a_run_without_a_seed_resumes_where_it_was(config, tmp_path, monkeypatch
     update = loop.update
 
     def record(nlp, batch, *args):
+        if len(seen) == 13:
+            del seen[11:]  # what the killed run did after it had saved
         seen.append(sorted(example.reference.text for example in batch))
         update(nlp, batch, *args)
 
     monkeypatch.setattr(loop, "update", record)
-    kill_at(7, config, tmp_path / "killed", monkeypatch)  # steps 0 to 6 of two batches an epoch; saved after step 5
+    kill_at(13, config, tmp_path / "killed", monkeypatch)  # two batches an epoch; saved after step 10, in an epoch
     run(config, tmp_path / "killed", resume=True)
     texts = sorted(text for text, _ in toys.EXAMPLES)
-    after = seen[7:]  # from step 6
-    assert all(sorted(first + second) == texts for first, second in zip(after[::2], after[1::2]))
+    assert len(seen) > 12 and all(sorted(a + b) == texts for a, b in zip(seen[::2], seen[1::2]))
 
 
 @pytest.mark.slow
@@ -203,6 +204,29 @@ def test_a_killed_process_goes_on_to_the_same_result(config, tmp_path):
     assert train("killed", KILL_AT="12").returncode == -9
     assert "going on from step 11" in train("killed").stdout
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+
+
+def test_a_run_resumed_with_fewer_epochs_than_it_had_ends(config, tmp_path, monkeypatch):
+    kill_at(13, config, tmp_path / "run", monkeypatch)
+    config["training"]["max_epochs"] = 3
+    run(config, tmp_path / "run", resume=True)
+    assert not (tmp_path / "run" / "resume").exists() and weights(tmp_path / "run")
+
+
+def test_a_frozen_component_resumes_as_it_was(config, checkpoints, tmp_path, monkeypatch):
+    """In reduced precision, its weights are saved as its checkpoint has them."""
+    model = {"name": str(checkpoints["luke"]), "overlap": 8, "precision": "bfloat16"}
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_ner", config={"model": model})
+    nlp.add_pipe("ner")
+    config["nlp"], config["components"] = nlp.config["nlp"], nlp.config["components"]
+    config["training"].update(frozen_components=["luke_ner"], score_weights={"ents_f": 1.0})
+    run(config, tmp_path / "whole")
+    kill_at(8, config, tmp_path / "killed", monkeypatch)
+    run(config, tmp_path / "killed", resume=True)
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+    models = [(tmp_path / run / "model-last" / "ner" / "model").read_bytes() for run in ("whole", "killed")]
+    assert models[0] == models[1]
 
 
 def test_other_settings_or_data_cannot_be_resumed(config, tmp_path, monkeypatch):
