@@ -353,7 +353,8 @@ function type(text) {
   button("nav a[href='#labels']").click(); await pause(); note("section");
   button("#pair").click(); note("pair away");
   location.hash = "kind=spurious&q=東京"; await pause(); note("address");
-  history.back(); await pause(); note("back");
+  const back = new Promise((done) => addEventListener("popstate", done, { once: true }));
+  history.back(); await back; await pause(); note("back");
   const result = document.createElement("pre");
   result.id = "result";
   const loads = performance.getEntriesByType("resource").map((entry) => entry.name);
