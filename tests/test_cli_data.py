@@ -1,4 +1,4 @@
-"""python -m spacy luke convert-stockmark, convert, debug-data, evaluate, compare, card, train."""
+"""python -m spacy luke convert-stockmark, convert, debug-data, evaluate, calibrate, compare, card, train."""
 
 import json
 
@@ -246,3 +246,77 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     assert "eval_frequency must be at least 1, got 0" in run("train", path, "-o", tmp_path / "out", *wrong, fails=True)
     missing = ["--corpora.train.path", "nowhere.jsonl"]
     assert "there is no file nowhere.jsonl" in run("train", path, "-o", tmp_path / "out", *missing, fails=True)
+
+
+def test_calibrate(pipeline, tmp_path):
+    data = tmp_path / "data.jsonl"
+    texts = [*toys.EXAMPLES * 2, *[(text, []) for text, _ in toys.EXAMPLES]]  # two in three of what it finds are right
+    lines = [json.dumps({"text": text, "entities": spans}, ensure_ascii=False) for text, spans in texts]
+    data.write_text("\n".join(lines), encoding="utf8")
+    output = run("calibrate", pipeline, data, tmp_path / "calibrated")
+    assert "24 entities found, 16 of them right to the character" in output
+    plain, calibrated = spacy.load(pipeline), spacy.load(tmp_path / "calibrated")
+    temperature = calibrated.get_pipe("luke_ner").temperature
+    assert temperature == calibrated.config["components"]["luke_ner"]["temperature"] > 1.0
+    assert f"with temperature = {temperature}" in output
+    run("evaluate", pipeline, data, tmp_path / "before")
+    run("evaluate", tmp_path / "calibrated", data, tmp_path / "after")
+    before, after = (json.loads((tmp_path / n / "metrics.json").read_text()) for n in ("before", "after"))
+    assert after["characters"] == before["characters"]
+    errors = [f"{metrics['calibration']['ece']:.3f}" for metrics in (before, after)]
+    assert f"expected calibration error {errors[0]} {errors[1]}" in output and errors[1] < errors[0]
+    # The temperature that it has is no obstacle, and a pipeline that is there is replaced.
+    again = run("calibrate", tmp_path / "calibrated", data, tmp_path / "again")
+    assert f"temperature {temperature:.4g} {temperature:.4g}" in again
+    (tmp_path / "calibrated" / "old").write_text("")
+    run("calibrate", tmp_path / "again", data, tmp_path / "calibrated")
+    assert not (tmp_path / "calibrated" / "old").exists()
+    assert [ent.text for ent in plain("東京へ").ents] == [ent.text for ent in calibrated("東京へ").ents]
+
+
+def test_calibrate_one_of_several_on_what_the_others_left(checkpoints, corpus, tmp_path):
+    nlp = spacy_luke_ja.blank(split_mode="C")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "人名", "pattern": "山田花子"}])
+    for name, threshold in (("first", 0.0), ("second", 0.99)):
+        model = {"name": str(checkpoints["luke"]), "overlap": 8}
+        nlp.add_pipe("luke_ner", name=name, config={"model": model, "threshold": threshold})
+    nlp.to_disk(tmp_path / "two")
+    data = corpus / "train.spacy"
+    assert "--component must say which" in run("calibrate", tmp_path / "two", data, tmp_path / "out", fails=True)
+    output = run("calibrate", tmp_path / "two", data, tmp_path / "out", "--component", "second")
+    assert "The threshold, 0.99, is of the new scores from now on" in output
+    loaded = spacy.load(tmp_path / "out")
+    assert loaded.get_pipe("second").temperature and loaded.get_pipe("first").temperature is None
+    said = run("calibrate", tmp_path / "two", data, tmp_path / "out", "--component", "third", fails=True)
+    assert "--component must be one of first, second, got third" in said
+
+
+def test_calibrate_what_cannot_be(pipeline, checkpoints, corpus, tmp_path):
+    data, output = corpus / "train.spacy", tmp_path / "out"
+    spacy_luke_ja.blank().to_disk(tmp_path / "blank")
+    jsonl = {
+        "nothing": '{"text": "何もない。", "entities": []}',
+        "other": '{"text": "東京", "entities": [[0, 2, "GPE"]]}',
+        "right": '{"text": "東京", "entities": [[0, 2, "地名"]]}',
+    }
+    for name, line in jsonl.items():
+        (tmp_path / f"{name}.jsonl").write_text(line, encoding="utf8")
+    DocBin().to_disk(tmp_path / "empty.spacy")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("")
+    for arguments, said in [
+        ((pipeline, tmp_path / "nothing.jsonl", output), "luke_ner found no entity in 1 texts"),
+        ((pipeline, tmp_path / "other.jsonl", output), "labels in the data: GPE; found: 地名"),
+        ((pipeline, tmp_path / "empty.spacy", output), "the data is empty"),
+        ((pipeline, tmp_path / "none.spacy", output), "no file"),
+        (("./nowhere", data, output), "no directory ./nowhere"),
+        ((checkpoints["bare_luke"], data, output), "LABEL_0"),
+        ((tmp_path / "blank", data, output), "the pipeline has no luke_ner, only a tokenizer"),
+        ((pipeline, data, pipeline), "would be overwritten"),
+        ((pipeline, data, tmp_path / "full"), "holds something else"),
+        ((pipeline, data, tmp_path / "empty.spacy"), "OUTPUT_PATH must be a directory"),
+    ]:
+        assert said in run("calibrate", *arguments, fails=True)
+        assert not output.exists()
+    assert (tmp_path / "full" / "thesis.txt").exists()
+    assert "as far as the search goes" in run("calibrate", pipeline, tmp_path / "right.jsonl", output)

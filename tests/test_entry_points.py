@@ -18,7 +18,7 @@ ENTRIES = [
 ]
 GROUPS = [
     "spacy_factories", "spacy_architectures", "spacy_readers", "spacy_scorers", "spacy_tokenizers", "spacy_misc",
-    "spacy_displacy_colors", "spacy_cli", "thinc_optimizers",
+    "spacy_displacy_colors", "spacy_cli", "spacy_augmenters", "thinc_optimizers",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typer import Typer
 app: Typer = Typer(name="luke", help="Japanese named entities by LUKE", no_args_is_help=True)
 spacy_app.add_typer(app)
 
+from .calibrate import calibrate_cli  # noqa: F401
 from .card import card_cli  # noqa: F401
 from .compare import compare_cli  # noqa: F401
 from .convert import convert, convert_stockmark  # noqa: F401

@@ -10,10 +10,15 @@ from .examples import make_example
 from .records import check_on_bad_record, read_records
 
 
-def create_corpus(path: Optional[Path], on_bad_record: str = "raise") -> Callable[[Language], Iterator[Example]]:
+def create_corpus(
+    path: Optional[Path],
+    on_bad_record: str = "raise",
+    augmenter: Optional[Callable[[Language, Example], Iterator[Example]]] = None,
+) -> Callable[[Language], Iterator[Example]]:
     """
     path: a file that ends in .jsonl, .conll (also .bio, .iob, .tsv, .txt) or .spacy; see records.py for what they hold.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
+    augmenter: gives the Examples that stand in the place of each, as spacy.Corpus.v1's; null leaves it alone.
 
     The reference of each Example is tokenized by the pipeline, its tokens split where an entity cuts them.
     """
@@ -23,6 +28,7 @@ def create_corpus(path: Optional[Path], on_bad_record: str = "raise") -> Callabl
 
     def read(nlp: Language) -> Iterator[Example]:
         for record in read_records(path, on_bad_record=on_bad_record):
-            yield make_example(nlp, record.text, record.entities)
+            example = make_example(nlp, record.text, record.entities)
+            yield from [example] if augmenter is None else augmenter(nlp, example)
 
     return read

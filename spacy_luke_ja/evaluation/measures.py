@@ -173,19 +173,26 @@ def compare_paired(
 def calibration(texts: Sequence[EvaluatedText], *, n_bins: int = 10) -> Optional[Dict[str, Any]]:
     """Whether entities with a score of 0.8 are right in 80 % of cases.
 
-    RETURNS: "ece", the expected calibration error (Guo et al., arXiv 1706.04599): the mean distance between score and
-        share of correct entities over n_bins equal ranges of score, weighted by entities; and the "bins". None where no
-        found entity has a score.
+    RETURNS: as calibration_of; None where no found entity has a score.
     """
-    scores, correct = [], []
+    scores: List[float] = []
+    correct: List[bool] = []
     for text in texts:
         gold = {span[:3] for span in text.gold}
         if text.has_scores:
             scores += [span.score for span in text.found]
             correct += [span[:3] in gold for span in text.found]
-    if not scores:
-        return None
-    bin_of = np.minimum((np.array(scores) * n_bins).astype(int), n_bins - 1)
+    return calibration_of(np.array(scores), np.array(correct), n_bins=n_bins) if scores else None
+
+
+def calibration_of(scores: np.ndarray, correct: np.ndarray, *, n_bins: int = 10) -> Dict[str, Any]:
+    """
+    scores: (n_entities,) between 0 and 1, n_entities > 0.
+    correct: (n_entities,) bool.
+    RETURNS: "ece", the expected calibration error (Guo et al., arXiv 1706.04599): the mean distance between score and
+        share of correct entities over n_bins equal ranges of score, weighted by entities; and the "bins".
+    """
+    bin_of = np.minimum((scores * n_bins).astype(int), n_bins - 1)
     bins: List[Dict[str, Any]] = []
     for i in range(n_bins):
         inside = bin_of == i
@@ -195,8 +202,8 @@ def calibration(texts: Sequence[EvaluatedText], *, n_bins: int = 10) -> Optional
                 "low": i / n_bins,
                 "high": (i + 1) / n_bins,
                 "n": n,
-                "score": float(np.array(scores)[inside].mean()) if n else None,
-                "correct": float(np.array(correct)[inside].mean()) if n else None,
+                "score": float(scores[inside].mean()) if n else None,
+                "correct": float(correct[inside].mean()) if n else None,
             }
         )
     ece = sum(b["n"] * abs(b["score"] - b["correct"]) for b in bins if b["n"]) / len(scores)

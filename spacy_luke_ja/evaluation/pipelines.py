@@ -3,7 +3,7 @@
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Sequence
 
 import spacy
 from spacy.language import Language
@@ -11,6 +11,14 @@ from spacy.util import is_package
 
 import spacy_luke_ja
 from spacy_luke_ja.models.hf_checkpoint import is_embedded
+
+
+def named_pipelines(pipelines: Sequence[str]) -> Dict[str, str]:
+    """NAME=PATH, or a path or name alone, for each of several pipelines → what load_pipeline takes, by name."""
+    paths = {name.partition("=")[0]: name.partition("=")[2] or name for name in pipelines}
+    if len(paths) < len(pipelines):
+        raise ValueError(f"each pipeline must have a name of its own, got {', '.join(pipelines)}")
+    return paths
 
 
 def load_pipeline(name: str) -> Language:

@@ -7,8 +7,11 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import srsly
 
+from ..text.decoding import check_temperature
+
 EMBEDDED = Path(__file__).parent.parent / "pretrained"
 CONFIG = "config.json"
+SCORE_TEMPERATURE = "score_temperature"  # in config.json; transformers does not know it
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
 TOKENIZER_FILES = (
@@ -72,6 +75,13 @@ class Checkpoint:
             )
         return tuple(names[i] for i in range(len(names)))
 
+    @property
+    def score_temperature(self) -> float:
+        """What to divide the classifier's logits by for scores that are probabilities; 1.0 where it is not known."""
+        temperature = self.config.get(SCORE_TEMPERATURE, 1.0)
+        check_temperature(temperature, f"{SCORE_TEMPERATURE} in {CONFIG} of the checkpoint {self.name}")
+        return float(temperature)
+
     def to_bytes(self, weights: bytes) -> bytes:
         """weights: the content of a safetensors file."""
         return srsly.msgpack_dumps({"files": dict(self.files), "weights": weights})
@@ -82,7 +92,16 @@ class Checkpoint:
         return cls("from bytes", content["files"], content["weights"])
 
     def with_tags(self, tags: Sequence[str]) -> "Checkpoint":
-        config = {**self.config, "id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
+        tag_names = {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
+        return self._with_config({**self.config, **tag_names})
+
+    def with_new_classifier(self, tags: Sequence[str]) -> "Checkpoint":
+        """The same encoder; what was known of its own classifier's scores does not hold for a new one."""
+        config = self.with_tags(tags).config
+        config.pop(SCORE_TEMPERATURE, None)
+        return self._with_config(config)
+
+    def _with_config(self, config: Mapping[str, Any]) -> "Checkpoint":
         return replace(self, files={**self.files, CONFIG: json.dumps(config, ensure_ascii=False, indent=2).encode()})
 
 

@@ -21,7 +21,7 @@ from ..models.hf_loader import NoClassifier
 from ..models.hf_tokenizer import open_encoder
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
-from ..text.decoding import CharSpan, decode_char_spans, encode_tags
+from ..text.decoding import CharSpan, FoundEntity, check_temperature, encode_tags, find_entities, score_entities
 from ..text.label_schemes import check_scheme
 from ..text.subwords import SubwordEncoder
 from ..text.token_subwords import first_of_tokens
@@ -65,6 +65,7 @@ _loading = threading.RLock()
         "alignment_mode": "split",
         "label_subwords": "all",
         "threshold": 0.0,
+        "temperature": None,
         "spans_key": None,
         "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
         "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
@@ -90,6 +91,7 @@ def make_luke_ner(
     alignment_mode: str,
     label_subwords: str,
     threshold: Union[float, Dict[str, float]],
+    temperature: Optional[float],
     spans_key: Optional[str],
     ents_filter: Optional[EntsFilter],
     scorer: Optional[Callable],
@@ -105,6 +107,7 @@ def make_luke_ner(
         alignment_mode=alignment_mode,
         label_subwords=label_subwords,
         threshold=threshold,
+        temperature=temperature,
         spans_key=spans_key,
         ents_filter=ents_filter,
         scorer=scorer,
@@ -130,6 +133,7 @@ class LukeNer(TrainablePipe):
         alignment_mode: str = "split",
         label_subwords: str = "all",
         threshold: Union[float, Dict[str, float]] = 0.0,
+        temperature: Optional[float] = None,
         spans_key: Optional[str] = None,
         ents_filter: Optional[EntsFilter] = None,
         scorer: Optional[Callable] = None,
@@ -143,6 +147,9 @@ class LukeNer(TrainablePipe):
         label_subwords: which subwords carry tags, "all" or only the "first" of each token, whose tag then goes for the
             whole token. Train and use a checkpoint with the same.
         threshold: the least score of an entity, for all labels or per label (0 for those not named).
+        temperature: what the logits are divided by before they become scores, so that these are probabilities: found by
+            `spacy luke calibrate`. No entity changes by it. The checkpoint's own (score_temperature in its config.json,
+            else 1.0) when None.
         spans_key: where in doc.spans the entities and their scores go; the component's name when None.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
         scorer: what Language.evaluate calls.
@@ -154,6 +161,8 @@ class LukeNer(TrainablePipe):
         for value in threshold.values() if isinstance(threshold, dict) else [threshold]:
             if isinstance(value, str) or not 0.0 <= value <= 1.0:
                 raise ValueError(f"threshold must be between 0 and 1, got {value}")
+        if temperature is not None:
+            check_temperature(temperature)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -163,6 +172,7 @@ class LukeNer(TrainablePipe):
         self.alignment_mode = alignment_mode
         self.label_subwords = label_subwords
         self.threshold = threshold
+        self.temperature = temperature
         self.spans_key = name if spans_key is None else spans_key
         self.ents_filter = ents_filter
         self.scorer = scorer
@@ -263,6 +273,14 @@ class LukeNer(TrainablePipe):
         return self._shim.precision_in_use if self._is_loaded else None
 
     @property
+    def score_temperature(self) -> float:
+        """What logits are divided by for scores: the setting temperature, or else the checkpoint's own."""
+        if self.temperature is not None:
+            return self.temperature
+        self.load()
+        return self.model.attrs["score_temperature"]
+
+    @property
     def subword_encoder(self) -> SubwordEncoder:
         """What cuts texts into the checkpoint's subwords; also that of a bare encoder, which cannot be used yet."""
         if self._is_loaded:
@@ -276,6 +294,13 @@ class LukeNer(TrainablePipe):
 
         RETURNS: per Doc, character spans in text order, with the Doc's labels; those below threshold are left out.
         """
+        return [self._score(entities) for entities in self.find_entities(docs)]
+
+    def find_entities(self, docs: Iterable[Doc]) -> List[List[FoundEntity]]:
+        """Run the model, without touching the Docs.
+
+        RETURNS: per Doc, all entities in text order, with the Doc's labels; temperature and threshold come after this.
+        """
         self.load()
         docs = list(docs)
         outputs = self.model.predict(docs)
@@ -288,7 +313,7 @@ class LukeNer(TrainablePipe):
         subwords, rows = first_of_tokens(output.subwords, token_offsets(doc))
         return SubwordLogits(subwords, output.logits[rows]), rows
 
-    def _decode(self, output: SubwordLogits) -> List[CharSpan]:
+    def _decode(self, output: SubwordLogits) -> List[FoundEntity]:
         if not np.isfinite(output.logits).all():
             if self._shim.n_updates:
                 raise ValueError(
@@ -299,9 +324,14 @@ class LukeNer(TrainablePipe):
                 f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
                 'weights are damaged, or need precision = "float32"'
             )
-        spans = decode_char_spans(output.subwords, output.logits, self._tag_labels.scheme)
-        mapped = [span._replace(label=self._tag_labels.doc_label.get(span.label, "")) for span in spans]
-        return [span for span in mapped if span.label and span.score >= self._threshold(span.label)]
+        entities = find_entities(output.subwords, output.logits, self._tag_labels.scheme)
+        mapped = [entity._replace(label=self._tag_labels.doc_label.get(entity.label, "")) for entity in entities]
+        return [entity for entity in mapped if entity.label]
+
+    def _score(self, entities: List[FoundEntity]) -> List[CharSpan]:
+        scores = score_entities(entities, temperature=self.score_temperature).tolist()
+        spans = [CharSpan(*entity[:3], score) for entity, score in zip(entities, scores)]
+        return [span for span in spans if span.score >= self._threshold(span.label)]
 
     def _threshold(self, label: str) -> float:
         return self.threshold.get(label, 0.0) if isinstance(self.threshold, dict) else self.threshold
@@ -402,7 +432,7 @@ class LukeNer(TrainablePipe):
             )
         self._labels = new_labels(labels, self.scheme)
         self.cfg.update(self._labels.to_cfg())
-        fill_model(self.model, checkpoint.with_tags(self._labels.scheme.tags), new_head=True)
+        fill_model(self.model, checkpoint.with_new_classifier(self._labels.scheme.tags), new_head=True)
 
     def _own_labels(self, checkpoint: Checkpoint) -> Tuple[str, ...]:
         """The labels that a checkpoint's own classifier gives; none for an encoder without one."""

@@ -1,6 +1,6 @@
-"""Logits per subword in, labelled character spans with scores out."""
+"""Logits per subword in, labelled character spans out; and how sure the model is of each."""
 
-from typing import List, NamedTuple
+from typing import Any, List, NamedTuple, Sequence
 
 import numpy as np
 
@@ -21,32 +21,68 @@ class CharSpan(NamedTuple):
     score: float = 1.0
 
 
-def decode_char_spans(subwords: Subwords, logits: np.ndarray, scheme: TagScheme) -> List[CharSpan]:
+class FoundEntity(NamedTuple):
+    """A labelled text[char_start:char_end], and what the model said there.
+
+    logits: (n, n_tags) of its subwords that have characters.
+    tags: (n,) the tag that each of them was given.
+    """
+
+    char_start: int
+    char_end: int
+    label: str
+    logits: np.ndarray
+    tags: np.ndarray
+
+
+def find_entities(subwords: Subwords, logits: np.ndarray, scheme: TagScheme) -> List[FoundEntity]:
     """Find the most likely entities that the scheme allows.
 
     logits: (n_subwords, n_tags), finite.
-    RETURNS: spans in text order, without overlaps, with the checkpoint's labels. No span begins or ends with a blank
+    RETURNS: entities in text order, without overlaps, with the checkpoint's labels. None begins or ends with a blank
         character.
-        The score is the geometric mean, over the entity's subwords that have characters, of the softmax
-        probability of the tag each was given.
     """
     if not len(subwords):
         return []
-    log_probs = log_softmax(logits)
-    tags = best_tags(log_probs, scheme)
+    tags = best_tags(log_softmax(logits), scheme)
     offsets = subwords.char_offsets
-    scores = log_probs[np.arange(len(tags)), tags]
-    spans: List[CharSpan] = []
+    found: List[FoundEntity] = []
     for start, end in entity_runs(tags, scheme):
         # A character of several pieces (㈱) that two entities share stays with the first.
-        first_free = spans[-1].char_end if spans else 0
+        first_free = found[-1].char_end if found else 0
         char_start, char_end = max(int(offsets[start, 0]), first_free), int(offsets[end - 1, 1])
         char_start, char_end = trim_blank(subwords.text, char_start, char_end)
         if char_start < char_end:  # else it was nothing but "▁"
-            solid = offsets[start:end, 0] < offsets[start:end, 1]
-            score = float(np.exp(scores[start:end][solid].mean()))
-            spans.append(CharSpan(char_start, char_end, scheme.labels[tags[start]], score))
-    return spans
+            solid = start + np.flatnonzero(offsets[start:end, 0] < offsets[start:end, 1])
+            found.append(FoundEntity(char_start, char_end, scheme.labels[tags[start]], logits[solid], tags[solid]))
+    return found
+
+
+def score_entities(entities: Sequence[FoundEntity], *, temperature: float) -> np.ndarray:
+    """Say how sure the model is of each entity.
+
+    temperature: what the logits are divided by: above 1, less sure; below, more. Which tags are the likeliest does not
+        depend on it, so the entities come before it.
+    RETURNS: (n_entities,) between 0 and 1: the geometric mean, over the entity's subwords, of the softmax probability
+        of the tag each was given.
+    """
+    if not entities:
+        return np.zeros(0)
+    logits = np.concatenate([entity.logits for entity in entities]).astype("float64")
+    tags = np.concatenate([entity.tags for entity in entities])
+    lengths = np.array([len(entity.tags) for entity in entities])
+    # The largest becomes 0 before it is divided: no temperature is too small.
+    calibrated = (logits - logits.max(axis=1, keepdims=True)) / temperature
+    log_probs = log_softmax(calibrated)[np.arange(len(tags)), tags]
+    owner = np.repeat(np.arange(len(entities)), lengths)
+    return np.exp(np.bincount(owner, weights=log_probs, minlength=len(entities)) / lengths)
+
+
+def check_temperature(temperature: Any, setting: str = "temperature") -> None:
+    """setting: what to call it in the error."""
+    is_number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
+    if not is_number or not 0.0 < temperature < float("inf"):
+        raise ValueError(f"{setting} must be a finite number above 0, got {temperature}")
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

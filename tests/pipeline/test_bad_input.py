@@ -99,6 +99,8 @@ def test_blocked_tokens_stay_blocked_when_tokens_split(make_nlp):
         ({"model": {"window": 8, "overlap": 8}}, r"overlap must be between 0 and window - 1 \(7\), got 8"),
         ({"model": {"window": 0}}, "window must be at least 1"),
         ({"model": {"max_batch_subwords": 0}}, "max_batch_subwords must be at least 1"),
+        ({"temperature": 0.0}, "temperature must be a finite number above 0, got 0.0"),
+        ({"temperature": "warm"}, "temperature"),
         ({"treshold": 0.5}, "treshold"),
         ({"model": {"windows": 8}}, "windows"),
         ({"threshold": "high"}, "threshold"),

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_luke_ja.text.decoding import CharSpan, best_tags, decode_char_spans, encode_tags, log_softmax
+from spacy_luke_ja.text.decoding import (
+    CharSpan,
+    best_tags,
+    check_temperature,
+    encode_tags,
+    find_entities,
+    log_softmax,
+    score_entities,
+)
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.subwords import Subwords
 
@@ -31,6 +39,12 @@ def logits_of(tags, all_tags):
     for i, tag in enumerate(tags.split()):
         probabilities[i, all_tags.index(tag)] = 0.9
     return np.log(probabilities)
+
+
+def decode_char_spans(subwords, logits, scheme, temperature=1.0):
+    entities = find_entities(subwords, logits, scheme)
+    scores = score_entities(entities, temperature=temperature)
+    return [CharSpan(*entity[:3], score) for entity, score in zip(entities, scores)]
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,30 @@ def test_the_score_is_the_geometric_mean_over_subwords_with_characters():
     assert span.score == pytest.approx((0.6 * 0.7) ** 0.5)
 
 
+def test_the_temperature_divides_the_logits():
+    scheme = make_scheme(BIO)
+    logits = logits_of("B-地名 I-地名 O", BIO)
+    for temperature, probability in [(1.0, 0.9), (2.0, 0.9**0.5 / (0.9**0.5 + 4 * 0.025**0.5)), (1e-300, 1.0)]:
+        (span,) = decode_char_spans(subwords_of("東京|都|の"), logits.astype("float32"), scheme, temperature)
+        assert span.score == pytest.approx(probability)
+
+
+def test_scores_of_several_entities_and_of_none():
+    subwords = subwords_of("東京|都|花子")
+    logits = logits_of("B-地名 I-地名 B-人名", BIO)
+    logits[2] *= 2
+    both = find_entities(subwords, logits, make_scheme(BIO))
+    alone = [score_entities([entity], temperature=1.5)[0] for entity in both]
+    assert score_entities(both, temperature=1.5).tolist() == pytest.approx(alone) and alone[0] < alone[1]
+    assert score_entities([], temperature=1.5).shape == (0,)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("inf"), float("nan"), "1.5", True, None])
+def test_what_is_no_temperature(temperature):
+    with pytest.raises(ValueError, match=f"temperature must be a finite number above 0, got {temperature}"):
+        check_temperature(temperature)
+
+
 tag_sets = st.sampled_from([BIO, ["O", "X", "Y"], make_tags(["X", "Y"], "BIOES"), make_tags(["X"], "BILOU")])
 
 
@@ -86,6 +124,20 @@ def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed):
 
     best = max(itertools.product(range(len(tags)), repeat=n), key=total)
     assert total(best_tags(log_probs, scheme)) == pytest.approx(total(best))
+
+
+@given(tags=tag_sets, n=st.integers(1, 8), seed=st.integers(0, 1000), log_temperature=st.floats(-2.5, 2.5))
+def test_the_temperature_changes_scores_but_no_entity(tags, n, seed, log_temperature):
+    """Dividing all logits by one number moves no path ahead of another: not even when the decoder sees the divided."""
+    scheme, temperature = make_scheme(tags), np.exp(log_temperature)
+    subwords = subwords_of("|".join(["東"] * n))
+    logits = np.random.default_rng(seed).normal(size=(n, len(tags))) * 3
+    found = decode_char_spans(subwords, logits, scheme)
+    at_other = decode_char_spans(subwords, logits, scheme, temperature)
+    divided = decode_char_spans(subwords, logits / temperature, scheme)
+    assert [span[:3] for span in at_other] == [span[:3] for span in divided] == [span[:3] for span in found]
+    assert [span.score for span in at_other] == pytest.approx([span.score for span in divided])
+    assert all(0 <= span.score <= 1 for span in at_other)
 
 
 @st.composite

@@ -110,12 +110,32 @@ def use_a_stream(config):
     config["initialize"]["components"] = {"luke_ner": {"labels": ["人名", "地名", "政治的組織名", "法人名"]}}
 
 
+def use_changed_copies(config):
+    forms = {"nfd": 1.0, "title": 1.0, "plain": 1.0}
+    augmenter = {"@augmenters": "spacy-luke-ja.NoisyText.v1", "level": 0.5, "forms": forms, "mention_share": 0.5}
+    config["corpora"]["train"]["augmenter"] = augmenter
+
+
+def use_other_copies_in_every_epoch(config):
+    use_a_stream(config)
+    use_changed_copies(config)
+
+
 def use_bfloat16_before_training(config):
     config["components"]["luke_ner"]["model"]["precision"] = "bfloat16"
 
 
 @pytest.mark.parametrize(
-    "change", [None, use_averages, use_growing_batches, use_a_stream, use_bfloat16_before_training]
+    "change",
+    [
+        None,
+        use_averages,
+        use_growing_batches,
+        use_a_stream,
+        use_changed_copies,
+        use_other_copies_in_every_epoch,
+        use_bfloat16_before_training,
+    ],
 )
 def test_a_killed_run_goes_on_to_the_same_result(config, tmp_path, monkeypatch, change):
     if change:

@@ -1,6 +1,6 @@
-"""Corpora in, a sentencepiece model and word vectors for its pieces out (stage 1 of the embedded checkpoint).
+"""Documents in, a sentencepiece model and word vectors for its pieces out (stage 2).
 
-    python scripts/embedded/vocab.py --corpora ../shared/data/corpus --output build/embedded
+    python -m scripts.pretraining.vocabulary build/pretraining/documents.jsonl build/pretraining
 
 The text is cut by Sudachi (mode A) before the sentencepiece model is trained, so that no piece crosses the
 edge of a morpheme: entity edges then fall on piece edges. The vectors are word2vec's (skip-gram, gensim).
@@ -9,36 +9,29 @@ Every step is skipped when its output is there; delete the output to run it agai
 
 import argparse
 import io
-import lzma
+import json
 import multiprocessing
 import re
 import time
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Tuple
 
 import numpy as np
 
-CORPORA = [
-    "kyoto_wiki",
-    "jawiki_gocon",
-    "jawiki_country",
-    "jaquad_train_contexts",
-    "wikinews",
-    "wac_train",
-    "gsd_train",
-]
 CUT = "||||"  # never part of a piece; sentencepiece takes it as a border (pretokenization_delimiter)
 MAX_SENTENCE_CHARS = 400
 
 
-def read_sentences(corpora: Path) -> Iterator[str]:
-    for name in CORPORA:
-        with lzma.open(corpora / f"{name}.txt.xz", "rt", encoding="utf8") as file_:
-            for line in file_:
-                for sentence in re.findall(r"[^。！？\n]*[。！？]?[」』）]*", line):
+def read_sentences(path: Path) -> Iterator[Tuple[str, str]]:
+    """YIELDS: source and text of the sentences of the documents that texts.py writes."""
+    with path.open(encoding="utf8") as file_:
+        for line in file_:
+            document = json.loads(line)
+            for paragraph in document["paragraphs"]:
+                for sentence in re.findall(r"[^。！？\n]*[。！？]?[」』）]*", paragraph["text"]):
                     sentence = sentence.strip()
                     if 5 <= len(sentence) <= MAX_SENTENCE_CHARS and CUT not in sentence:
-                        yield sentence
+                        yield document["source"], sentence
 
 
 _sudachi = None
@@ -98,8 +91,8 @@ def train_vectors(sentences: List[str], sp_path: Path, width: int, epochs: int, 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpora", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("documents", type=Path)
+    parser.add_argument("output", type=Path)
     parser.add_argument("--n-pieces", type=int, default=16_000)
     parser.add_argument("--width", type=int, default=192, help="dimensions of the word vectors")
     parser.add_argument("--epochs", type=int, default=2)
@@ -107,7 +100,7 @@ def main() -> None:
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)
     started = time.time()
-    sentences = list(read_sentences(args.corpora))
+    sentences = [sentence for _, sentence in read_sentences(args.documents)]
     print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} characters ({time.time() - started:.0f} s)")
     sp_path = args.output / "sentencepiece.bpe.model"
     if not sp_path.exists():

@@ -1,16 +1,19 @@
-"""A trained pipeline in, an embedded checkpoint in the layout of the published LUKE out (stage 4).
+"""An encoder or a token classifier in, an embedded checkpoint in the published LUKE's layout out (stages 6 and 10).
 
-    python scripts/embedded/export.py --pipeline build/embedded/trained --output spacy_luke_ja/pretrained/ja_luke_ner_sm
+    python -m scripts.pretraining.export build/pretraining/encoder spacy_luke_ja/pretrained/ja_luke_sm
+    python -m scripts.pretraining.export build/pretraining/student spacy_luke_ja/pretrained/ja_luke_ner_sm \
+        --calibrate ner.json
 
-The weights become float16. What LUKE has beyond XLM-RoBERTa is there too, so that LukeForTokenClassification
-loads it strictly: an entity vocabulary of the four special entities, and entity queries that copy the word query,
-which is how LUKE starts them.
+The weights become float16. What LUKE has beyond XLM-RoBERTa is there too, so that LukeModel and
+LukeForTokenClassification load it strictly: an entity vocabulary of the four special entities, entity queries that
+copy the word query, which is how LUKE starts them, and of the encoder a pooler that passes its input on. None of these
+is trained. The temperature of the scores is fitted to Stockmark's dev part.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 import sentencepiece
 import torch
@@ -21,7 +24,10 @@ ENTITY_WIDTH = 64
 
 
 def as_luke(tensors: Dict[str, torch.Tensor], n_layers: int, width: int) -> Dict[str, torch.Tensor]:
-    """tensors: those of XLMRobertaForTokenClassification; the vocabulary grows by <ent> and <ent2>."""
+    """tensors: those of XLMRobertaForTokenClassification or of its encoder; the vocabulary grows by <ent> and <ent2>.
+
+    RETURNS: those of LukeForTokenClassification, or of LukeModel where there is no classifier.
+    """
     luke = {name.replace("roberta.", "luke.", 1): tensor for name, tensor in tensors.items()}
     words = luke["luke.embeddings.word_embeddings.weight"]
     luke["luke.embeddings.word_embeddings.weight"] = torch.cat([words, torch.zeros(2, width)])
@@ -37,20 +43,45 @@ def as_luke(tensors: Dict[str, torch.Tensor], n_layers: int, width: int) -> Dict
     luke[f"{entity}token_type_embeddings.weight"] = luke["luke.embeddings.token_type_embeddings.weight"].clone()
     for part in ("weight", "bias"):
         luke[f"{entity}LayerNorm.{part}"] = luke[f"luke.embeddings.LayerNorm.{part}"].clone()
+    if not any(name.startswith("classifier.") for name in luke):
+        luke.update({"luke.pooler.dense.weight": torch.eye(width), "luke.pooler.dense.bias": torch.zeros(width)})
+        luke = {name.removeprefix("luke."): tensor for name, tensor in luke.items()}
     return {name: tensor.half().contiguous() for name, tensor in luke.items()}
+
+
+def fit_temperature_on_dev(checkpoint: Path, data: Path) -> float:
+    """The temperature of the checkpoint's scores, by Stockmark's dev part."""
+    import spacy_luke_ja
+    from spacy_luke_ja.cli.calibrate import judge_entities
+    from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
+    from spacy_luke_ja.evaluation.calibration import fit_temperature
+    from spacy_luke_ja.evaluation.measures import calibration_of
+    from spacy_luke_ja.text.decoding import score_entities
+
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint)}})
+    entities, correct = judge_entities(nlp, "luke_ner", split_records(read_stockmark(data))["dev"])
+    temperature = round(fit_temperature(entities, correct), 3)
+    for value in (1.0, temperature):
+        error = calibration_of(score_entities(entities, temperature=value), correct)["ece"]
+        print(f"temperature {value}: expected calibration error on dev {error:.3f}")
+    return temperature
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pipeline", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
     args = parser.parse_args()
-    source = args.pipeline / "luke_ner" / "model"
-    config = json.loads((source / "config.json").read_text(encoding="utf8"))
+    source = args.source
+    config: Dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf8"))
     tensors = as_luke(load_file(source / "model.safetensors"), config["num_hidden_layers"], config["hidden_size"])
     args.output.mkdir(parents=True, exist_ok=True)
+    has_classifier = "classifier.weight" in tensors
     config.update(
-        architectures=["LukeForTokenClassification"], model_type="luke", vocab_size=config["vocab_size"] + 2,
+        architectures=["LukeForTokenClassification" if has_classifier else "LukeModel"],
+        model_type="luke", vocab_size=config["vocab_size"] + 2,
         entity_vocab_size=len(ENTITY_VOCAB), entity_emb_size=ENTITY_WIDTH, use_entity_aware_attention=True,
     )  # fmt: skip
     write_json(args.output / "config.json", config)
@@ -76,6 +107,9 @@ def main() -> None:
         "entity_mask2_token": "[MASK2]", "max_entity_length": 32, "max_mention_length": 30,
     }  # fmt: skip
     write_json(args.output / "tokenizer_config.json", tokenizer_config)
+    if args.calibrate:
+        config["score_temperature"] = fit_temperature_on_dev(args.output, args.calibrate)
+        write_json(args.output / "config.json", config)
     size = sum(path.stat().st_size for path in args.output.iterdir())
     print(f"{size / 1e6:.1f} MB in {args.output}")
 

@@ -1,10 +1,11 @@
-"""A sentencepiece model and word vectors in, a checkpoint to train from out (stage 2 of the embedded checkpoint).
+"""A sentencepiece model and word vectors in, a checkpoint to train from out (stage 4).
 
-    python scripts/embedded/start.py --input build/embedded --output build/embedded/start
+    python -m scripts.pretraining.start build/pretraining build/pretraining/start
 
-A transformer that starts at random learns almost nothing from 4,000 sentences. This one starts knowing the words
-(word2vec) and where its neighbours are: 64 of the 256 dimensions hold sinusoids of the position, and each head's
-query and key weights read those only, as rotations that make position i meet position i + d with one d per head.
+A transformer that starts at random needs many millions of words to find out where to look. This one starts knowing
+the words (word2vec) and where its neighbours are: 64 of the 256 dimensions hold sinusoids of the position, and the
+query and key weights of most heads read those only, as rotations that make position i meet position i + d with one
+d per head; the rest start at random.
 All of it stays trainable, and the architecture is plain LUKE / XLM-RoBERTa.
 """
 
@@ -21,7 +22,8 @@ from safetensors.torch import save_file
 N_POSITIONS = 514
 POSITION_DIMS = 64
 LONGEST_WAVE = 200.0  # wavelengths run from 2π to 200 · 2π positions
-HEAD_SHIFTS = (-1, 1, -2, 2, -3, 3, 0, 5)  # where each head looks first
+N_HEADS = 8
+HEAD_SHIFTS = (-1, 1, -2, 2, -3, 3)  # where a layer's first heads look at first; the others start at random
 PEAK = 4.0  # how much larger a head's logit is at its place than one position beside it
 
 
@@ -75,12 +77,13 @@ def make_tensors(vectors: np.ndarray, n_layers: int, width: int, inner: int, see
         "roberta.embeddings.LayerNorm.weight": torch.ones(width),
         "roberta.embeddings.LayerNorm.bias": torch.zeros(width),
     }
-    head_width = width // len(HEAD_SHIFTS)
+    head_width = width // N_HEADS
     for layer in range(n_layers):
         prefix = f"roberta.encoder.layer.{layer}."
         heads = [local_attention(width, head_width, shift) for shift in HEAD_SHIFTS]
         for name in ("query", "key"):
-            tensors[f"{prefix}attention.self.{name}.weight"] = torch.cat([head[name] for head in heads])
+            free = torch.randn(width - len(heads) * head_width, width) / width**0.5
+            tensors[f"{prefix}attention.self.{name}.weight"] = torch.cat([*(head[name] for head in heads), free])
         tensors[f"{prefix}attention.self.value.weight"] = torch.randn(width, width) / width**0.5
         tensors[f"{prefix}attention.output.dense.weight"] = torch.randn(width, width) / width**0.5
         tensors[f"{prefix}intermediate.dense.weight"] = torch.randn(inner, width) / width**0.5
@@ -100,8 +103,8 @@ def make_tensors(vectors: np.ndarray, n_layers: int, width: int, inner: int, see
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--input", type=Path, required=True, help="with sentencepiece.bpe.model and vectors.npy")
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("input", type=Path, help="with sentencepiece.bpe.model and vectors.npy")
+    parser.add_argument("output", type=Path)
     parser.add_argument("--n-layers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -112,7 +115,7 @@ def main() -> None:
     config = {
         "architectures": ["XLMRobertaModel"], "model_type": "xlm-roberta",
         "vocab_size": len(vectors) + 2, "hidden_size": width, "num_hidden_layers": args.n_layers,
-        "num_attention_heads": len(HEAD_SHIFTS), "intermediate_size": inner, "hidden_act": "gelu",
+        "num_attention_heads": N_HEADS, "intermediate_size": inner, "hidden_act": "gelu",
         "max_position_embeddings": N_POSITIONS, "type_vocab_size": 1, "layer_norm_eps": 1e-5,
         "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02,
         "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2,

@@ -1,0 +1,160 @@
+"""A pretrained encoder and Stockmark's train part in, a token classifier out (stages 6 and 8).
+
+    python -m scripts.pretraining.finetune build/pretraining/encoder ner.json build/pretraining/teacher-0 --seed 0
+    python -m scripts.pretraining.finetune build/pretraining/encoder ner.json build/pretraining/student \
+        --soft build/pretraining/soft.npz
+
+Every pass sees the sentences in another form: some of their entities swapped for others of the same label, in titles
+and lists, in capitals, without stops and commas. With --soft, sentences that teachers have labelled are learned from
+too. What is kept are the running averages of the weights after the epoch with the best F1 on dev (exact characters).
+The test part is not looked at.
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+from typing import List, Sequence
+
+import numpy as np
+import sentencepiece
+import torch
+from torch import nn
+
+from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_mentions
+from spacy_luke_ja.corpora.records import Record
+from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
+from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, precision_recall_f1
+from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
+from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
+from spacy_luke_ja.text.subwords import SentencePieceEncoder
+
+from .encoder import load_encoder
+from .heap import keep_heap
+from .pretrain import learn_rate_share
+from .tagger import MAX_SUBWORDS, Averages, Tagged, Tagger, make_batches, make_rows, predict, save_classifier, tag_loss
+
+# In the order of the published LUKE.
+LABELS = ("その他の組織名", "法人名", "地名", "人名", "施設名", "イベント名", "政治的組織名", "製品名")
+# How often a changed sentence gets each form.
+FORM_WEIGHTS = {"plain": 4.0, "no_final_stop": 1.0, "no_commas": 1.0, "title": 1.5, "list": 1.5, "upper": 0.5}
+
+
+class Sentences:
+    """Stockmark's sentences as subwords with tags, changed or not."""
+
+    def __init__(self, sp_path: Path, scheme: TagScheme):
+        self.encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_file=str(sp_path)))
+        self.scheme = scheme
+
+    def tag(self, text: str, char_spans: Sequence[CharSpan]) -> Tagged:
+        subwords = self.encoder.encode(text)
+        tags = encode_tags(subwords, list(char_spans), self.scheme)
+        return Tagged(subwords.ids[:MAX_SUBWORDS], tags[:MAX_SUBWORDS])
+
+    def change(self, records: Sequence[Record], share: float, swap_share: float, rng: random.Random) -> List[Tagged]:
+        """Every record once, the given share of them changed; of their entities, swap_share are swapped."""
+        mentions = collect_mentions(records)
+        tagged = []
+        for record in records:
+            text, char_spans = record.text, record.char_spans
+            if rng.random() < share:
+                (form,) = rng.choices(list(FORM_WEIGHTS), list(FORM_WEIGHTS.values()))
+                text, char_spans = replace_mentions(text, char_spans, mentions, rng, swap_share)
+                text, char_spans = FORMS[form](text, char_spans)
+            tagged.append(self.tag(text, char_spans))
+        return tagged
+
+
+def evaluate(model: Tagger, records: Sequence[Record], sentences: Sentences) -> np.ndarray:
+    """RETURNS: precision, recall and F1 over exact characters and labels."""
+    subwords = [sentences.encoder.encode(record.text) for record in records]
+    texts = []
+    for record, own, logits in zip(records, subwords, predict(model, [own.ids for own in subwords])):
+        found = find_entities(own, logits, sentences.scheme)
+        spans = tuple(CharSpan(entity.char_start, entity.char_end, entity.label) for entity in found)
+        texts.append(EvaluatedText(record.text, record.char_spans, spans))
+    return precision_recall_f1(count_matrix(texts, LABELS).sum(axis=(0, 1)))
+
+
+def read_soft(path: Path) -> List[Tagged]:
+    """What soft_labels.py writes."""
+    with np.load(path) as arrays:
+        ids, probabilities, starts = arrays["ids"], arrays["probabilities"], arrays["starts"]
+    return [Tagged(ids[a:b], probabilities[a:b]) for a, b in zip(starts[:-1], starts[1:])]
+
+
+def make_optimizer(model: Tagger, learn_rate: float) -> torch.optim.Optimizer:
+    """The new classifier learns five times as fast as the encoder."""
+    groups = [
+        {"params": list(model.encoder.parameters()), "scale": 1.0},
+        {"params": list(model.classifier.parameters()), "scale": 5.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("encoder", type=Path)
+    parser.add_argument("data", type=Path, help="Stockmark's ner.json")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--soft", type=Path, help="sentences labelled by teachers, as soft_labels.py writes them")
+    parser.add_argument("--soft-per-epoch", type=int, default=8000)
+    parser.add_argument("--scheme", default="BIO")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--n-train", type=int, help="only so many sentences of the train part, for a learning curve")
+    parser.add_argument("--n-subwords", type=int, default=1536, help="of a batch")
+    parser.add_argument("--learn-rate", type=float, default=4e-4)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--change-share", type=float, default=0.5)
+    parser.add_argument("--swap-share", type=float, default=0.4)
+    parser.add_argument("--decay", type=float, default=0.998, help="of the running averages")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    keep_heap()
+    torch.manual_seed(args.seed)
+    rng, changes = np.random.default_rng(args.seed), random.Random(args.seed)
+    tags = make_tags(LABELS, args.scheme)
+    sentences = Sentences(args.encoder / "sentencepiece.bpe.model", make_scheme(tags))
+    parts = split_records(read_stockmark(args.data))
+    train = parts["train"]
+    if args.n_train:
+        train = [train[i] for i in np.random.default_rng(args.seed).permutation(len(train))[: args.n_train]]
+    soft = read_soft(args.soft) if args.soft else []
+    model = Tagger(load_encoder(args.encoder), len(tags))
+    averages = Averages(model, args.decay)
+    optimizer = make_optimizer(model, args.learn_rate)
+    started, best = time.time(), 0.0
+    for epoch in range(args.epochs):
+        examples = sentences.change(train, args.change_share, args.swap_share, changes)
+        if soft:
+            examples += [soft[i] for i in rng.choice(len(soft), min(args.soft_per_epoch, len(soft)), replace=False)]
+        batches = make_batches(examples, args.n_subwords, rng)
+        model.train()
+        total = 0.0
+        for i, batch in enumerate(batches):
+            step, n_steps = epoch * len(batches) + i, args.epochs * len(batches)
+            for group in optimizer.param_groups:
+                share = learn_rate_share(step, n_steps, max(n_steps // 20, 1), n_steps)
+                group["lr"] = args.learn_rate * group["scale"] * share
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = model(**make_rows([example.ids for example in batch]), dropout=args.dropout)
+            loss = tag_loss(logits, batch)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            averages.update(model)
+            total += loss.item()
+        scores = evaluate(averages.model, parts["dev"], sentences)
+        line = " ".join(f"{name} {score:.4f}" for name, score in zip("PRF", scores))
+        mean_loss, seconds = total / len(batches), time.time() - started
+        print(f"epoch {epoch + 1} loss {mean_loss:.4f} dev {line} ({seconds:.0f} s)", flush=True)
+        if scores[2] > best:
+            best = scores[2]
+            save_classifier(averages.model, args.encoder, args.output, tags)
+    print(f"best dev F1 {best:.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Teachers and documents in, sentences with the teachers' mean probabilities out (stage 7).
+
+    python -m scripts.pretraining.soft_labels build/pretraining/documents.jsonl build/pretraining/soft.npz \
+        --teachers build/pretraining/teacher-0 build/pretraining/teacher-1 build/pretraining/teacher-2
+
+The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often. Output:
+ids, probabilities (n_subwords, n_tags) as float16, starts (of the sentences).
+"""
+
+import argparse
+import random
+import time
+from pathlib import Path
+from typing import List
+
+import numpy as np
+import sentencepiece
+import torch
+from safetensors.torch import load_file
+
+from spacy_luke_ja.text.subwords import SentencePieceEncoder
+
+from .encoder import load_encoder
+from .heap import keep_heap
+from .tagger import MAX_SUBWORDS, Tagger, predict
+from .vocabulary import read_sentences
+
+# Source → the share of its sentences that are kept.
+SHARES = {
+    "kyoto_wiki": 0.08,
+    "jawiki_gocon": 0.3,
+    "jawiki_wp2txt_linked": 0.7,
+    "jawiki_country_linked": 0.3,
+    "jaquad_train_contexts": 0.4,
+    "wac_train": 1.0,
+    "gsd_train": 1.0,
+    "wikinews": 0.4,
+    "ntrex_news": 1.0,
+    "ict_white_paper": 0.05,
+    "aozora_expository": 0.0,
+}
+MIN_CHARS, MAX_CHARS = 12, 150
+
+
+def pick_sentences(documents: Path, n_sentences: int, rng: random.Random) -> List[str]:
+    """Each text once; at most n_sentences of those that are kept by the shares."""
+    picked = {
+        sentence
+        for source, sentence in read_sentences(documents)
+        if MIN_CHARS <= len(sentence) <= MAX_CHARS and rng.random() < SHARES[source]
+    }
+    ordered = sorted(picked)
+    rng.shuffle(ordered)
+    return ordered[:n_sentences]
+
+
+def load_tagger(directory: Path) -> Tagger:
+    """What tagger.save_classifier wrote."""
+    tensors = load_file(directory / "model.safetensors")
+    tagger = Tagger(load_encoder(directory), len(tensors["classifier.bias"]))
+    tagger.classifier.load_state_dict({part: tensors[f"classifier.{part}"] for part in ("weight", "bias")})
+    return tagger.eval()
+
+
+def mean_probabilities(teachers: List[Tagger], ids: List[np.ndarray]) -> List[np.ndarray]:
+    """RETURNS: (n, n_tags) float16 for each sentence."""
+    sums: List[np.ndarray] = []
+    for teacher in teachers:
+        probabilities = [torch.softmax(torch.from_numpy(logits), dim=-1).numpy() for logits in predict(teacher, ids)]
+        sums = [a + b for a, b in zip(sums, probabilities)] if sums else probabilities
+    return [(total / len(teachers)).astype("float16") for total in sums]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("documents", type=Path, help="as texts.py writes them")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--teachers", type=Path, nargs="+", required=True)
+    parser.add_argument("--n-sentences", type=int, default=80_000)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    keep_heap()
+    started = time.time()
+    sentences = pick_sentences(args.documents, args.n_sentences, random.Random(args.seed))
+    sp_path = args.teachers[0] / "sentencepiece.bpe.model"
+    encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_file=str(sp_path)))
+    ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
+    probabilities = mean_probabilities([load_tagger(directory) for directory in args.teachers], ids)
+    joined = np.concatenate(ids).astype("uint16")
+    starts = np.cumsum([0] + [len(own) for own in ids])
+    np.savez(args.output, ids=joined, probabilities=np.concatenate(probabilities), starts=starts)
+    print(f"{len(sentences):,} sentences, {len(joined):,} subwords ({time.time() - started:.0f} s)")
+
+
+if __name__ == "__main__":
+    main()

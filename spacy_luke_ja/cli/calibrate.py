@@ -1,0 +1,139 @@
+"""A pipeline and annotated texts in, the same pipeline with scores that are probabilities out."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
+
+from spacy.cli._util import import_code, setup_gpu
+from typer import Argument, Exit, Option
+
+from . import app
+
+if TYPE_CHECKING:
+    import numpy as np
+    from spacy.language import Language
+
+    from ..corpora.records import Record
+    from ..text.decoding import FoundEntity
+
+
+@app.command("calibrate")
+def calibrate_cli(
+    pipeline: str = Argument(..., help="A pipeline (directory or package) or a checkpoint"),
+    data_path: Path = Argument(..., help="Annotated texts that it was not trained on: .spacy, .jsonl or .conll"),
+    output_path: Path = Argument(..., help="Directory for the pipeline; a pipeline there is replaced"),
+    component: Optional[str] = Option(None, "--component", help="Which luke_ner, where the pipeline has several"),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+    use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Set luke_ner's temperature so that of the entities with a score of 0.8, 80 % are right.
+
+    One temperature, by the least log loss over all entities found, those below the threshold too. Which entities are
+    found does not depend on it; what a threshold leaves of them does.
+    """
+    from wasabi import msg
+
+    from ..corpora.records import read_records
+    from ..evaluation.calibration import LOG_TEMPERATURES, fit_temperature
+    from ..evaluation.pipelines import load_pipeline
+    from ..training.directories import replace_directory
+
+    import_code(code_path)
+    try:
+        setup_gpu(use_gpu, silent=True)
+        check_output(output_path, pipeline)
+        nlp = load_pipeline(pipeline)
+        name = find_component(nlp, component)
+        luke_ner: Any = nlp.get_pipe(name)
+        entities, correct = judge_entities(nlp, name, list(read_records(data_path)))
+        before, after = luke_ner.score_temperature, round(fit_temperature(entities, correct), 4)
+        luke_ner.temperature = after
+        nlp.get_pipe_config(name)["temperature"] = after
+        replace_directory(output_path.resolve(), nlp.to_disk)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    print(f"{len(correct)} entities found, {int(correct.sum())} of them right to the character")
+    print_comparison(entities, correct, before, after)
+    if min(abs(math.log(after) - end) for end in LOG_TEMPERATURES) < 0.01:
+        msg.warn(f"{after} is as far as the search goes: these texts say too little of how sure to be")
+    if luke_ner.threshold:
+        msg.warn(f"The threshold, {luke_ner.threshold}, is of the new scores from now on: choose it again")
+    msg.good(f"Wrote the pipeline to {output_path}, with temperature = {after}")
+
+
+def check_output(output_path: Path, pipeline: str) -> None:
+    """Refuse what would be lost; before the model runs."""
+    if output_path.resolve() == Path(pipeline).resolve():
+        raise ValueError(f"{pipeline} would be overwritten; name another OUTPUT_PATH")
+    is_directory = output_path.is_dir()
+    if output_path.exists() and not is_directory:
+        raise ValueError(f"OUTPUT_PATH must be a directory, got the file {output_path}")
+    if is_directory and any(output_path.iterdir()) and not (output_path / "meta.json").exists():
+        raise ValueError(
+            f"OUTPUT_PATH must be new, empty, or a pipeline to replace; {output_path} holds something else"
+        )
+
+
+def find_component(nlp: "Language", component: Optional[str]) -> str:
+    from ..pipeline.luke_ner import LukeNer
+
+    names = [name for name, pipe in nlp.pipeline if isinstance(pipe, LukeNer)]
+    if not names:
+        raise ValueError(f"the pipeline has no luke_ner, only {', '.join(nlp.pipe_names) or 'a tokenizer'}")
+    if component is None and len(names) > 1:
+        raise ValueError(f"--component must say which to calibrate, for the pipeline has {', '.join(names)}")
+    if component is not None and component not in names:
+        raise ValueError(f"--component must be one of {', '.join(names)}, got {component}")
+    return component or names[0]
+
+
+def judge_entities(nlp: "Language", name: str, records: Sequence["Record"]) -> Tuple[List["FoundEntity"], "np.ndarray"]:
+    """Run a pipeline up to its luke_ner of this name, once.
+
+    RETURNS: the entities it finds, whatever its threshold; and (n_entities,) bool, whether characters and label are
+        those of a gold entity.
+    """
+    import numpy as np
+    from spacy.util import minibatch
+
+    luke_ner: Any = nlp.get_pipe(name)
+    if not records:
+        raise ValueError("there are no texts to calibrate on: the data is empty")
+    later = nlp.pipe_names[nlp.pipe_names.index(name) :]
+    docs = nlp.pipe([record.text for record in records], disable=later)
+    found = [entities for batch in minibatch(docs, size=128) for entities in luke_ner.find_entities(batch)]
+    if len(found) != len(records):
+        raise ValueError(
+            f"the pipeline gave {len(found)} of {len(records)} Docs back; its error handler hides what failed"
+        )
+    entities = [entity for own in found for entity in own]
+    gold = [{span[:3] for span in record.char_spans} for record in records]
+    correct = [entity[:3] in right for own, right in zip(found, gold) for entity in own]
+    if not entities:
+        raise ValueError(f"{name} found no entity in {len(records)} texts: there is no score to calibrate")
+    if not any(correct):
+        labels = [{span.label for record in records for span in record.char_spans}, {e.label for e in entities}]
+        in_data, in_found = (", ".join(sorted(side)) or "none" for side in labels)
+        raise ValueError(
+            f"none of the {len(entities)} entities found is right to the character, so no score can be; "
+            f"labels in the data: {in_data}; found: {in_found}"
+        )
+    return entities, np.array(correct)
+
+
+def print_comparison(entities: List["FoundEntity"], correct: "np.ndarray", before: float, after: float) -> None:
+    from ..evaluation.calibration import log_loss
+    from ..evaluation.measures import calibration_of
+    from ..text.decoding import score_entities
+    from .tables import print_table
+
+    rows: List[Tuple[str, ...]] = [("temperature", f"{before:.4g}", f"{after:.4g}")]
+    scores = [score_entities(entities, temperature=temperature) for temperature in (before, after)]
+    for title, measure in (
+        ("expected calibration error", lambda s: calibration_of(s, correct)["ece"]),
+        ("log loss", lambda s: log_loss(s, correct)),
+        ("mean score", lambda s: s.mean()),
+    ):
+        rows.append((title, *(f"{measure(side):.3f}" for side in scores)))
+    print_table(("", "before", "after"), rows)
