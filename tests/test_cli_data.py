@@ -119,6 +119,13 @@ def test_debug_data(config, tmp_path):
     assert "dev has labels that train lacks, so they cannot be learned: 店" in output
     assert "labels with fewer than 50 entities in train" in output
     assert "train: 3 of 9 (33.33%) of the entities are not whole tokens: 地名 日 in 訪日; 地名 独 in 独伊" in output
+    # It shows the data as it is written, whatever the augmenter of the training.
+    augmented = Config().from_disk(config(train, dev))
+    augmented["corpora"]["train"]["augmenter"] = {
+        "@augmenters": "spacy-luke-ja.NoisyText.v1", "level": 1.0, "forms": {"title": 1.0}
+    }  # fmt: skip
+    augmented.to_disk(tmp_path / "augmented.cfg")
+    assert run("debug-data", tmp_path / "augmented.cfg") == output
     assert "entities begin or end inside a subword" in output and "地名 東 in 東京" in output
     assert "𠮷野家 (1)" in output and "characters each; per text" in output
     assert "1 texts stand in train and dev" in output

@@ -27,9 +27,17 @@ class Blocks:
     def take(self, first: int, n_rows: int, length: int) -> Tuple[np.ndarray, Dict[str, np.ndarray]]:
         """The rows that begin `first` subwords after the start of the first pass.
 
+        Rows that would reach past the end of a pass are moved back to end with it: they repeat some subwords of the
+        rows before, and the rows after them leave out as many at the start of the next pass.
+        What comes depends on the arguments and the seed alone, whatever was taken before.
+
         RETURNS: ids (n_rows, length) with <s> before and </s> after each row, and the targets in the same shape.
         """
         n_taken = n_rows * (length - 2)
+        if n_taken > len(self):
+            raise ValueError(
+                f"a step reads {n_taken:,} subwords, but the set has {len(self):,}: use a smaller n_subwords"
+            )
         pass_, start = divmod(first, len(self))
         if start + n_taken > len(self):  # the rest of a pass is too short for rows
             start = len(self) - n_taken
@@ -84,6 +92,8 @@ def plan(n_steps: int, *, n_subwords: int, every_ner: int, every_long: int) -> I
     n_subwords: of each step. every_ner: each n-th step reads a NER set, in turn. every_long: each n-th of the
         corpus' steps reads rows of 512 instead of 128.
     """
+    if n_subwords < 512:
+        raise ValueError(f"n_subwords must be 512 or more, the length of a long row, got {n_subwords}")
     positions: Dict[str, int] = {}
     for step in range(n_steps):
         name = "corpus"

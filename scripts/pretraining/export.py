@@ -13,11 +13,14 @@ is trained. The temperature of the scores is fitted to Stockmark's dev part.
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import sentencepiece
 import torch
 from safetensors.torch import load_file, save_file
+
+from spacy_luke_ja.corpora.records import Record
+from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 
 ENTITY_VOCAB = {"[MASK2]": 3, "[MASK]": 0, "[PAD]": 2, "[UNK]": 1}
 ENTITY_WIDTH = 64
@@ -49,18 +52,17 @@ def as_luke(tensors: Dict[str, torch.Tensor], n_layers: int, width: int) -> Dict
     return {name: tensor.half().contiguous() for name, tensor in luke.items()}
 
 
-def fit_temperature_on_dev(checkpoint: Path, data: Path) -> float:
+def fit_temperature_on_dev(checkpoint: Path, records: List[Record]) -> float:
     """The temperature of the checkpoint's scores, by Stockmark's dev part."""
     import spacy_luke_ja
     from spacy_luke_ja.cli.calibrate import judge_entities
-    from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
     from spacy_luke_ja.evaluation.calibration import fit_temperature
     from spacy_luke_ja.evaluation.measures import calibration_of
     from spacy_luke_ja.text.decoding import score_entities
 
     nlp = spacy_luke_ja.blank()
     nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint)}})
-    entities, correct = judge_entities(nlp, "luke_ner", split_records(read_stockmark(data))["dev"])
+    entities, correct = judge_entities(nlp, "luke_ner", records)
     temperature = round(fit_temperature(entities, correct), 3)
     for value in (1.0, temperature):
         error = calibration_of(score_entities(entities, temperature=value), correct)["ece"]
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
+    parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     source = args.source
     config: Dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf8"))
@@ -108,7 +111,8 @@ def main() -> None:
     }  # fmt: skip
     write_json(args.output / "tokenizer_config.json", tokenizer_config)
     if args.calibrate:
-        config["score_temperature"] = fit_temperature_on_dev(args.output, args.calibrate)
+        records = split_records(read_stockmark(args.calibrate, md5=args.md5))["dev"]
+        config["score_temperature"] = fit_temperature_on_dev(args.output, records)
         write_json(args.output / "config.json", config)
     size = sum(path.stat().st_size for path in args.output.iterdir())
     print(f"{size / 1e6:.1f} MB in {args.output}")

@@ -23,7 +23,7 @@ from torch import nn
 
 from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_mentions
 from spacy_luke_ja.corpora.records import Record
-from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
+from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, precision_recall_f1
 from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
@@ -110,13 +110,14 @@ def main() -> None:
     parser.add_argument("--swap-share", type=float, default=0.4)
     parser.add_argument("--decay", type=float, default=0.998, help="of the running averages")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     keep_heap()
     torch.manual_seed(args.seed)
     rng, changes = np.random.default_rng(args.seed), random.Random(args.seed)
     tags = make_tags(LABELS, args.scheme)
     sentences = Sentences(args.encoder / "sentencepiece.bpe.model", make_scheme(tags))
-    parts = split_records(read_stockmark(args.data))
+    parts = split_records(read_stockmark(args.data, md5=args.md5))
     train = parts["train"]
     if args.n_train:
         train = [train[i] for i in np.random.default_rng(args.seed).permutation(len(train))[: args.n_train]]
@@ -124,7 +125,7 @@ def main() -> None:
     model = Tagger(load_encoder(args.encoder), len(tags))
     averages = Averages(model, args.decay)
     optimizer = make_optimizer(model, args.learn_rate)
-    started, best = time.time(), 0.0
+    started, best = time.time(), -1.0
     for epoch in range(args.epochs):
         examples = sentences.change(train, args.change_share, args.swap_share, changes)
         if soft:

@@ -9,6 +9,7 @@ a larger --n-steps, and it goes on. What a step reads depends on the seed and it
 """
 
 import argparse
+import hashlib
 import json
 import math
 import shutil
@@ -58,6 +59,7 @@ class PretrainingModel(nn.Module):
         return losses
 
 
+SETS = ("corpus", "wac", "gsd")
 NONE_WORD = -100
 WEIGHTS = {"words": 1.0, "pos_a": 0.5, "pos_c": 0.5, "names": 0.5, "wac": 1.0, "gsd": 1.0}
 
@@ -88,12 +90,29 @@ def make_optimizer(model: nn.Module, learn_rate: float) -> torch.optim.Optimizer
     return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
-def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """All at once or not at all."""
-    torch.save(
-        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, path.with_suffix(".new")
-    )
+def checksum(directory: Path) -> str:
+    """Of what a run learns from."""
+    names = ("start/model.safetensors", "labels.json", *(f"{name}.npz" for name in SETS))
+    return hashlib.md5(b"".join((directory / name).read_bytes() for name in names)).hexdigest()
+
+
+def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, inputs: str) -> None:
+    """All at once or not at all. inputs: their checksum."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "inputs": inputs}
+    torch.save(state, path.with_suffix(".new"))
     path.with_suffix(".new").replace(path)
+
+
+def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, n_steps: int, inputs: str) -> int:
+    """RETURNS: the number of steps that the state has behind it."""
+    state = torch.load(path)
+    if state.get("inputs", inputs) != inputs:
+        raise ValueError(f"{path} is of a run on other data; remove it to start anew")
+    if state["step"] > n_steps:
+        raise ValueError(f"{path} has {state['step']} steps behind it; --n-steps must be no less, got {n_steps}")
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"]
 
 
 def save_encoder(encoder: Encoder, start: Path, output: Path) -> None:
@@ -125,15 +144,12 @@ def main() -> None:
     labels = json.loads((args.input / "labels.json").read_text(encoding="utf8"))
     model = PretrainingModel(load_encoder(args.input / "start"), labels)
     optimizer = make_optimizer(model, args.learn_rate)
-    sets = {name: Blocks(args.input / f"{name}.npz", args.seed) for name in ("corpus", "wac", "gsd")}
+    sets = {name: Blocks(args.input / f"{name}.npz", args.seed) for name in SETS}
     args.output.mkdir(parents=True, exist_ok=True)
-    state_path = args.output / "state.pt"
+    state_path, inputs = args.output / "state.pt", checksum(args.input)
     first_step = 0
     if state_path.exists():
-        state = torch.load(state_path)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first_step = state["step"]
+        first_step = load_state(state_path, model, optimizer, args.n_steps, inputs)
         print(f"goes on after step {first_step}", flush=True)
     n_ids = model.encoder.config["vocab_size"]
     schedule = plan(args.n_steps, n_subwords=args.n_subwords, every_ner=args.every_ner, every_long=args.every_long)
@@ -161,7 +177,7 @@ def main() -> None:
             print(f"step {step + 1} {means} {speed:.0f} subwords/s", flush=True)
             sums, counts = dict.fromkeys(WEIGHTS, 0.0), dict.fromkeys(WEIGHTS, 0)
         if (step + 1) % args.save_every == 0 or step + 1 == args.n_steps:
-            save_state(state_path, model, optimizer, step + 1)
+            save_state(state_path, model, optimizer, step + 1, inputs)
     save_encoder(model.encoder, args.input / "start", args.output)
 
 

@@ -98,15 +98,18 @@ def tag_loss(logits: Tensor, batch: Sequence[Tagged]) -> Tensor:
 
 
 def predict(model: Tagger, ids: Sequence[np.ndarray], *, n_subwords: int = 8192) -> Iterator[np.ndarray]:
-    """YIELDS: (n, n_tags) logits of each sentence, in order. Those of a sentence past its first 510 subwords are those
-    of "O" for certain."""
+    """YIELDS: (n, n_tags) logits of each sentence, in order. What stands past the first 510 subwords of a sentence is
+    O (tag 0) for certain."""
     model.eval()
     rows: List[Optional[np.ndarray]] = [None] * len(ids)
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         for group in group_by_length([min(len(own), MAX_SUBWORDS) + 2 for own in ids], max_subwords=n_subwords):
             logits = model(**make_rows([ids[i][:MAX_SUBWORDS] for i in group])).float().numpy()
             for i, own in zip(group, logits):
-                rows[i] = own[1 : min(len(ids[i]), MAX_SUBWORDS) + 1]
+                own = own[1 : min(len(ids[i]), MAX_SUBWORDS) + 1]
+                unread = np.full((len(ids[i]) - len(own), own.shape[1]), -1e4, dtype=own.dtype)
+                unread[:, 0] = 0.0
+                rows[i] = np.concatenate([own, unread])
     for row in rows:
         assert row is not None
         yield row

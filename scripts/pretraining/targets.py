@@ -1,6 +1,7 @@
 """Documents in, subword ids and what is to be predicted for each out, as arrays (stage 3).
 
-    python -m scripts.pretraining.targets ../shared/data build/pretraining/documents.jsonl build/pretraining
+    python -m scripts.pretraining.targets ../shared/data assets/ner.json build/pretraining/documents.jsonl \
+        build/pretraining
 
 Besides the masked words, three things are predicted for each subword: the part of speech of its morpheme in
 Sudachi's shortest units (A) and in its longest (C, where 東京国際空港 is one), and the class of the name it belongs
@@ -21,6 +22,7 @@ import numpy as np
 import sentencepiece
 from sudachipy import Dictionary, SplitMode
 
+from spacy_luke_ja.corpora.stockmark import MD5
 from spacy_luke_ja.text.cutting import cut_text
 from spacy_luke_ja.text.decoding import CharSpan, encode_tags
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
@@ -71,7 +73,8 @@ class Annotator:
     def _units(self, text: str, tokenizer: Any) -> Tuple[List[int], List[int]]:
         """Where the units start, and their part-of-speech ids."""
         starts, pos_ids, offset = [], [], 0
-        for part in cut_text(text, max_bytes=MAX_SUDACHI_BYTES):
+        is_long = len(text.encode("utf8")) > MAX_SUDACHI_BYTES
+        for part in cut_text(text, max_bytes=MAX_SUDACHI_BYTES) if is_long else [text]:
             for morpheme in tokenizer.tokenize(part):
                 if morpheme.begin() < morpheme.end():
                     starts.append(offset + morpheme.begin())
@@ -150,16 +153,18 @@ def read_ner_set(data: Path, name: str, held_out: HeldOut, encoder: SentencePiec
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="the directory that holds ner/, linked/ and stockmark/")
+    parser.add_argument("data", type=Path, help="the directory that holds ner/ and linked/")
+    parser.add_argument("stockmark", type=Path, help="Stockmark's ner.json")
     parser.add_argument("documents", type=Path, help="as texts.py writes them")
     parser.add_argument("output", type=Path, help="where sentencepiece.bpe.model lies")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     started = time.time()
     sp_path = args.output / "sentencepiece.bpe.model"
     annotator = Annotator(sp_path, args.data / "linked")
     labels = {"pos": annotator.pos_classes, "names": list(annotator.name_tags.tags)}
-    held_out = HeldOut(args.data)
+    held_out = HeldOut(args.stockmark, args.data / "linked" / "titles.tsv.xz", md5=args.md5)
     for name in NER_SETS:
         arrays, labels[name] = read_ner_set(args.data, name, held_out, annotator.subwords)
         save_arrays(args.output / f"{name}.npz", arrays)

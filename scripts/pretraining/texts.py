@@ -1,6 +1,6 @@
 """Corpora in, one file of documents out, without the pages of Stockmark's test and dev sentences (stage 1).
 
-    python -m scripts.pretraining.texts ../shared/data build/pretraining/documents.jsonl
+    python -m scripts.pretraining.texts ../shared/data assets/ner.json build/pretraining/documents.jsonl
 
 A document is dropped when its Wikipedia id is that of such a page, or its title, or when it is from Wikipedia or a news
 site and has a run of 16 characters in common with a test or dev sentence. The corpora do not name the page of
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
-from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
+from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 
 # Source → the share of its paragraphs that is taken: those that read least like today's Wikipedia and news in part.
 TEXTS = {
@@ -47,13 +47,14 @@ class Document:
 class HeldOut:
     """What must not be learned from: the pages of the test and dev sentences."""
 
-    def __init__(self, data: Path):
-        parts = split_records(read_stockmark(data / "stockmark" / "ner.json"))
+    def __init__(self, stockmark: Path, titles_path: Path, *, md5: str = MD5):
+        """stockmark: ner.json. titles_path: titles.tsv.xz. md5: of ner.json; "" takes any file."""
+        parts = split_records(read_stockmark(stockmark, md5=md5))
         records = parts["test"] + parts["dev"]
         self.pages: Set[str] = {record.page for record in records}
         texts = [record.text for record in records]
         self.runs: Set[str] = {text[i : i + SHARED_RUN] for text in texts for i in range(len(text) - SHARED_RUN + 1)}
-        with lzma.open(data / "linked" / "titles.tsv.xz", "rt", encoding="utf8") as file_:
+        with lzma.open(titles_path, "rt", encoding="utf8") as file_:
             titles = [line.rstrip("\n").split("\t") for line in file_]
         self.titles = {title for source, id_, title in titles if source == "jawiki_gocon" and id_ in self.pages}
 
@@ -127,10 +128,12 @@ def take_share(document: Document, share: float) -> Document:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="the directory that holds corpus/, linked/ and stockmark/")
+    parser.add_argument("data", type=Path, help="the directory that holds corpus/, ner/ and linked/")
+    parser.add_argument("stockmark", type=Path, help="Stockmark's ner.json")
     parser.add_argument("output", type=Path)
+    parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
-    held_out = HeldOut(args.data)
+    held_out = HeldOut(args.stockmark, args.data / "linked" / "titles.tsv.xz", md5=args.md5)
     counts: Dict[Tuple[str, str], int] = Counter()
     args.output.parent.mkdir(parents=True, exist_ok=True)
     with args.output.open("w", encoding="utf8") as file_:

@@ -4,7 +4,6 @@
 
 The text is cut by Sudachi (mode A) before the sentencepiece model is trained, so that no piece crosses the
 edge of a morpheme: entity edges then fall on piece edges. The vectors are word2vec's (skip-gram, gensim).
-Every step is skipped when its output is there; delete the output to run it again.
 """
 
 import argparse
@@ -14,7 +13,7 @@ import multiprocessing
 import re
 import time
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import numpy as np
 
@@ -72,14 +71,21 @@ def train_sentencepiece(sentences: List[str], n_pieces: int, seed: int) -> bytes
     return model.getvalue()
 
 
+def import_word2vec() -> Any:
+    try:
+        from gensim.models import Word2Vec
+    except ImportError as error:
+        raise ImportError('the word vectors need gensim: pip install "gensim>=4.3"') from error
+    return Word2Vec
+
+
 def train_vectors(sentences: List[str], sp_path: Path, width: int, epochs: int, seed: int) -> np.ndarray:
     """RETURNS: (n_pieces, width) float32, a row per sentencepiece id; zero for a piece that never occurs."""
     import sentencepiece
-    from gensim.models import Word2Vec
 
     processor = sentencepiece.SentencePieceProcessor(model_file=str(sp_path))
     pieces = [[str(i) for i in ids] for ids in processor.encode(sentences, num_threads=2)]
-    model = Word2Vec(
+    model = import_word2vec()(
         pieces, vector_size=width, window=5, sg=1, negative=5, sample=1e-4,
         min_count=1, workers=2, epochs=epochs, seed=seed,
     )  # fmt: skip
@@ -98,18 +104,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    import_word2vec()  # what is missing is said before the minutes that sentencepiece takes
     args.output.mkdir(parents=True, exist_ok=True)
     started = time.time()
     sentences = [sentence for _, sentence in read_sentences(args.documents)]
     print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} characters ({time.time() - started:.0f} s)")
     sp_path = args.output / "sentencepiece.bpe.model"
-    if not sp_path.exists():
-        sp_path.write_bytes(train_sentencepiece(sentences, args.n_pieces, args.seed))
-        print(f"sentencepiece model ({time.time() - started:.0f} s)", flush=True)
-    vectors_path = args.output / "vectors.npy"
-    if not vectors_path.exists():
-        np.save(vectors_path, train_vectors(sentences, sp_path, args.width, args.epochs, args.seed))
-        print(f"vectors ({time.time() - started:.0f} s)", flush=True)
+    sp_path.write_bytes(train_sentencepiece(sentences, args.n_pieces, args.seed))
+    print(f"sentencepiece model ({time.time() - started:.0f} s)", flush=True)
+    np.save(args.output / "vectors.npy", train_vectors(sentences, sp_path, args.width, args.epochs, args.seed))
+    print(f"vectors ({time.time() - started:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

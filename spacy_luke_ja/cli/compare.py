@@ -26,12 +26,14 @@ def compare_cli(
     from wasabi import msg
 
     from ..evaluation.compare import compare, to_markdown
+    from ..evaluation.pipelines import named_pipelines
     from ..evaluation.texts import read_texts
 
-    paths = {name.partition("=")[0]: name.partition("=")[2] or name for name in pipelines}
-    if len(paths) < len(pipelines):
-        msg.fail(f"each pipeline must have a name of its own, got {', '.join(pipelines)}")
-        raise Exit(1)
+    try:
+        paths = named_pipelines(pipelines)
+    except ValueError as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
     runs: Dict[str, List[Dict[str, Any]]] = {name: [] for name in paths}
     texts = {}
     for n in range(n_runs):

@@ -38,6 +38,9 @@ def debug_data_cli(
         config = load_config(config_path, overrides=overrides, interpolate=False)
         nlp = load_model_from_config(config, auto_fill=True)
     config = nlp.config.interpolate()
+    for reader in config["corpora"].values():  # the data as it is written, not as an augmenter changes it
+        if "augmenter" in reader:
+            reader["augmenter"] = None
     names = {"train": config["training"]["train_corpus"], "dev": config["training"]["dev_corpus"]}
     if "test" in config["corpora"]:
         names["test"] = "corpora.test"

@@ -1,0 +1,96 @@
+"""Small corpora in the layout that scripts/pretraining reads: corpus/*.txt.xz, ner/*.jsonl.xz, linked/*.xz.
+
+Whatever is not given has made-up sentences in it, which name people, places and companies. A sentencepiece model of it
+has room for 100 pieces.
+"""
+
+import json
+import lzma
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+from toys import TEXTS
+
+PLAIN = (
+    "kyoto_wiki", "jawiki_gocon", "jaquad_train_contexts", "gsd_train", "wikinews", "ntrex_news", "ict_white_paper",
+    "aozora_expository",
+)  # fmt: skip
+LINKED = ("jawiki_country_linked", "jawiki_wp2txt_linked")
+PEOPLE = ("山田花子", "田中一郎", "佐藤次郎", "鈴木三郎", "高橋美咲", "伊藤健太")
+PLACES = ("東京", "大阪", "京都", "札幌", "福岡", "名古屋", "横浜")
+COMPANIES = ("日立製作所", "東京電力", "任天堂", "トヨタ自動車", "ソニー")
+VERBS = ("で働いた", "の社長に会った", "の歴史を調べた", "へ手紙を書いた")
+# What words begin with becomes a piece of a sentencepiece model only where they go on differently.
+WORDS = [start + end for start in ("inter", "pro", "con", "trans", "star", "mono", "super", "auto", "data", "micro")
+         for end in ("", "net", "ner", "gram", "gramme", "duct", "duce", "form", "format", "t", "test", "text")]  # fmt: skip
+TITLES = [("jawiki_gocon", "", "任天堂"), ("kyoto_wiki", "RLW00001", "京都駅 (京都市)"), ("jawiki_country", "", "時間")]
+NAMES = [("花子", "人名", "名", "ハナコ"), ("田中", "人名", "姓", "タナカ"), ("ソニー", "組織", "*", "ソニー")]
+
+
+def entity_items(n: int) -> List[Dict]:
+    """n sentences with entities: {"text": …, "entities": [{"name": …, "span": …, "type": PERSON …}, …]}."""
+    items = []
+    for i in range(n):
+        parts = (
+            (PEOPLE, "PERSON"),
+            ("は", ""),
+            (PLACES, "LOCATION"),
+            ("の", ""),
+            (COMPANIES, "ORGANIZATION"),
+            ("の", ""),
+        )
+        text, entities = "", []
+        for choices, label in parts:
+            part = choices[i % len(choices)]
+            if label:
+                entities.append({"name": part, "span": [len(text), len(text) + len(part)], "type": label})
+            text += part
+        items.append({"text": f"{text}{WORDS[i % len(WORDS)]}{VERBS[i // 3 % len(VERBS)]}。", "entities": entities})
+    return items
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with lzma.open(path, "wt", encoding="utf8", preset=0) as file_:
+        file_.writelines(line + "\n" for line in lines)
+
+
+def write_corpora(
+    path: Path,
+    *,
+    texts: Optional[Dict[str, str]] = None,
+    wac: Optional[List[Dict]] = None,
+    linked: Optional[Dict[str, List[Dict]]] = None,
+    titles: Sequence[Sequence[str]] = TITLES,
+    names: Sequence[Sequence[str]] = NAMES,
+    n_sentences: int = 100,
+) -> Path:
+    """
+    texts: source → what stands in its file. wac, linked: the lines of these files.
+    n_sentences: of every file that is not given.
+    """
+    items = entity_items(n_sentences)
+    sentences = [item["text"] for item in items]
+    documents = [TEXTS[i // 5 % len(TEXTS)] + "".join(sentences[i : i + 5]) + "\n" for i in range(0, n_sentences, 5)]
+    for i, source in enumerate(PLAIN):
+        turned = documents[i:] + documents[:i]
+        write_lines(path / "corpus" / f"{source}.txt.xz", [(texts or {}).get(source, "\n".join(turned))])
+    if wac is None:
+        wac = [{"id": f"wiki{90000 + i // 3:08}-00-{i % 3:02}", **item} for i, item in enumerate(items)]
+    gsd = [{"id": f"train-{i}", **item} for i, item in enumerate(items)]
+    for name, lines in (("wac", wac), ("gsd", gsd)):
+        write_lines(path / "ner" / f"{name}_train.jsonl.xz", [json.dumps(line, ensure_ascii=False) for line in lines])
+    for source in LINKED:
+        paragraphs = [
+            {
+                "article": item["entities"][0]["name"],
+                "text": item["text"],
+                "links": [{"span": entity["span"], "title": entity["name"]} for entity in item["entities"][1:]],
+            }
+            for item in items
+        ]
+        lines = [json.dumps(line, ensure_ascii=False) for line in (linked or {}).get(source, paragraphs)]
+        write_lines(path / "linked" / f"{source}.jsonl.xz", lines)
+    write_lines(path / "linked" / "titles.tsv.xz", ["\t".join(title) for title in titles])
+    write_lines(path / "linked" / "ipadic_names.tsv.xz", ["\t".join(name) for name in names])
+    return path
