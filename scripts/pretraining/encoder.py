@@ -29,7 +29,7 @@ class Embeddings(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Rows are padded at their ends only, so a subword's position is its place in the row."""
-        positions = torch.arange(FIRST_POSITION, FIRST_POSITION + ids.shape[1])
+        positions = torch.arange(FIRST_POSITION, FIRST_POSITION + ids.shape[1], device=ids.device)
         embedded = self.word_embeddings(ids) + self.position_embeddings(positions)
         return self.LayerNorm(embedded + self.token_type_embeddings.weight[0])
 
@@ -100,12 +100,16 @@ class Encoder(nn.Module):
         """
         mask = None
         if lengths is not None:
-            is_padding = torch.arange(ids.shape[1]) >= lengths[:, None]
-            mask = torch.zeros(ids.shape).masked_fill(is_padding, -1e4)[:, None, None, :]
+            is_padding = torch.arange(ids.shape[1], device=ids.device) >= lengths[:, None]
+            mask = torch.zeros(ids.shape, device=ids.device).masked_fill(is_padding, -1e4)[:, None, None, :]
         hidden = nn.functional.dropout(self.embeddings(ids), dropout, self.training)
         for layer in self.layers:
             hidden = layer(hidden, mask, dropout)
         return hidden
+
+
+def best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def load_encoder(directory: Path) -> Encoder:

@@ -7,7 +7,7 @@
 Every pass sees the sentences in another form: some of their entities swapped for others of the same label, in titles
 and lists, in capitals, without stops and commas. With --soft, sentences that teachers have labelled are learned from
 too. What is kept are the running averages of the weights after the epoch with the best F1 on dev (exact characters).
-The test part is not looked at.
+The test part is not looked at. A killed run goes on after its last epoch.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
-from .encoder import load_encoder
+from .encoder import best_device, load_encoder
 from .heap import keep_heap
 from .pretrain import learn_rate_share
 from .tagger import MAX_SUBWORDS, Averages, Tagged, Tagger, make_batches, make_rows, predict, save_classifier, tag_loss
@@ -93,6 +93,58 @@ def make_optimizer(model: Tagger, learn_rate: float) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=True)
 
 
+class Training:
+    """Model, running averages and optimizer, and the epochs that are behind them."""
+
+    def __init__(self, model: Tagger, learn_rate: float, decay: float):
+        self.model = model
+        self.averages = Averages(model, decay)
+        self.optimizer = make_optimizer(model, learn_rate)
+        self.learn_rate = learn_rate
+        self.n_epochs = 0
+        self.best = -1.0
+
+    def run_epoch(self, batches: Sequence[List[Tagged]], n_epochs: int, dropout: float) -> float:
+        """n_epochs: that the training will have, for the learning rate. RETURNS: the mean loss."""
+        device = self.model.classifier.weight.device
+        self.model.train()
+        total = 0.0
+        for i, batch in enumerate(batches):
+            step, n_steps = self.n_epochs * len(batches) + i, n_epochs * len(batches)
+            share = learn_rate_share(step, n_steps, max(n_steps // 20, 1), n_steps)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.learn_rate * group["scale"] * share
+            with torch.autocast(device.type, dtype=torch.bfloat16):
+                logits = self.model(**make_rows([example.ids for example in batch], device), dropout=dropout)
+            loss = tag_loss(logits, batch)
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            self.averages.update(self.model)
+            total += loss.item()
+        self.n_epochs += 1
+        return total / len(batches)
+
+    def save(self, path: Path) -> None:
+        """All at once or not at all."""
+        state = {
+            "model": self.model.state_dict(), "averages": self.averages.model.state_dict(),
+            "n_updates": self.averages.n_updates, "optimizer": self.optimizer.state_dict(),
+            "n_epochs": self.n_epochs, "best": self.best,
+        }  # fmt: skip
+        torch.save(state, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, map_location="cpu")
+        self.model.load_state_dict(state["model"])
+        self.averages.model.load_state_dict(state["averages"])
+        self.averages.n_updates = state["n_updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.n_epochs, self.best = state["n_epochs"], state["best"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("encoder", type=Path)
@@ -109,12 +161,12 @@ def main() -> None:
     parser.add_argument("--change-share", type=float, default=0.5)
     parser.add_argument("--swap-share", type=float, default=0.4)
     parser.add_argument("--decay", type=float, default=0.998, help="of the running averages")
+    parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     keep_heap()
     torch.manual_seed(args.seed)
-    rng, changes = np.random.default_rng(args.seed), random.Random(args.seed)
     tags = make_tags(LABELS, args.scheme)
     sentences = Sentences(args.encoder / "sentencepiece.bpe.model", make_scheme(tags))
     parts = split_records(read_stockmark(args.data, md5=args.md5))
@@ -122,39 +174,31 @@ def main() -> None:
     if args.n_train:
         train = [train[i] for i in np.random.default_rng(args.seed).permutation(len(train))[: args.n_train]]
     soft = read_soft(args.soft) if args.soft else []
-    model = Tagger(load_encoder(args.encoder), len(tags))
-    averages = Averages(model, args.decay)
-    optimizer = make_optimizer(model, args.learn_rate)
-    started, best = time.time(), -1.0
-    for epoch in range(args.epochs):
-        examples = sentences.change(train, args.change_share, args.swap_share, changes)
+    training = Training(Tagger(load_encoder(args.encoder), len(tags)).to(args.device), args.learn_rate, args.decay)
+    args.output.mkdir(parents=True, exist_ok=True)
+    state_path = args.output / "state.pt"
+    if state_path.exists():
+        training.load(state_path)
+        print(f"goes on after epoch {training.n_epochs}", flush=True)
+    started = time.time()
+    while training.n_epochs < args.epochs:
+        # What an epoch draws depends on the seed and its number alone, so that a killed run goes on as it would have.
+        rng = np.random.default_rng((args.seed, training.n_epochs))
+        torch.manual_seed(int(rng.integers(2**31)))
+        examples = sentences.change(train, args.change_share, args.swap_share, random.Random(int(rng.integers(2**31))))
         if soft:
             examples += [soft[i] for i in rng.choice(len(soft), min(args.soft_per_epoch, len(soft)), replace=False)]
-        batches = make_batches(examples, args.n_subwords, rng)
-        model.train()
-        total = 0.0
-        for i, batch in enumerate(batches):
-            step, n_steps = epoch * len(batches) + i, args.epochs * len(batches)
-            for group in optimizer.param_groups:
-                share = learn_rate_share(step, n_steps, max(n_steps // 20, 1), n_steps)
-                group["lr"] = args.learn_rate * group["scale"] * share
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                logits = model(**make_rows([example.ids for example in batch]), dropout=args.dropout)
-            loss = tag_loss(logits, batch)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            averages.update(model)
-            total += loss.item()
-        scores = evaluate(averages.model, parts["dev"], sentences)
+        mean_loss = training.run_epoch(make_batches(examples, args.n_subwords, rng), args.epochs, args.dropout)
+        scores = evaluate(training.averages.model, parts["dev"], sentences)
         line = " ".join(f"{name} {score:.4f}" for name, score in zip("PRF", scores))
-        mean_loss, seconds = total / len(batches), time.time() - started
-        print(f"epoch {epoch + 1} loss {mean_loss:.4f} dev {line} ({seconds:.0f} s)", flush=True)
-        if scores[2] > best:
-            best = scores[2]
-            save_classifier(averages.model, args.encoder, args.output, tags)
-    print(f"best dev F1 {best:.4f}")
+        seconds = time.time() - started
+        print(f"epoch {training.n_epochs} loss {mean_loss:.4f} dev {line} ({seconds:.0f} s)", flush=True)
+        if scores[2] > training.best:
+            training.best = float(scores[2])
+            save_classifier(training.averages.model, args.encoder, args.output, tags)
+        training.save(state_path)
+    state_path.unlink(missing_ok=True)
+    print(f"best dev F1 {training.best:.4f}")
 
 
 if __name__ == "__main__":

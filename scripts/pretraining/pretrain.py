@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from .blocks import NONE, Blocks, mask_units, plan
-from .encoder import PREFIX, Encoder, load_encoder
+from .encoder import PREFIX, Encoder, best_device, load_encoder
 from .heap import keep_heap
 
 TOKEN_TARGETS = {"pos_a": "pos", "pos_c": "pos", "names": "names", "wac": "wac", "gsd": "gsd"}  # → key in labels.json
@@ -105,7 +105,7 @@ def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, s
 
 def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, n_steps: int, inputs: str) -> int:
     """RETURNS: the number of steps that the state has behind it."""
-    state = torch.load(path)
+    state = torch.load(path, map_location="cpu")
     if state.get("inputs", inputs) != inputs:
         raise ValueError(f"{path} is of a run on other data; remove it to start anew")
     if state["step"] > n_steps:
@@ -120,7 +120,7 @@ def save_encoder(encoder: Encoder, start: Path, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     for name in ("config.json", "sentencepiece.bpe.model"):
         shutil.copy(start / name, output)
-    tensors = {PREFIX + name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
+    tensors = {PREFIX + name: tensor.cpu().contiguous() for name, tensor in encoder.state_dict().items()}
     save_file(tensors, output / "model.safetensors", metadata={"format": "pt"})
 
 
@@ -137,12 +137,13 @@ def main() -> None:
     parser.add_argument("--every-ner", type=int, default=12)
     parser.add_argument("--every-long", type=int, default=16)
     parser.add_argument("--save-every", type=int, default=500)
+    parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keep_heap()
     torch.manual_seed(args.seed)
     labels = json.loads((args.input / "labels.json").read_text(encoding="utf8"))
-    model = PretrainingModel(load_encoder(args.input / "start"), labels)
+    model = PretrainingModel(load_encoder(args.input / "start"), labels).to(args.device)
     optimizer = make_optimizer(model, args.learn_rate)
     sets = {name: Blocks(args.input / f"{name}.npz", args.seed) for name in SETS}
     args.output.mkdir(parents=True, exist_ok=True)
@@ -159,9 +160,11 @@ def main() -> None:
             continue
         rng = np.random.default_rng((args.seed, step))
         ids, words, targets = make_batch(sets, what, share=args.mask_share, n_ids=n_ids, rng=rng)
+        ids, words = ids.to(args.device), words.to(args.device)
+        targets = {name: values.to(args.device) for name, values in targets.items()}
         for group in optimizer.param_groups:
             group["lr"] = args.learn_rate * learn_rate_share(step, args.n_steps, args.warmup, args.decay)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(args.device, dtype=torch.bfloat16):
             losses = model(ids, words, targets)
         loss = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
         loss.backward()

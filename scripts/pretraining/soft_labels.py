@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
-from .encoder import load_encoder
+from .encoder import best_device, load_encoder
 from .heap import keep_heap
 from .tagger import MAX_SUBWORDS, Tagger, predict
 from .vocabulary import read_sentences
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--teachers", type=Path, nargs="+", required=True)
     parser.add_argument("--n-sentences", type=int, default=80_000)
+    parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keep_heap()
@@ -85,7 +86,7 @@ def main() -> None:
     sp_path = args.teachers[0] / "sentencepiece.bpe.model"
     encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_file=str(sp_path)))
     ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
-    probabilities = mean_probabilities([load_tagger(directory) for directory in args.teachers], ids)
+    probabilities = mean_probabilities([load_tagger(path).to(args.device) for path in args.teachers], ids)
     joined = np.concatenate(ids).astype("uint16")
     starts = np.cumsum([0] + [len(own) for own in ids])
     np.savez(args.output, ids=joined, probabilities=np.concatenate(probabilities), starts=starts)

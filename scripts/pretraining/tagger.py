@@ -17,6 +17,7 @@ from spacy_luke_ja.text.windows import group_by_length
 from .blocks import BOS, EOS, PAD
 from .encoder import PREFIX, Encoder
 
+CPU = torch.device("cpu")
 MAX_SUBWORDS = 510  # of a sentence: what a row has room for, <s> and </s> aside
 
 
@@ -62,7 +63,7 @@ class Averages:
                 mean.lerp_(current, 1 - keep)
 
 
-def make_rows(ids: Sequence[np.ndarray]) -> Dict[str, Tensor]:
+def make_rows(ids: Sequence[np.ndarray], device: torch.device = CPU) -> Dict[str, Tensor]:
     """Sentences as rows of one length, with <s> and </s>, padded at the end."""
     lengths = torch.tensor([len(own) + 2 for own in ids])
     rows = torch.full((len(ids), int(lengths.max())), PAD)
@@ -70,7 +71,7 @@ def make_rows(ids: Sequence[np.ndarray]) -> Dict[str, Tensor]:
     for row, own in zip(rows, ids):
         row[1 : len(own) + 1] = torch.from_numpy(own.astype("int64"))
         row[len(own) + 1] = EOS
-    return {"ids": rows, "lengths": lengths}
+    return {"ids": rows.to(device), "lengths": lengths.to(device)}
 
 
 def make_batches(sentences: Sequence[Tagged], n_subwords: int, rng: np.random.Generator) -> List[List[Tagged]]:
@@ -86,13 +87,14 @@ def make_batches(sentences: Sequence[Tagged], n_subwords: int, rng: np.random.Ge
 def tag_loss(logits: Tensor, batch: Sequence[Tagged]) -> Tensor:
     """The mean over subwords of the cross entropy, against gold tags or against probabilities."""
     n_tags = logits.shape[-1]
-    targets = torch.zeros(logits.shape)
+    targets = torch.zeros(logits.shape)  # filled where they are, and moved as a whole
     weights = torch.zeros(logits.shape[:2])
     for i, sentence in enumerate(batch):
         tags = torch.from_numpy(sentence.tags)
         n = len(tags)
         targets[i, 1 : n + 1] = tags.float() if tags.ndim == 2 else nn.functional.one_hot(tags.long(), n_tags).float()
         weights[i, 1 : n + 1] = 1.0
+    targets, weights = targets.to(logits.device), weights.to(logits.device)
     losses = -(targets * torch.log_softmax(logits.float(), dim=-1)).sum(dim=-1)
     return (losses * weights).sum() / weights.sum()
 
@@ -102,9 +104,10 @@ def predict(model: Tagger, ids: Sequence[np.ndarray], *, n_subwords: int = 8192)
     O (tag 0) for certain."""
     model.eval()
     rows: List[Optional[np.ndarray]] = [None] * len(ids)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    device = model.classifier.weight.device
+    with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
         for group in group_by_length([min(len(own), MAX_SUBWORDS) + 2 for own in ids], max_subwords=n_subwords):
-            logits = model(**make_rows([ids[i][:MAX_SUBWORDS] for i in group])).float().numpy()
+            logits = model(**make_rows([ids[i][:MAX_SUBWORDS] for i in group], device)).float().cpu().numpy()
             for i, own in zip(group, logits):
                 own = own[1 : min(len(ids[i]), MAX_SUBWORDS) + 1]
                 unread = np.full((len(ids[i]) - len(own), own.shape[1]), -1e4, dtype=own.dtype)
@@ -126,6 +129,6 @@ def save_classifier(model: Tagger, start: Path, output: Path, tags: Sequence[str
         label2id={tag: i for i, tag in enumerate(tags)},
     )
     (output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
-    state = {name.replace("encoder.", PREFIX, 1) if name.startswith("encoder.") else name: tensor.contiguous()
+    state = {name.replace("encoder.", PREFIX, 1) if name.startswith("encoder.") else name: tensor.cpu().contiguous()
              for name, tensor in model.state_dict().items()}  # fmt: skip
     save_file(state, output / "model.safetensors", metadata={"format": "pt"})

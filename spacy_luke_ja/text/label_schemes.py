@@ -134,7 +134,8 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
     if tags and all(tag == f"LABEL_{i}" for i, tag in enumerate(tags)):
         raise ValueError(
             f"the checkpoint's tags are {tags[0]} … {tags[-1]}: its config.json does not say what they mean; "
-            "give their names in the setting tags, in the order of the classifier's output, "
+            "an encoder without a classifier is to be trained first, with nlp.initialize() or spacy train; else give "
+            "the names of the tags in the setting tags, in the order of the classifier's output, "
             'say tags=["O", "B-人名", "I-人名", …]'
         )
     if len(set(tags)) != len(tags):

@@ -141,3 +141,21 @@ def test_it_learns(work, ner_json, tmp_path, run_stage, capsys):
     run_stage("finetune", work / "start", ner_json, tmp_path, *TINY, "--epochs", 40, "--decay", 0.9,
               "--change-share", 0)  # fmt: skip
     assert float(capsys.readouterr().out.split()[-1]) > 0.8
+
+
+def test_a_killed_run_goes_on_to_the_same_result(work, ner_json, tmp_path, run_stage, monkeypatch):
+    run_stage("finetune", work / "start", ner_json, tmp_path / "whole", *TINY, "--epochs", 3)
+
+    def save_and_die(self, path):
+        save(self, path)
+        if self.n_epochs == 2:
+            raise KeyboardInterrupt
+
+    save = finetune.Training.save
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(finetune.Training, "save", save_and_die)
+        run_stage("finetune", work / "start", ner_json, tmp_path / "killed", *TINY, "--epochs", 3)
+    run_stage("finetune", work / "start", ner_json, tmp_path / "killed", *TINY, "--epochs", 3)
+    whole, killed = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed"))
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+    assert not (tmp_path / "killed" / "state.pt").exists()

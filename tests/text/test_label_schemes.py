@@ -61,7 +61,7 @@ def test_made_tags_are_of_their_scheme(scheme):
 @pytest.mark.parametrize(
     "tags, settings, message",
     [
-        (["LABEL_0", "LABEL_1"], {}, "give their names in the setting tags"),
+        (["LABEL_0", "LABEL_1"], {}, "give the names of the tags in the setting tags"),
         (["B-X", "I-X"], {}, "must have an O"),
         (["O", "O"], {}, "must differ"),
         (["O", "B-X", "I-X"], {"scheme": "BIOE"}, "scheme must be one of IO, BIO, BIOES, BILOU, got BIOE"),
