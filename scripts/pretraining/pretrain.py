@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--mask-share", type=float, default=0.2)
     parser.add_argument("--every-ner", type=int, default=12)
     parser.add_argument("--every-long", type=int, default=16)
+    parser.add_argument("--leave-out", nargs="*", default=[], choices=list(TOKEN_TARGETS), help="what not to predict")
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
@@ -161,7 +162,7 @@ def main() -> None:
         rng = np.random.default_rng((args.seed, step))
         ids, words, targets = make_batch(sets, what, share=args.mask_share, n_ids=n_ids, rng=rng)
         ids, words = ids.to(args.device), words.to(args.device)
-        targets = {name: values.to(args.device) for name, values in targets.items()}
+        targets = {name: values.to(args.device) for name, values in targets.items() if name not in args.leave_out}
         for group in optimizer.param_groups:
             group["lr"] = args.learn_rate * learn_rate_share(step, args.n_steps, args.warmup, args.decay)
         with torch.autocast(args.device, dtype=torch.bfloat16):

@@ -116,3 +116,18 @@ def test_the_losses_fall(run, tmp_path, capsys):
     first, *_, last = [line for line in lines if "words" in line]
     for name in ("words", "pos_a", "pos_c", "names", "wac", "gsd"):
         assert float(last[name]) < 0.85 * float(first[name]), name
+
+
+def test_what_is_left_out_is_not_learned(run, work, tmp_path):
+    run(tmp_path, 2, settings=("--leave-out", "names", "wac"))
+    state = torch.load(tmp_path / "state.pt")
+    learned = {int(i) for i in state["optimizer"]["state"]}
+    encoder, labels = load_encoder(work / "start"), json.loads((work / "labels.json").read_text(encoding="utf8"))
+    model = PretrainingModel(encoder, labels)
+    # In the optimizer's order: matrices first, then the rest.
+    names = [n for n, p in model.named_parameters() if p.ndim > 1] + [
+        n for n, p in model.named_parameters() if p.ndim <= 1
+    ]
+    unlearned = {name for i, name in enumerate(names) if i not in learned and name.startswith("heads.")}
+    assert {name.split(".")[1] for name in unlearned} >= {"names", "wac"}
+    assert not any(name.startswith("heads.pos") for name in unlearned)
