@@ -1,4 +1,4 @@
-"""Small corpora in the layout that scripts/pretraining reads: corpus/*.txt.xz, ner/*.jsonl.xz, linked/*.xz.
+"""Small corpora in the layout that scripts/pretraining reads: corpus/*.txt.xz, ner/*.jsonl.xz, linked/*.xz, qa/*.xz.
 
 Whatever is not given has made-up sentences in it, which name people, places and companies. A sentencepiece model of it
 has room for 100 pieces.
@@ -63,10 +63,12 @@ def write_corpora(
     linked: Optional[Dict[str, List[Dict]]] = None,
     titles: Sequence[Sequence[str]] = TITLES,
     names: Sequence[Sequence[str]] = NAMES,
+    questions: Optional[Dict[str, Dict[str, str]]] = None,
     n_sentences: int = 100,
 ) -> Path:
     """
     texts: source → what stands in its file. wac, linked: the lines of these files.
+    questions: set → title → context.
     n_sentences: of every file that is not given.
     """
     items = entity_items(n_sentences)
@@ -91,6 +93,14 @@ def write_corpora(
         ]
         lines = [json.dumps(line, ensure_ascii=False) for line in (linked or {}).get(source, paragraphs)]
         write_lines(path / "linked" / f"{source}.jsonl.xz", lines)
-    write_lines(path / "linked" / "titles.tsv.xz", ["\t".join(title) for title in titles])
+    n_jaquad = len(documents) if "jaquad_train_contexts" not in (texts or {}) else 1
+    jaquad = [("jaquad_train", "", f"第{i}記事") for i in range(n_jaquad)]
+    write_lines(path / "linked" / "titles.tsv.xz", ["\t".join(title) for title in [*titles, *jaquad]])
+    for name in ("jaquad_train", "jaquad_dev", "jsquad_valid-v1.3"):
+        articles = [
+            {"title": title, "paragraphs": [{"context": context, "qas": []}]}
+            for title, context in (questions or {}).get(name, {}).items()
+        ]
+        write_lines(path / "qa" / f"{name}.json.xz", [json.dumps({"data": articles}, ensure_ascii=False)])
     write_lines(path / "linked" / "ipadic_names.tsv.xz", ["\t".join(name) for name in names])
     return path

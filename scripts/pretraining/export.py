@@ -1,4 +1,4 @@
-"""An encoder or a token classifier in, an embedded checkpoint in the published LUKE's layout out (stages 6 and 10).
+"""An encoder or a token classifier in, an embedded checkpoint in the published LUKE's layout out (stage 9).
 
     python -m scripts.pretraining.export build/pretraining/encoder spacy_luke_ja/pretrained/ja_luke_sm
     python -m scripts.pretraining.export build/pretraining/student spacy_luke_ja/pretrained/ja_luke_ner_sm \
@@ -6,7 +6,7 @@
 
 The weights become float16. What LUKE has beyond XLM-RoBERTa is there too, so that LukeModel and
 LukeForTokenClassification load it strictly: an entity vocabulary of the four special entities, entity queries that
-copy the word query, which is how LUKE starts them, and of the encoder a pooler that passes its input on. None of these
+copy the word query, which is how LUKE starts them, and for the encoder a pooler with an identity matrix. None of these
 is trained. The temperature of the scores is fitted to Stockmark's dev part.
 """
 
@@ -55,13 +55,13 @@ def as_luke(tensors: Dict[str, torch.Tensor], n_layers: int, width: int) -> Dict
 def fit_temperature_on_dev(checkpoint: Path, records: List[Record]) -> float:
     """The temperature of the checkpoint's scores, by Stockmark's dev part."""
     import spacy_luke_ja
-    from spacy_luke_ja.cli.calibrate import judge_entities
     from spacy_luke_ja.evaluation.calibration import fit_temperature
     from spacy_luke_ja.evaluation.measures import calibration_of
+    from spacy_luke_ja.evaluation.run import judge_entities
     from spacy_luke_ja.text.decoding import score_entities
 
     nlp = spacy_luke_ja.blank()
-    nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint)}})
+    nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint), "precision": "float32"}})
     entities, correct = judge_entities(nlp, "luke_ner", records)
     temperature = round(fit_temperature(entities, correct), 3)
     for value in (1.0, temperature):
@@ -89,6 +89,7 @@ def main() -> None:
     )  # fmt: skip
     write_json(args.output / "config.json", config)
     save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})
+    (args.output / "model.safetensors").chmod(0o644)  # safetensors writes for its owner alone
     model = (source / "sentencepiece.bpe.model").read_bytes()
     (args.output / "sentencepiece.bpe.model").write_bytes(model)
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)

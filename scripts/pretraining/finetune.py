@@ -11,10 +11,11 @@ The test part is not looked at. A killed run goes on after its last epoch.
 """
 
 import argparse
+import hashlib
 import random
 import time
 from pathlib import Path
-from typing import List, Sequence
+from typing import Any, Dict, List, Mapping, Sequence
 
 import numpy as np
 import sentencepiece
@@ -31,8 +32,8 @@ from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
 from .encoder import best_device, load_encoder
 from .heap import keep_heap
-from .pretrain import learn_rate_share
 from .tagger import MAX_SUBWORDS, Averages, Tagged, Tagger, make_batches, make_rows, predict, save_classifier, tag_loss
+from .training import learn_rate_share, load_state, make_optimizer, save_state, set_learn_rate, settings_of
 
 # In the order of the published LUKE.
 LABELS = ("その他の組織名", "法人名", "地名", "人名", "施設名", "イベント名", "政治的組織名", "製品名")
@@ -77,20 +78,15 @@ def evaluate(model: Tagger, records: Sequence[Record], sentences: Sentences) -> 
     return precision_recall_f1(count_matrix(texts, LABELS).sum(axis=(0, 1)))
 
 
-def read_soft(path: Path) -> List[Tagged]:
-    """What soft_labels.py writes."""
+def read_soft(path: Path, sp_path: Path, tags: Sequence[str]) -> List[Tagged]:
+    """What soft_labels.py writes, if it is of this vocabulary and these tags."""
     with np.load(path) as arrays:
+        if str(arrays["vocabulary"]) != hashlib.md5(sp_path.read_bytes()).hexdigest():
+            raise ValueError(f"{path} has the subwords of another vocabulary than {sp_path}")
+        if list(arrays["tags"]) != list(tags):
+            raise ValueError(f"{path} has the tags {', '.join(arrays['tags'])}, not {', '.join(tags)}: see --scheme")
         ids, probabilities, starts = arrays["ids"], arrays["probabilities"], arrays["starts"]
     return [Tagged(ids[a:b], probabilities[a:b]) for a, b in zip(starts[:-1], starts[1:])]
-
-
-def make_optimizer(model: Tagger, learn_rate: float) -> torch.optim.Optimizer:
-    """The new classifier learns five times as fast as the encoder."""
-    groups = [
-        {"params": list(model.encoder.parameters()), "scale": 1.0},
-        {"params": list(model.classifier.parameters()), "scale": 5.0},
-    ]
-    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=True)
 
 
 class Training:
@@ -99,7 +95,8 @@ class Training:
     def __init__(self, model: Tagger, learn_rate: float, decay: float):
         self.model = model
         self.averages = Averages(model, decay)
-        self.optimizer = make_optimizer(model, learn_rate)
+        # The new classifier learns faster than the encoder.
+        self.optimizer = make_optimizer({model.encoder: 1.0, model.classifier: 5.0}, learn_rate)
         self.learn_rate = learn_rate
         self.n_epochs = 0
         self.best = -1.0
@@ -112,8 +109,7 @@ class Training:
         for i, batch in enumerate(batches):
             step, n_steps = self.n_epochs * len(batches) + i, n_epochs * len(batches)
             share = learn_rate_share(step, n_steps, max(n_steps // 20, 1), n_steps)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.learn_rate * group["scale"] * share
+            set_learn_rate(self.optimizer, self.learn_rate * share)
             with torch.autocast(device.type, dtype=torch.bfloat16):
                 logits = self.model(**make_rows([example.ids for example in batch], device), dropout=dropout)
             loss = tag_loss(logits, batch)
@@ -126,23 +122,17 @@ class Training:
         self.n_epochs += 1
         return total / len(batches)
 
-    def save(self, path: Path) -> None:
-        """All at once or not at all."""
-        state = {
-            "model": self.model.state_dict(), "averages": self.averages.model.state_dict(),
-            "n_updates": self.averages.n_updates, "optimizer": self.optimizer.state_dict(),
-            "n_epochs": self.n_epochs, "best": self.best,
-        }  # fmt: skip
-        torch.save(state, path.with_suffix(".new"))
-        path.with_suffix(".new").replace(path)
+    @property
+    def parts(self) -> Dict[str, Any]:
+        return {"model": self.model, "averages": self.averages.model, "optimizer": self.optimizer}
 
-    def load(self, path: Path) -> None:
-        state = torch.load(path, map_location="cpu")
-        self.model.load_state_dict(state["model"])
-        self.averages.model.load_state_dict(state["averages"])
-        self.averages.n_updates = state["n_updates"]
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.n_epochs, self.best = state["n_epochs"], state["best"]
+    def save(self, path: Path, settings: Mapping[str, str]) -> None:
+        done = {"n_epochs": self.n_epochs, "best": self.best, "n_updates": self.averages.n_updates}
+        save_state(path, self.parts, done, settings)
+
+    def load(self, path: Path, settings: Mapping[str, str]) -> None:
+        done = load_state(path, self.parts, settings)
+        self.n_epochs, self.best, self.averages.n_updates = done["n_epochs"], done["best"], done["n_updates"]
 
 
 def main() -> None:
@@ -173,12 +163,14 @@ def main() -> None:
     train = parts["train"]
     if args.n_train:
         train = [train[i] for i in np.random.default_rng(args.seed).permutation(len(train))[: args.n_train]]
-    soft = read_soft(args.soft) if args.soft else []
+    soft = read_soft(args.soft, args.encoder / "sentencepiece.bpe.model", tags) if args.soft else []
     training = Training(Tagger(load_encoder(args.encoder), len(tags)).to(args.device), args.learn_rate, args.decay)
     args.output.mkdir(parents=True, exist_ok=True)
+    inputs = [args.encoder / "model.safetensors", *([args.soft] if args.soft else [])]
+    settings = settings_of(args, inputs, free=("encoder", "data", "output", "soft", "device"))
     state_path = args.output / "state.pt"
     if state_path.exists():
-        training.load(state_path)
+        training.load(state_path, settings)
         print(f"goes on after epoch {training.n_epochs}", flush=True)
     started = time.time()
     while training.n_epochs < args.epochs:
@@ -196,7 +188,7 @@ def main() -> None:
         if scores[2] > training.best:
             training.best = float(scores[2])
             save_classifier(training.averages.model, args.encoder, args.output, tags)
-        training.save(state_path)
+        training.save(state_path, settings)
     state_path.unlink(missing_ok=True)
     print(f"best dev F1 {training.best:.4f}")
 

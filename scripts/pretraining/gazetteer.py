@@ -3,7 +3,9 @@
 import lzma
 import re
 from pathlib import Path
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Collection, Dict, List, Sequence, Set, Tuple
+
+from .texts import bare_title, read_titles
 
 IPADIC_CLASSES = {
     ("人名", "姓"): "surname",
@@ -24,10 +26,13 @@ MAX_CHARS = 24
 class Gazetteer:
     """Names with their classes; the first list that has a name gives its class."""
 
-    def __init__(self, linked: Path):
-        """linked: the directory with titles.tsv.xz and ipadic_names.tsv.xz."""
+    def __init__(self, linked: Path, left_out: Collection[str] = ()):
+        """linked: the directory with titles.tsv.xz and ipadic_names.tsv.xz. left_out: titles not to be taken."""
         self.classes: Dict[str, str] = {}
-        for name, class_ in [*read_titles(linked / "titles.tsv.xz"), *read_ipadic(linked / "ipadic_names.tsv.xz")]:
+        for name, class_ in [
+            *title_classes(linked / "titles.tsv.xz", left_out),
+            *read_ipadic(linked / "ipadic_names.tsv.xz"),
+        ]:
             if 2 <= len(name) <= MAX_CHARS:
                 self.classes.setdefault(name, class_)
         self.lengths: Dict[str, List[int]] = {}  # of the names, by their first two characters, longest first
@@ -62,12 +67,11 @@ class Gazetteer:
         return found
 
 
-def read_titles(path: Path) -> List[Tuple[str, str]]:
+def title_classes(path: Path, left_out: Collection[str]) -> List[Tuple[str, str]]:
     names = []
-    with lzma.open(path, "rt", encoding="utf8") as file_:
-        for line in file_:
-            source, id_, title = line.rstrip("\n").split("\t")
-            class_ = id_[:3] if source == "kyoto_wiki" and id_[:3] in KYOTO_CODES else "title"
+    for source, id_, title in read_titles(path):
+        class_ = id_[:3] if source == "kyoto_wiki" and id_[:3] in KYOTO_CODES else "title"
+        if bare_title(title) not in left_out:
             names.append((re.sub(r" ?[(（].*", "", title), class_))
     # A code says more than "title".
     return sorted(names, key=lambda name: name[1] == "title")

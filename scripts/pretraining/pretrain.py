@@ -4,12 +4,12 @@
 
 Learns masked words (whole morphemes, in Sudachi's longest units), the part of speech of every subword in short and
 long units, and its name class, masked or not; from the other NER sets (WAC, GSD) their tags. The learning rate
-rises, stays, and falls over the last steps, so that a run can be lengthened: keep a state from before the fall, give
-a larger --n-steps, and it goes on. What a step reads depends on the seed and its number alone.
+rises, stays, and falls over the last steps. What a step reads depends on the seed and its number alone, so a killed
+run goes on from state.pt as it would have. To lengthen a run that is done, put before-decay.pt in the place of state.pt
+and give a larger --n-steps.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import shutil
@@ -25,7 +25,11 @@ from torch import Tensor, nn
 from .blocks import NONE, Blocks, mask_units, plan
 from .encoder import PREFIX, Encoder, best_device, load_encoder
 from .heap import keep_heap
+from .training import learn_rate_share, load_state, make_optimizer, save_state, set_learn_rate, settings_of
 
+SETS = ("corpus", "wac", "gsd")
+NONE_WORD = -100  # what cross_entropy leaves out
+WEIGHTS = {"words": 1.0, "pos_a": 0.5, "pos_c": 0.5, "names": 0.5, "wac": 1.0, "gsd": 1.0}  # of the losses
 TOKEN_TARGETS = {"pos_a": "pos", "pos_c": "pos", "names": "names", "wac": "wac", "gsd": "gsd"}  # → key in labels.json
 
 
@@ -59,16 +63,6 @@ class PretrainingModel(nn.Module):
         return losses
 
 
-SETS = ("corpus", "wac", "gsd")
-NONE_WORD = -100
-WEIGHTS = {"words": 1.0, "pos_a": 0.5, "pos_c": 0.5, "names": 0.5, "wac": 1.0, "gsd": 1.0}
-
-
-def learn_rate_share(step: int, n_steps: int, n_warmup: int, n_decay: int) -> float:
-    """Rises to 1, stays, falls to 0."""
-    return max(0.0, min(1.0, (step + 1) / n_warmup, (n_steps - step) / n_decay))
-
-
 def make_batch(sets: Dict[str, Blocks], what: Any, *, share: float, n_ids: int, rng: np.random.Generator) -> Any:
     name, first, n_rows, length = what
     ids, targets = sets[name].take(first, n_rows, length)
@@ -80,39 +74,6 @@ def make_batch(sets: Dict[str, Blocks], what: Any, *, share: float, n_ids: int, 
     masked, is_masked = mask_units(ids, is_start, share=share, mask_id=n_ids - 1, n_ids=n_ids, rng=rng)
     words = np.where(is_masked, ids, NONE_WORD)
     return torch.from_numpy(masked), torch.from_numpy(words), {k: torch.from_numpy(v) for k, v in targets.items()}
-
-
-def make_optimizer(model: nn.Module, learn_rate: float) -> torch.optim.Optimizer:
-    """AdamW; biases and layer norms do not decay."""
-    decaying = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decaying, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learn_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
-
-
-def checksum(directory: Path) -> str:
-    """Of what a run learns from."""
-    names = ("start/model.safetensors", "labels.json", *(f"{name}.npz" for name in SETS))
-    return hashlib.md5(b"".join((directory / name).read_bytes() for name in names)).hexdigest()
-
-
-def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, inputs: str) -> None:
-    """All at once or not at all. inputs: their checksum."""
-    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "inputs": inputs}
-    torch.save(state, path.with_suffix(".new"))
-    path.with_suffix(".new").replace(path)
-
-
-def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, n_steps: int, inputs: str) -> int:
-    """RETURNS: the number of steps that the state has behind it."""
-    state = torch.load(path, map_location="cpu")
-    if state.get("inputs", inputs) != inputs:
-        raise ValueError(f"{path} is of a run on other data; remove it to start anew")
-    if state["step"] > n_steps:
-        raise ValueError(f"{path} has {state['step']} steps behind it; --n-steps must be no less, got {n_steps}")
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"]
 
 
 def save_encoder(encoder: Encoder, start: Path, output: Path) -> None:
@@ -145,14 +106,21 @@ def main() -> None:
     torch.manual_seed(args.seed)
     labels = json.loads((args.input / "labels.json").read_text(encoding="utf8"))
     model = PretrainingModel(load_encoder(args.input / "start"), labels).to(args.device)
-    optimizer = make_optimizer(model, args.learn_rate)
+    optimizer = make_optimizer({model: 1.0}, args.learn_rate)
     sets = {name: Blocks(args.input / f"{name}.npz", args.seed) for name in SETS}
     args.output.mkdir(parents=True, exist_ok=True)
-    state_path, inputs = args.output / "state.pt", checksum(args.input)
+    inputs = [args.input / "start" / "model.safetensors", *(args.input / f"{name}.npz" for name in SETS)]
+    free = ("input", "output", "n_steps", "decay", "save_every", "device")
+    parts, settings = {"model": model, "optimizer": optimizer}, settings_of(args, inputs, free)
+    state_path = args.output / "state.pt"
     first_step = 0
     if state_path.exists():
-        first_step = load_state(state_path, model, optimizer, args.n_steps, inputs)
+        first_step = load_state(state_path, parts, settings)["step"]
         print(f"goes on after step {first_step}", flush=True)
+    if first_step > args.n_steps:
+        raise ValueError(
+            f"{state_path} has {first_step} steps behind it; --n-steps must be no less, got {args.n_steps}"
+        )
     n_ids = model.encoder.config["vocab_size"]
     schedule = plan(args.n_steps, n_subwords=args.n_subwords, every_ner=args.every_ner, every_long=args.every_long)
     started, sums, counts = time.time(), dict.fromkeys(WEIGHTS, 0.0), dict.fromkeys(WEIGHTS, 0)
@@ -163,9 +131,8 @@ def main() -> None:
         ids, words, targets = make_batch(sets, what, share=args.mask_share, n_ids=n_ids, rng=rng)
         ids, words = ids.to(args.device), words.to(args.device)
         targets = {name: values.to(args.device) for name, values in targets.items() if name not in args.leave_out}
-        for group in optimizer.param_groups:
-            group["lr"] = args.learn_rate * learn_rate_share(step, args.n_steps, args.warmup, args.decay)
-        with torch.autocast(args.device, dtype=torch.bfloat16):
+        set_learn_rate(optimizer, args.learn_rate * learn_rate_share(step, args.n_steps, args.warmup, args.decay))
+        with torch.autocast(torch.device(args.device).type, dtype=torch.bfloat16):
             losses = model(ids, words, targets)
         loss = torch.stack([WEIGHTS[name] * value for name, value in losses.items()]).sum()
         loss.backward()
@@ -180,8 +147,11 @@ def main() -> None:
             speed = (step + 1 - first_step) * args.n_subwords / (time.time() - started)
             print(f"step {step + 1} {means} {speed:.0f} subwords/s", flush=True)
             sums, counts = dict.fromkeys(WEIGHTS, 0.0), dict.fromkeys(WEIGHTS, 0)
+        done = {"step": step + 1}
         if (step + 1) % args.save_every == 0 or step + 1 == args.n_steps:
-            save_state(state_path, model, optimizer, step + 1, inputs)
+            save_state(state_path, parts, done, settings)
+        if step + 1 == args.n_steps - args.decay:
+            save_state(args.output / "before-decay.pt", parts, done, settings)
     save_encoder(model.encoder, args.input / "start", args.output)
 
 

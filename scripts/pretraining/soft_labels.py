@@ -3,24 +3,29 @@
     python -m scripts.pretraining.soft_labels build/pretraining/documents.jsonl build/pretraining/soft.npz \
         --teachers build/pretraining/teacher-0 build/pretraining/teacher-1 build/pretraining/teacher-2
 
-The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often. Output:
-ids, probabilities (n_subwords, n_tags) as float16, starts (of the sentences).
+The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often, and
+a share of them is put in another form first (titles, lists, capitals …). Output: ids, probabilities (n_subwords,
+n_tags) as float16, starts (of the sentences), tags, and the vocabulary's checksum.
 """
 
 import argparse
+import hashlib
+import json
 import random
 import time
 from pathlib import Path
-from typing import List
+from typing import List, Sequence, Tuple
 
 import numpy as np
 import sentencepiece
 import torch
 from safetensors.torch import load_file
 
+from spacy_luke_ja.corpora.augmentation import FORMS
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
 from .encoder import best_device, load_encoder
+from .finetune import FORM_WEIGHTS
 from .heap import keep_heap
 from .tagger import MAX_SUBWORDS, Tagger, predict
 from .vocabulary import read_sentences
@@ -54,6 +59,28 @@ def pick_sentences(documents: Path, n_sentences: int, rng: random.Random) -> Lis
     return ordered[:n_sentences]
 
 
+def change_share(sentences: Sequence[str], share: float, rng: random.Random) -> List[str]:
+    """Some of the sentences in the forms that finetune.py gives to gold ones."""
+    forms = {name: weight for name, weight in FORM_WEIGHTS.items() if name != "plain"}
+    return [
+        FORMS[rng.choices(list(forms), list(forms.values()))[0]](sentence, ())[0] if rng.random() < share else sentence
+        for sentence in sentences
+    ]
+
+
+def read_vocabulary_and_tags(teachers: Sequence[Path]) -> Tuple[bytes, List[str]]:
+    """The sentencepiece model and the tags that all teachers share."""
+    vocabularies = [(teacher / "sentencepiece.bpe.model").read_bytes() for teacher in teachers]
+    configs = [json.loads((teacher / "config.json").read_text(encoding="utf8")) for teacher in teachers]
+    tags = [list(config["id2label"].values()) for config in configs]
+    for teacher, vocabulary, own_tags in zip(teachers, vocabularies, tags):
+        if vocabulary != vocabularies[0] or own_tags != tags[0]:
+            raise ValueError(
+                f"--teachers must have one vocabulary and one list of tags; {teacher} and {teachers[0]} differ"
+            )
+    return vocabularies[0], tags[0]
+
+
 def load_tagger(directory: Path) -> Tagger:
     """What tagger.save_classifier wrote."""
     tensors = load_file(directory / "model.safetensors")
@@ -77,19 +104,24 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--teachers", type=Path, nargs="+", required=True)
     parser.add_argument("--n-sentences", type=int, default=80_000)
+    parser.add_argument("--change-share", type=float, default=0.3)
     parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keep_heap()
     started = time.time()
-    sentences = pick_sentences(args.documents, args.n_sentences, random.Random(args.seed))
-    sp_path = args.teachers[0] / "sentencepiece.bpe.model"
-    encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_file=str(sp_path)))
+    rng = random.Random(args.seed)
+    vocabulary, tags = read_vocabulary_and_tags(args.teachers)
+    encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_proto=vocabulary))
+    sentences = change_share(pick_sentences(args.documents, args.n_sentences, rng), args.change_share, rng)
     ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
     probabilities = mean_probabilities([load_tagger(path).to(args.device) for path in args.teachers], ids)
     joined = np.concatenate(ids).astype("uint16")
     starts = np.cumsum([0] + [len(own) for own in ids])
-    np.savez(args.output, ids=joined, probabilities=np.concatenate(probabilities), starts=starts)
+    np.savez(
+        args.output, ids=joined, probabilities=np.concatenate(probabilities), starts=starts,
+        tags=tags, vocabulary=hashlib.md5(vocabulary).hexdigest(),
+    )  # fmt: skip
     print(f"{len(sentences):,} sentences, {len(joined):,} subwords ({time.time() - started:.0f} s)")
 
 

@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--n-layers", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    vectors = np.load(args.input / "vectors.npy")
+    vectors = np.load(args.input / "vectors.npy").astype("float32")
     width = vectors.shape[1] + POSITION_DIMS
     inner = 4 * width
     tensors = make_tensors(vectors, args.n_layers, width, inner, args.seed)

@@ -5,7 +5,8 @@
 
 Besides the masked words, three things are predicted for each subword: the part of speech of its morpheme in
 Sudachi's shortest units (A) and in its longest (C, where 東京国際空港 is one), and the class of the name it belongs
-to, by lists of names and by hyperlinks. The other NER sets (WAC, GSD) become ids with the tags of their own labels.
+to, by lists of names and by hyperlinks; of a proper noun that neither has, no class is to be predicted. The
+other NER sets (WAC, GSD) become ids with the tags of their own labels.
 
 Output: corpus.npz (ids, pos_a, pos_c, names, starts) and wac.npz, gsd.npz (ids, tags, starts), labels.json.
 """
@@ -14,9 +15,10 @@ import argparse
 import json
 import lzma
 import multiprocessing
+import re
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import sentencepiece
@@ -28,10 +30,10 @@ from spacy_luke_ja.text.decoding import CharSpan, encode_tags
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
 
+from .blocks import NONE
 from .gazetteer import CLASSES, Gazetteer
 from .texts import HeldOut, wac_page
 
-NONE = 255  # of a target: nothing is to be predicted here
 MAX_SUDACHI_BYTES = 40_000
 NER_SETS = ("wac", "gsd")
 
@@ -39,9 +41,10 @@ NER_SETS = ("wac", "gsd")
 class Annotator:
     """A text's subwords with their targets."""
 
-    def __init__(self, sp_path: Path, linked: Path):
+    def __init__(self, sp_path: Path, linked: Path, left_out: Collection[str] = ()):
+        """linked, left_out: of the Gazetteer."""
         self.subwords = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_file=str(sp_path)))
-        self.gazetteer = Gazetteer(linked)
+        self.gazetteer = Gazetteer(linked, left_out)
         dictionary = Dictionary()
         self.short_units = dictionary.tokenizer(mode=SplitMode.A)
         self.long_units = dictionary.tokenizer(mode=SplitMode.C)
@@ -52,23 +55,41 @@ class Annotator:
         self.is_proper_pos = [fields[1] == "固有名詞" for fields in pos]
         self.name_tags = make_scheme(make_tags(CLASSES))
 
-    def annotate(self, text: str, links: Sequence[Sequence[int]]) -> Tuple[np.ndarray, ...]:
-        """RETURNS: ids (uint16), pos_a, pos_c and names (uint8), a row for each subword."""
+    def annotate(self, text: str, link_texts: Collection[str]) -> Tuple[np.ndarray, ...]:
+        """link_texts: of the hyperlinks of the document; wherever they stand, they are names.
+
+        RETURNS: ids (uint16), pos_a, pos_c and names (uint8), a row for each subword.
+        """
         subwords = self.subwords.encode(text)
         starts_a, pos_ids = self._units(text, self.short_units)
         starts_c, pos_ids_c = self._units(text, self.long_units)
-        names = self.gazetteer.find(text, [*starts_a, len(text)], [self.is_proper_pos[id_] for id_ in pos_ids])
-        taken = np.zeros(len(text) + 1, dtype=bool)
-        for start, end, _ in names:
-            taken[start:end] = True
-        names += [(start, end, "link") for start, end in links if start < end and not taken[start:end].any()]
-        spans = [CharSpan(start, end, class_, 1.0) for start, end, class_ in sorted(names)]
+        is_proper = [self.is_proper_pos[id_] for id_ in pos_ids]
+        spans = self._names(text, [*starts_a, len(text)], is_proper, link_texts)
+        names = encode_tags(subwords, spans, self.name_tags)
+        if len(subwords):
+            units = np.maximum(np.searchsorted(starts_a, subwords.char_offsets[:, 0], side="right") - 1, 0)
+            names[np.asarray(is_proper)[units] & (names == self.name_tags.tags.index("O"))] = NONE
         return (
             subwords.ids.astype("uint16"),
             self._pos_targets(subwords, starts_a, pos_ids),
             self._pos_targets(subwords, starts_c, pos_ids_c),
-            encode_tags(subwords, spans, self.name_tags).astype("uint8"),
+            names.astype("uint8"),
         )
+
+    def _names(self, text: str, edges: List[int], is_proper: List[bool], link_texts: Collection[str]) -> List[CharSpan]:
+        """The names of the lists, and the hyperlinks' texts where the lists have none; on edges of morphemes."""
+        names = self.gazetteer.find(text, edges, is_proper)
+        taken = np.zeros(len(text), dtype=bool)
+        for start, end, _ in names:
+            taken[start:end] = True
+        known_edges = set(edges)
+        for link_text in sorted(link_texts, key=lambda own: (-len(own), own)):
+            for match in re.finditer(re.escape(link_text), text):
+                start, end = match.span()
+                if {start, end} <= known_edges and not taken[start:end].any():
+                    taken[start:end] = True
+                    names.append((start, end, "link"))
+        return [CharSpan(start, end, class_, 1.0) for start, end, class_ in sorted(names)]
 
     def _units(self, text: str, tokenizer: Any) -> Tuple[List[int], List[int]]:
         """Where the units start, and their part-of-speech ids."""
@@ -109,15 +130,17 @@ def parts_of_speech(dictionary: Any) -> List[Tuple[str, ...]]:
 _annotator: Optional[Annotator] = None
 
 
-def start_worker(sp_path: Path, linked: Path) -> None:
+def start_worker(sp_path: Path, linked: Path, left_out: Collection[str]) -> None:
     global _annotator
-    _annotator = Annotator(sp_path, linked)
+    _annotator = Annotator(sp_path, linked, left_out)
 
 
 def annotate_document(line: str) -> Tuple[np.ndarray, ...]:
     """The paragraphs of a document, joined."""
     assert _annotator is not None
-    parts = [_annotator.annotate(p["text"], p["links"]) for p in json.loads(line)["paragraphs"]]
+    paragraphs = json.loads(line)["paragraphs"]
+    link_texts = {p["text"][start:end] for p in paragraphs for start, end in p["links"] if end - start > 1}
+    parts = [_annotator.annotate(p["text"], link_texts) for p in paragraphs]
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
@@ -153,7 +176,7 @@ def read_ner_set(data: Path, name: str, held_out: HeldOut, encoder: SentencePiec
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="the directory that holds ner/ and linked/")
+    parser.add_argument("data", type=Path, help="the directory that holds linked/, ner/ and qa/")
     parser.add_argument("stockmark", type=Path, help="Stockmark's ner.json")
     parser.add_argument("documents", type=Path, help="as texts.py writes them")
     parser.add_argument("output", type=Path, help="where sentencepiece.bpe.model lies")
@@ -162,9 +185,9 @@ def main() -> None:
     args = parser.parse_args()
     started = time.time()
     sp_path = args.output / "sentencepiece.bpe.model"
+    held_out = HeldOut(args.stockmark, args.data, md5=args.md5)
     annotator = Annotator(sp_path, args.data / "linked")
     labels = {"pos": annotator.pos_classes, "names": list(annotator.name_tags.tags)}
-    held_out = HeldOut(args.stockmark, args.data / "linked" / "titles.tsv.xz", md5=args.md5)
     for name in NER_SETS:
         arrays, labels[name] = read_ner_set(args.data, name, held_out, annotator.subwords)
         save_arrays(args.output / f"{name}.npz", arrays)
@@ -172,11 +195,11 @@ def main() -> None:
     (args.output / "labels.json").write_text(json.dumps(labels, ensure_ascii=False, indent=1), encoding="utf8")
     with args.documents.open(encoding="utf8") as file_:
         lines = file_.readlines()
-    with multiprocessing.Pool(args.workers, start_worker, (sp_path, args.data / "linked")) as pool:
+    with multiprocessing.Pool(args.workers, start_worker, (sp_path, args.data / "linked", held_out.titles)) as pool:
         documents = pool.map(annotate_document, lines, chunksize=50)
     arrays = join([document for document in documents if len(document[0])], ("ids", "pos_a", "pos_c", "names"))
     save_arrays(args.output / "corpus.npz", arrays)
-    n_named = int((arrays["names"] != 0).sum())
+    n_named = int(((arrays["names"] != 0) & (arrays["names"] != NONE)).sum())
     print(f"{len(arrays['ids']):,} subwords, {n_named:,} of them in names ({time.time() - started:.0f} s)")
 
 

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 from spacy.cli._util import import_code, setup_gpu
 from typer import Argument, Exit, Option
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from spacy.language import Language
 
-    from ..corpora.records import Record
     from ..text.decoding import FoundEntity
 
 
@@ -36,6 +35,7 @@ def calibrate_cli(
     from ..corpora.records import read_records
     from ..evaluation.calibration import LOG_TEMPERATURES, fit_temperature
     from ..evaluation.pipelines import load_pipeline
+    from ..evaluation.run import judge_entities
     from ..training.directories import replace_directory
 
     import_code(code_path)
@@ -86,40 +86,6 @@ def find_component(nlp: "Language", component: Optional[str]) -> str:
     if component is not None and component not in names:
         raise ValueError(f"--component must be one of {', '.join(names)}, got {component}")
     return component or names[0]
-
-
-def judge_entities(nlp: "Language", name: str, records: Sequence["Record"]) -> Tuple[List["FoundEntity"], "np.ndarray"]:
-    """Run a pipeline up to its luke_ner of this name, once.
-
-    RETURNS: the entities it finds, whatever its threshold; and (n_entities,) bool, whether characters and label are
-        those of a gold entity.
-    """
-    import numpy as np
-    from spacy.util import minibatch
-
-    luke_ner: Any = nlp.get_pipe(name)
-    if not records:
-        raise ValueError("there are no texts to calibrate on: the data is empty")
-    later = nlp.pipe_names[nlp.pipe_names.index(name) :]
-    docs = nlp.pipe([record.text for record in records], disable=later)
-    found = [entities for batch in minibatch(docs, size=128) for entities in luke_ner.find_entities(batch)]
-    if len(found) != len(records):
-        raise ValueError(
-            f"the pipeline gave {len(found)} of {len(records)} Docs back; its error handler hides what failed"
-        )
-    entities = [entity for own in found for entity in own]
-    gold = [{span[:3] for span in record.char_spans} for record in records]
-    correct = [entity[:3] in right for own, right in zip(found, gold) for entity in own]
-    if not entities:
-        raise ValueError(f"{name} found no entity in {len(records)} texts: there is no score to calibrate")
-    if not any(correct):
-        labels = [{span.label for record in records for span in record.char_spans}, {e.label for e in entities}]
-        in_data, in_found = (", ".join(sorted(side)) or "none" for side in labels)
-        raise ValueError(
-            f"none of the {len(entities)} entities found is right to the character, so no score can be; "
-            f"labels in the data: {in_data}; found: {in_found}"
-        )
-    return entities, np.array(correct)
 
 
 def print_comparison(entities: List["FoundEntity"], correct: "np.ndarray", before: float, after: float) -> None:

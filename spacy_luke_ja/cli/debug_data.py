@@ -39,7 +39,7 @@ def debug_data_cli(
         nlp = load_model_from_config(config, auto_fill=True)
     config = nlp.config.interpolate()
     for reader in config["corpora"].values():  # the data as it is written, not as an augmenter changes it
-        if "augmenter" in reader:
+        if isinstance(reader, dict) and "augmenter" in reader:
             reader["augmenter"] = None
     names = {"train": config["training"]["train_corpus"], "dev": config["training"]["dev_corpus"]}
     if "test" in config["corpora"]:

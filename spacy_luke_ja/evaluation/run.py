@@ -1,10 +1,13 @@
-"""A pipeline and texts with gold entities in, the same texts with what it found out; the gold needs no tokens."""
+"""A pipeline and texts with gold entities in, what it finds in them out; the gold needs no tokens."""
 
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
+import numpy as np
 from spacy.language import Language
+from spacy.util import minibatch
 
-from ..text.decoding import CharSpan
+from ..corpora.records import Record
+from ..text.decoding import CharSpan, FoundEntity
 from .measures import EvaluatedText
 
 
@@ -16,3 +19,34 @@ def run_pipeline(nlp: Language, annotated: Sequence[Tuple[str, Sequence[CharSpan
         )
     found = (tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents) for doc in docs)
     return [EvaluatedText(text, tuple(gold), own) for (text, gold), own in zip(annotated, found)]
+
+
+def judge_entities(nlp: Language, name: str, records: Sequence[Record]) -> Tuple[List[FoundEntity], np.ndarray]:
+    """Run a pipeline up to its luke_ner of this name, once.
+
+    RETURNS: the entities it finds, whatever its threshold; and (n_entities,) bool, whether characters and label are
+        those of a gold entity.
+    """
+    luke_ner: Any = nlp.get_pipe(name)
+    if not records:
+        raise ValueError("there are no texts to calibrate on: the data is empty")
+    later = nlp.pipe_names[nlp.pipe_names.index(name) :]
+    docs = nlp.pipe([record.text for record in records], disable=later)
+    found = [entities for batch in minibatch(docs, size=128) for entities in luke_ner.find_entities(batch)]
+    if len(found) != len(records):
+        raise ValueError(
+            f"the pipeline gave {len(found)} of {len(records)} Docs back; its error handler hides what failed"
+        )
+    entities = [entity for own in found for entity in own]
+    gold = [{span[:3] for span in record.char_spans} for record in records]
+    correct = [entity[:3] in right for own, right in zip(found, gold) for entity in own]
+    if not entities:
+        raise ValueError(f"{name} found no entity in {len(records)} texts: there is no score to calibrate")
+    if not any(correct):
+        labels = [{span.label for record in records for span in record.char_spans}, {e.label for e in entities}]
+        in_data, in_found = (", ".join(sorted(side)) or "none" for side in labels)
+        raise ValueError(
+            f"none of the {len(entities)} entities found is right to the character, so no score can be; "
+            f"labels in the data: {in_data}; found: {in_found}"
+        )
+    return entities, np.array(correct)

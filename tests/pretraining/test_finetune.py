@@ -1,5 +1,6 @@
 """A token classifier learned from Stockmark's train part, in many forms, and from teachers."""
 
+import hashlib
 import json
 import random
 
@@ -79,8 +80,17 @@ def test_a_long_sentence_is_cut_to_what_a_row_has_room_for(sentences):
 
 def test_soft_sentences(tmp_path):
     probabilities = np.arange(10, dtype="float16").reshape(5, 2)
-    np.savez(tmp_path / "soft.npz", ids=np.arange(5), probabilities=probabilities, starts=[0, 2, 5])
-    one, other = read_soft(tmp_path / "soft.npz")
+    sp_path = tmp_path / "sentencepiece.bpe.model"
+    sp_path.write_bytes(b"a vocabulary")
+    vocabulary = hashlib.md5(b"a vocabulary").hexdigest()
+    arrays = {"ids": np.arange(5), "probabilities": probabilities, "starts": [0, 2, 5], "tags": ["O", "X"]}
+    np.savez(tmp_path / "soft.npz", vocabulary=vocabulary, **arrays)
+    one, other = read_soft(tmp_path / "soft.npz", sp_path, ["O", "X"])
+    with pytest.raises(ValueError, match="has the tags O, X, not O, Y: see --scheme"):
+        read_soft(tmp_path / "soft.npz", sp_path, ["O", "Y"])
+    sp_path.write_bytes(b"another")
+    with pytest.raises(ValueError, match="has the subwords of another vocabulary"):
+        read_soft(tmp_path / "soft.npz", sp_path, ["O", "X"])
     assert one.ids.tolist() == [0, 1] and other.tags.tolist() == [[4, 5], [6, 7], [8, 9]]
 
 
@@ -129,7 +139,9 @@ def test_the_test_part_has_no_part_in_it(work, ner_json, tmp_path, run_stage):
 ])  # fmt: skip
 def test_how_many_sentences_an_epoch_has(work, ner_json, tmp_path, run_stage, monkeypatch, settings, n_learned):
     starts = np.arange(0, 21, 4)
-    np.savez(tmp_path / "soft.npz", ids=np.full(20, 7), probabilities=np.eye(17)[:1].repeat(20, 0), starts=starts)
+    vocabulary = hashlib.md5((work / "start" / "sentencepiece.bpe.model").read_bytes()).hexdigest()
+    arrays = {"ids": np.full(20, 7), "probabilities": np.eye(17)[:1].repeat(20, 0), "starts": starts}
+    np.savez(tmp_path / "soft.npz", tags=make_tags(LABELS), vocabulary=vocabulary, **arrays)
     batches = []
     monkeypatch.setattr(finetune, "make_batches", lambda *a: batches.append(a[0]) or make_batches(*a))
     settings = [tmp_path / s if s == "soft.npz" else s for s in settings]
@@ -146,8 +158,8 @@ def test_it_learns(work, ner_json, tmp_path, run_stage, capsys):
 def test_a_killed_run_goes_on_to_the_same_result(work, ner_json, tmp_path, run_stage, monkeypatch):
     run_stage("finetune", work / "start", ner_json, tmp_path / "whole", *TINY, "--epochs", 3)
 
-    def save_and_die(self, path):
-        save(self, path)
+    def save_and_die(self, *args):
+        save(self, *args)
         if self.n_epochs == 2:
             raise KeyboardInterrupt
 

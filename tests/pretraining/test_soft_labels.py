@@ -2,12 +2,14 @@
 
 import json
 import random
+import shutil
 
 import numpy as np
 import pytest
 
-from scripts.pretraining.finetune import read_soft
-from scripts.pretraining.soft_labels import pick_sentences
+from scripts.pretraining.finetune import LABELS, read_soft
+from scripts.pretraining.soft_labels import change_share, pick_sentences
+from spacy_luke_ja.text.label_schemes import make_tags
 
 
 def write_documents(path, texts):
@@ -39,8 +41,24 @@ def test_no_more_sentences_than_asked_for_and_the_same_for_a_seed(tmp_path):
 def test_the_file_that_the_stage_writes(work, teacher, tmp_path, run_stage):
     run_stage("soft_labels", work / "documents.jsonl", tmp_path / "soft.npz", "--teachers", teacher, teacher,
               "--n-sentences", 30)  # fmt: skip
-    soft = read_soft(tmp_path / "soft.npz")
+    soft = read_soft(tmp_path / "soft.npz", teacher / "sentencepiece.bpe.model", make_tags(LABELS))
     assert len(soft) == 30
     for sentence in soft:
         assert sentence.tags.shape == (len(sentence.ids), 17) and len(sentence.ids) > 5
         np.testing.assert_allclose(sentence.tags.astype("float32").sum(axis=1), 1.0, atol=0.01)
+
+
+def test_a_share_of_the_sentences_gets_another_form():
+    sentences = [f"第{i}回の大会は、札幌で開かれた。" for i in range(400)]
+    changed = change_share(sentences, 0.3, random.Random(0))
+    n_changed = sum(a != b for a, b in zip(sentences, changed))
+    assert len(changed) == 400 and 80 < n_changed < 140  # capitals change none of them
+    assert change_share(sentences, 0.0, random.Random(0)) == sentences
+
+
+def test_teachers_must_share_vocabulary_and_tags(work, teacher, tmp_path, run_stage):
+    shutil.copytree(teacher, tmp_path / "other")
+    (tmp_path / "other" / "sentencepiece.bpe.model").write_bytes(b"another")
+    with pytest.raises(ValueError, match="--teachers must share vocabulary and tags"):
+        run_stage("soft_labels", work / "documents.jsonl", tmp_path / "soft.npz", "--teachers", teacher,
+                  tmp_path / "other", "--n-sentences", 30)  # fmt: skip

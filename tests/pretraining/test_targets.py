@@ -8,6 +8,7 @@ import sentencepiece
 
 import toy_corpora
 import toys
+from scripts.pretraining.gazetteer import Gazetteer
 from scripts.pretraining.targets import NONE, Annotator, read_ner_set
 from scripts.pretraining.texts import HeldOut
 from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
@@ -60,11 +61,11 @@ def test_a_morpheme_of_several_subwords_begins_once(annotator):
     assert len(found) > 1 and [tag for _, tag in found] == ["B"] + ["I"] * (len(found) - 1)
 
 
-def name_tags(annotator, text, links=()):
-    *_, names = annotator.annotate(text, links)
+def name_tags(annotator, text, link_texts=()):
+    *_, names = annotator.annotate(text, link_texts)
     offsets = annotator.subwords.encode(text).char_offsets
     tags = annotator.name_tags.tags
-    return [(text[start:end], tags[i]) for (start, end), i in zip(offsets, names) if tags[i] != "O"]
+    return [(text[start:end], tags[i]) for (start, end), i in zip(offsets, names) if i != NONE and tags[i] != "O"]
 
 
 def test_names_by_the_lists(annotator):
@@ -73,14 +74,30 @@ def test_names_by_the_lists(annotator):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("links, found", [
-    ([[0, 2]], [("国会", "B-link"), ("東京", "B-title")]),
-    ([[3, 5]], [("東京", "B-title")]),  # the list says more
-    ([[0, 5]], [("東京", "B-title")]),
-    ([[2, 2]], [("東京", "B-title")]),
+@pytest.mark.parametrize("link_texts, found", [
+    (["国会"], [("国会", "B-link"), ("東京", "B-title"), ("国会", "B-link")]),  # wherever it stands
+    (["東京"], [("東京", "B-title")]),  # the list says more
+    (["国会で東京"], [("東京", "B-title")]),
+    (["会で"], [("東京", "B-title")]),  # not between morphemes
+    (["国会", "国会で"], [("国会", "B-link"), ("で", "I-link"), ("東京", "B-title"), ("国会", "B-link")]),
 ])  # fmt: skip
-def test_a_link_is_a_name_where_no_list_has_one(annotator, links, found):
-    assert name_tags(annotator, "国会で東京を可決", links) == found
+def test_a_link_is_a_name_where_no_list_has_one(annotator, link_texts, found):
+    assert name_tags(annotator, "国会で東京を可決、国会", link_texts) == found
+
+
+def test_a_proper_noun_that_no_list_has_is_left_open(annotator):
+    text = "大阪の山田"
+    *_, names = annotator.annotate(text, [])
+    pieces = [text[start:end] for start, end in annotator.subwords.encode(text).char_offsets]
+    tags = dict(zip(pieces, names.tolist()))
+    assert tags["大阪"] == NONE and tags["の"] == annotator.name_tags.tags.index("O")
+    assert annotator.name_tags.tags[tags["山田"]] == "B-surname"
+
+
+def test_titles_of_held_out_pages_are_no_names(tmp_path):
+    corpora = toy_corpora.write_corpora(tmp_path, n_sentences=5)
+    assert Gazetteer(corpora / "linked").classes["任天堂"] == "title"
+    assert "任天堂" not in Gazetteer(corpora / "linked", ["任天堂"]).classes
 
 
 def test_a_text_of_no_subwords(annotator):
@@ -102,7 +119,7 @@ def test_ner_sets_leave_out_held_out_pages(annotator, ner_json, tmp_path):
         {"id": "wiki00000999-00-00", "text": "東京と大阪。", "entities": [entity]},
     ]
     corpora = toy_corpora.write_corpora(tmp_path, wac=wac, n_sentences=10)
-    held_out = HeldOut(ner_json, corpora / "linked" / "titles.tsv.xz", md5="")
+    held_out = HeldOut(ner_json, corpora, md5="")
     arrays, tags = read_ner_set(corpora, "wac", held_out, annotator.subwords)
     assert tags == ["O", "B-LOCATION", "I-LOCATION"]
     assert arrays["starts"].tolist() == [0, len(arrays["ids"])]
@@ -127,5 +144,5 @@ def test_the_files_that_the_stage_writes(work):
     for document, start, end in list(zip(documents, starts, starts[1:]))[::20]:
         expected = [encoder.encode(p["text"]).ids for p in document["paragraphs"]]
         np.testing.assert_array_equal(ids[start:end], np.concatenate(expected))
-    assert names.max() < len(labels["names"]) and pos_a[pos_a != NONE].max() < 2 * len(labels["pos"])
+    assert names[names != NONE].max() < len(labels["names"]) and pos_a[pos_a != NONE].max() < 2 * len(labels["pos"])
     assert {"B-link", "B-surname", "B-RLW"} <= set(labels["names"])

@@ -30,9 +30,21 @@ def held_out(stockmark, tmp_path_factory):
         ("jawiki_gocon", parts["train"].page, "時間"),
         ("jaquad_train", parts["test"].page, "別の番号の記事"),
     ]
-    titles_path = tmp_path_factory.mktemp("linked") / "titles.tsv.xz"
-    toy_corpora.write_lines(titles_path, ["\t".join(title) for title in titles])
-    return HeldOut(path, titles_path, md5="")
+    wac = [
+        {"id": f"wiki{int(parts[part].page):08}-00-00", "text": text, "entities": []}
+        for part, text in (("test", "足利　尊氏（あしかが　たかうじ）は、武将。"), ("train", "北条時宗は、執権。"))
+    ]
+    questions = {
+        "jaquad_dev": {"三里塚闘争": f"前の文。{parts['test'].text}後の文。", "駅": "無関係な文。"},
+        "jsquad_valid-v1.3": {"オセロ (遊戯)": f"オセロ [SEP] {parts['dev'].text}"},
+    }
+    data = tmp_path_factory.mktemp("data")
+    toy_corpora.write_corpora(data, titles=titles, wac=wac, questions=questions, n_sentences=5)
+    return HeldOut(path, data, md5="")
+
+
+def test_titles_by_ids_by_leads_and_by_the_contexts_of_questions(held_out):
+    assert held_out.titles == {"任天堂", "手塚治虫", "足利尊氏", "三里塚闘争", "オセロ"}
 
 
 def document(*texts, source="kyoto_wiki", **fields):
@@ -45,7 +57,15 @@ def test_a_page_of_a_test_or_dev_sentence_is_left_out(held_out, stockmark, part,
 
 
 @pytest.mark.parametrize(
-    "title, reason", [("任天堂", "title"), ("手塚治虫", "title"), ("時間", ""), ("別の番号の記事", ""), ("", "")]
+    "title, reason",
+    [
+        ("任天堂", "title"),
+        ("手塚治虫", "title"),
+        ("オセロ (遊戯)", "title"),
+        ("時間", ""),
+        ("別の番号の記事", ""),
+        ("", ""),
+    ],  # fmt: skip
 )
 def test_a_title_of_such_a_page_is_left_out(held_out, title, reason):
     assert held_out.why(document("無関係", title=title)) == reason
@@ -55,8 +75,11 @@ def test_a_title_of_such_a_page_is_left_out(held_out, title, reason):
     "texts, reason",
     [
         (["任天堂株式会社は、京都市の会社。"], "title in its first words"),
-        (["あ" * 37 + "任天堂"], "title in its first words"),
-        (["あ" * 38 + "任天堂"], ""),
+        (["『任天堂』は本。"], "title in its first words"),
+        (["足利　尊氏は武将。"], "title in its first words"),
+        (["本社は任天堂の隣。"], ""),  # short, so it may be a common word
+        (["あ" * 36 + "手塚治虫"], "title in its first words"),
+        (["あ" * 37 + "手塚治虫"], ""),
         (["時間は流れる。"], ""),
         (["一つ目の段落。", "任天堂の段落。"], ""),
         ([], ""),
@@ -93,9 +116,21 @@ def test_a_share_is_every_nth_paragraph(share, kept):
 
 def test_a_blank_line_ends_a_document(tmp_path):
     text = "一行目。\n 二行目。\n\n三行目。\n \n\n\n四行目。"
-    corpora = toy_corpora.write_corpora(tmp_path, texts={"wikinews": text}, n_sentences=5)
-    found = [d for d in read_texts(corpora) if d.source == "wikinews"]
-    assert [[p["text"] for p in d.paragraphs] for d in found] == [["一行目。", "二行目。"], ["三行目。"], ["四行目。"]]
+    corpora = toy_corpora.write_corpora(tmp_path, texts={"wikinews": text, "gsd_train": text}, n_sentences=5)
+    found = {source: [] for source in TEXTS}
+    for d in read_texts(corpora):
+        found[d.source].append([p["text"] for p in d.paragraphs])
+    assert found["wikinews"] == [["一行目。", "二行目。"], ["三行目。"], ["四行目。"]]
+    # Of GSD, whose sentences come from everywhere, each line is one.
+    assert found["gsd_train"] == [["一行目。"], ["二行目。"], ["三行目。"], ["四行目。"]]
+
+
+def test_articles_of_jaquad_have_their_titles(tmp_path):
+    corpora = toy_corpora.write_corpora(tmp_path, n_sentences=10)
+    assert [d.title for d in read_texts(corpora) if d.source == "jaquad_train_contexts"] == ["第0記事", "第1記事"]
+    corpora = toy_corpora.write_corpora(tmp_path, texts={"jaquad_train_contexts": "一つ。\n\n二つ。"}, n_sentences=10)
+    with pytest.raises(ValueError, match="jaquad_train_contexts has 2 documents, but titles.tsv.xz has 1 for it"):
+        list(read_texts(corpora))
 
 
 def test_neighbouring_paragraphs_of_an_article_are_a_document_with_their_links(tmp_path):
