@@ -62,7 +62,7 @@ def fit_temperature_on_dev(checkpoint: Path, records: List[Record]) -> float:
 
     nlp = spacy_luke_ja.blank()
     nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint), "precision": "float32"}})
-    entities, correct = judge_entities(nlp, "luke_ner", records)
+    entities, correct = judge_entities(nlp, "luke_ner", [(record.text, record.char_spans) for record in records])
     temperature = round(fit_temperature(entities, correct), 3)
     for value in (1.0, temperature):
         error = calibration_of(score_entities(entities, temperature=value), correct)["ece"]

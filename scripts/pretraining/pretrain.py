@@ -116,11 +116,11 @@ def main() -> None:
     first_step = 0
     if state_path.exists():
         first_step = load_state(state_path, parts, settings)["step"]
+        if first_step > args.n_steps:
+            raise ValueError(
+                f"{state_path} has {first_step} steps behind it; --n-steps must be no less, got {args.n_steps}"
+            )
         print(f"goes on after step {first_step}", flush=True)
-    if first_step > args.n_steps:
-        raise ValueError(
-            f"{state_path} has {first_step} steps behind it; --n-steps must be no less, got {args.n_steps}"
-        )
     n_ids = model.encoder.config["vocab_size"]
     schedule = plan(args.n_steps, n_subwords=args.n_subwords, every_ner=args.every_ner, every_long=args.every_long)
     started, sums, counts = time.time(), dict.fromkeys(WEIGHTS, 0.0), dict.fromkeys(WEIGHTS, 0)

@@ -45,7 +45,9 @@ def calibrate_cli(
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
-        entities, correct = judge_entities(nlp, name, list(read_records(data_path)))
+        entities, correct = judge_entities(
+            nlp, name, [(record.text, record.char_spans) for record in read_records(data_path)]
+        )
         before, after = luke_ner.score_temperature, round(fit_temperature(entities, correct), 4)
         luke_ner.temperature = after
         nlp.get_pipe_config(name)["temperature"] = after

@@ -6,7 +6,6 @@ import numpy as np
 from spacy.language import Language
 from spacy.util import minibatch
 
-from ..corpora.records import Record
 from ..text.decoding import CharSpan, FoundEntity
 from .measures import EvaluatedText
 
@@ -21,29 +20,31 @@ def run_pipeline(nlp: Language, annotated: Sequence[Tuple[str, Sequence[CharSpan
     return [EvaluatedText(text, tuple(gold), own) for (text, gold), own in zip(annotated, found)]
 
 
-def judge_entities(nlp: Language, name: str, records: Sequence[Record]) -> Tuple[List[FoundEntity], np.ndarray]:
+def judge_entities(
+    nlp: Language, name: str, annotated: Sequence[Tuple[str, Sequence[CharSpan]]]
+) -> Tuple[List[FoundEntity], np.ndarray]:
     """Run a pipeline up to its luke_ner of this name, once.
 
     RETURNS: the entities it finds, whatever its threshold; and (n_entities,) bool, whether characters and label are
         those of a gold entity.
     """
     luke_ner: Any = nlp.get_pipe(name)
-    if not records:
+    if not annotated:
         raise ValueError("there are no texts to calibrate on: the data is empty")
     later = nlp.pipe_names[nlp.pipe_names.index(name) :]
-    docs = nlp.pipe([record.text for record in records], disable=later)
+    docs = nlp.pipe([text for text, _ in annotated], disable=later)
     found = [entities for batch in minibatch(docs, size=128) for entities in luke_ner.find_entities(batch)]
-    if len(found) != len(records):
+    if len(found) != len(annotated):
         raise ValueError(
-            f"the pipeline gave {len(found)} of {len(records)} Docs back; its error handler hides what failed"
+            f"the pipeline gave {len(found)} of {len(annotated)} Docs back; its error handler hides what failed"
         )
     entities = [entity for own in found for entity in own]
-    gold = [{span[:3] for span in record.char_spans} for record in records]
+    gold = [{span[:3] for span in char_spans} for _, char_spans in annotated]
     correct = [entity[:3] in right for own, right in zip(found, gold) for entity in own]
     if not entities:
-        raise ValueError(f"{name} found no entity in {len(records)} texts: there is no score to calibrate")
+        raise ValueError(f"{name} found no entity in {len(annotated)} texts: there is no score to calibrate")
     if not any(correct):
-        labels = [{span.label for record in records for span in record.char_spans}, {e.label for e in entities}]
+        labels = [{label for own in gold for *_, label in own}, {entity.label for entity in entities}]
         in_data, in_found = (", ".join(sorted(side)) or "none" for side in labels)
         raise ValueError(
             f"none of the {len(entities)} entities found is right to the character, so no score can be; "

@@ -59,6 +59,6 @@ def test_a_share_of_the_sentences_gets_another_form():
 def test_teachers_must_share_vocabulary_and_tags(work, teacher, tmp_path, run_stage):
     shutil.copytree(teacher, tmp_path / "other")
     (tmp_path / "other" / "sentencepiece.bpe.model").write_bytes(b"another")
-    with pytest.raises(ValueError, match="--teachers must share vocabulary and tags"):
+    with pytest.raises(ValueError, match="--teachers must have one vocabulary and one list of tags"):
         run_stage("soft_labels", work / "documents.jsonl", tmp_path / "soft.npz", "--teachers", teacher,
                   tmp_path / "other", "--n-sentences", 30)  # fmt: skip
