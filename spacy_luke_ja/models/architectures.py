@@ -49,7 +49,7 @@ def HFTokenClassifier(
     classifier = hf_classifier(shim)
     windows = with_windows(classifier, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
     model: LukeNerModel = chain(encoder, windows)
-    model.attrs.update(name=name, revision=revision, score_temperature=None)
+    model.attrs.update(name=name, revision=revision, score_temperature=None, cut_cost=None)
     model.set_ref("encoder", encoder)
     model.set_ref("windows", windows)
     model.set_ref("classifier", classifier)
@@ -61,7 +61,7 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
 
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     """
-    score_temperature = checkpoint.score_temperature
+    decoding = {"score_temperature": checkpoint.score_temperature, "cut_cost": checkpoint.cut_cost}
     encoder = open_encoder(checkpoint)
     classifier, windows = model.get_ref("classifier"), model.get_ref("windows")
     shim = cast(HFShim, classifier.shims[0])
@@ -74,5 +74,5 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
         max_window=limit, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id
     )
     classifier.attrs["n_tags"] = len(checkpoint.tags)
-    model.attrs["score_temperature"] = score_temperature
+    model.attrs.update(decoding)
     model.get_ref("encoder").attrs["encoder"] = encoder

@@ -7,11 +7,13 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import srsly
 
-from ..text.decoding import check_temperature
+from ..text.decoding import check_cut_cost, check_temperature
 
 EMBEDDED = Path(__file__).parent.parent / "pretrained"
 CONFIG = "config.json"
-SCORE_TEMPERATURE = "score_temperature"  # in config.json; transformers does not know it
+# In config.json; transformers does not know them.
+SCORE_TEMPERATURE = "score_temperature"
+CUT_COST = "cut_cost"
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
 TOKENIZER_FILES = (
@@ -82,6 +84,13 @@ class Checkpoint:
         check_temperature(temperature, f"{SCORE_TEMPERATURE} in {CONFIG} of the checkpoint {self.name}")
         return float(temperature)
 
+    @property
+    def cut_cost(self) -> float:
+        """What it costs an entity to begin or end inside a token; 0.0 where it is not known."""
+        cut_cost = self.config.get(CUT_COST, 0.0)
+        check_cut_cost(cut_cost, f"{CUT_COST} in {CONFIG} of the checkpoint {self.name}")
+        return float(cut_cost)
+
     def to_bytes(self, weights: bytes) -> bytes:
         """weights: the content of a safetensors file."""
         return srsly.msgpack_dumps({"files": dict(self.files), "weights": weights})
@@ -96,9 +105,10 @@ class Checkpoint:
         return self._with_config({**self.config, **tag_names})
 
     def with_new_classifier(self, tags: Sequence[str]) -> "Checkpoint":
-        """The same encoder; what was known of its own classifier's scores does not hold for a new one."""
+        """The same encoder; what was known of its own classifier does not hold for a new one."""
         config = self.with_tags(tags).config
-        config.pop(SCORE_TEMPERATURE, None)
+        for key in (SCORE_TEMPERATURE, CUT_COST):
+            config.pop(key, None)
         return self._with_config(config)
 
     def _with_config(self, config: Mapping[str, Any]) -> "Checkpoint":

@@ -21,10 +21,18 @@ from ..models.hf_loader import NoClassifier
 from ..models.hf_tokenizer import open_encoder
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
-from ..text.decoding import CharSpan, FoundEntity, check_temperature, encode_tags, find_entities, score_entities
+from ..text.decoding import (
+    CharSpan,
+    FoundEntity,
+    check_cut_cost,
+    check_temperature,
+    encode_tags,
+    find_entities,
+    score_entities,
+)
 from ..text.label_schemes import check_scheme
 from ..text.subwords import SubwordEncoder
-from ..text.token_subwords import first_of_tokens
+from ..text.token_subwords import begin_inside_tokens, first_of_tokens
 from ..token_splitting import token_offsets
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
 from .labels import TagLabels, from_cfg, new_labels, read_labels
@@ -66,6 +74,7 @@ _loading = threading.RLock()
         "label_subwords": "all",
         "threshold": 0.0,
         "temperature": None,
+        "cut_cost": None,
         "spans_key": None,
         "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
         "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
@@ -92,6 +101,7 @@ def make_luke_ner(
     label_subwords: str,
     threshold: Union[float, Dict[str, float]],
     temperature: Optional[float],
+    cut_cost: Optional[float],
     spans_key: Optional[str],
     ents_filter: Optional[EntsFilter],
     scorer: Optional[Callable],
@@ -108,6 +118,7 @@ def make_luke_ner(
         label_subwords=label_subwords,
         threshold=threshold,
         temperature=temperature,
+        cut_cost=cut_cost,
         spans_key=spans_key,
         ents_filter=ents_filter,
         scorer=scorer,
@@ -134,6 +145,7 @@ class LukeNer(TrainablePipe):
         label_subwords: str = "all",
         threshold: Union[float, Dict[str, float]] = 0.0,
         temperature: Optional[float] = None,
+        cut_cost: Optional[float] = None,
         spans_key: Optional[str] = None,
         ents_filter: Optional[EntsFilter] = None,
         scorer: Optional[Callable] = None,
@@ -150,6 +162,9 @@ class LukeNer(TrainablePipe):
         temperature: what the logits are divided by before they become scores, so that these are probabilities: found by
             `spacy luke calibrate`. No entity changes by it. The checkpoint's own (score_temperature in its config.json,
             else 1.0) when None.
+        cut_cost: what it costs an entity to begin or end inside a token, as a natural logarithm of probability: with
+            2.0, such an edge must make the tags exp(2) times as likely as the best without it. The checkpoint's own
+            (cut_cost in its config.json, else 0.0) when None.
         spans_key: where in doc.spans the entities and their scores go; the component's name when None.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
         scorer: what Language.evaluate calls.
@@ -163,6 +178,8 @@ class LukeNer(TrainablePipe):
                 raise ValueError(f"threshold must be between 0 and 1, got {value}")
         if temperature is not None:
             check_temperature(temperature)
+        if cut_cost is not None:
+            check_cut_cost(cut_cost)
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -173,6 +190,7 @@ class LukeNer(TrainablePipe):
         self.label_subwords = label_subwords
         self.threshold = threshold
         self.temperature = temperature
+        self.cut_cost = cut_cost
         self.spans_key = name if spans_key is None else spans_key
         self.ents_filter = ents_filter
         self.scorer = scorer
@@ -304,7 +322,7 @@ class LukeNer(TrainablePipe):
         self.load()
         docs = list(docs)
         outputs = self.model.predict(docs)
-        return [self._decode(self._tagged(doc, output)[0]) for doc, output in zip(docs, outputs)]
+        return [self._decode(doc, self._tagged(doc, output)[0]) for doc, output in zip(docs, outputs)]
 
     def _tagged(self, doc: Doc, output: SubwordLogits) -> Tuple[SubwordLogits, Any]:
         """What of the model's output carries tags, and which rows of it these are."""
@@ -313,7 +331,7 @@ class LukeNer(TrainablePipe):
         subwords, rows = first_of_tokens(output.subwords, token_offsets(doc))
         return SubwordLogits(subwords, output.logits[rows]), rows
 
-    def _decode(self, output: SubwordLogits) -> List[FoundEntity]:
+    def _decode(self, doc: Doc, output: SubwordLogits) -> List[FoundEntity]:
         if not np.isfinite(output.logits).all():
             if self._shim.n_updates:
                 raise ValueError(
@@ -324,7 +342,9 @@ class LukeNer(TrainablePipe):
                 f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
                 'weights are damaged, or need precision = "float32"'
             )
-        entities = find_entities(output.subwords, output.logits, self._tag_labels.scheme)
+        cut_cost = self.model.attrs["cut_cost"] if self.cut_cost is None else self.cut_cost
+        edge_costs = cut_cost * begin_inside_tokens(output.subwords, token_offsets(doc)) if cut_cost else None
+        entities = find_entities(output.subwords, output.logits, self._tag_labels.scheme, edge_costs=edge_costs)
         mapped = [entity._replace(label=self._tag_labels.doc_label.get(entity.label, "")) for entity in entities]
         return [entity for entity in mapped if entity.label]
 

@@ -1,6 +1,6 @@
 """Logits per subword in, labelled character spans out; and how sure the model is of each."""
 
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -35,16 +35,19 @@ class FoundEntity(NamedTuple):
     tags: np.ndarray
 
 
-def find_entities(subwords: Subwords, logits: np.ndarray, scheme: TagScheme) -> List[FoundEntity]:
+def find_entities(
+    subwords: Subwords, logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None
+) -> List[FoundEntity]:
     """Find the most likely entities that the scheme allows.
 
     logits: (n_subwords, n_tags), finite.
+    edge_costs: of best_tags.
     RETURNS: entities in text order, without overlaps, with the checkpoint's labels. None begins or ends with a blank
         character.
     """
     if not len(subwords):
         return []
-    tags = best_tags(log_softmax(logits), scheme)
+    tags = best_tags(log_softmax(logits), scheme, edge_costs=edge_costs)
     offsets = subwords.char_offsets
     found: List[FoundEntity] = []
     for start, end in entity_runs(tags, scheme):
@@ -80,9 +83,18 @@ def score_entities(entities: Sequence[FoundEntity], *, temperature: float) -> np
 
 def check_temperature(temperature: Any, setting: str = "temperature") -> None:
     """setting: what to call it in the error."""
-    is_number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-    if not is_number or not 0.0 < temperature < float("inf"):
+    if not is_number(temperature) or not 0.0 < temperature < float("inf"):
         raise ValueError(f"{setting} must be a finite number above 0, got {temperature}")
+
+
+def check_cut_cost(cut_cost: Any, setting: str = "cut_cost") -> None:
+    """setting: what to call it in the error."""
+    if not is_number(cut_cost) or not 0.0 <= cut_cost < float("inf"):
+        raise ValueError(f"{setting} must be a finite number, 0 or more, got {cut_cost}")
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
@@ -91,22 +103,26 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def best_tags(log_probs: np.ndarray, scheme: TagScheme) -> np.ndarray:
+def best_tags(log_probs: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None) -> np.ndarray:
     """The most likely tag sequence in which every tag may follow the one before (Viterbi).
 
+    edge_costs: (n_subwords,) what the sequence loses, as a natural logarithm of probability, when an entity begins or
+        ends just before the subword; none loses anything when None.
     RETURNS: (n_subwords,) rows of scheme.tags.
     """
+    costs = np.zeros(len(log_probs)) if edge_costs is None else edge_costs
     greedy = log_probs.argmax(axis=1)
-    # Without transition weights, a greedy sequence that breaks no rule is the best one.
+    # A greedy sequence that breaks no rule and loses nothing is the best one.
     if scheme.allowed_first[greedy[0]] and scheme.allowed_last[greedy[-1]]:
-        if scheme.allowed[greedy[:-1], greedy[1:]].all():
+        pairs = greedy[:-1], greedy[1:]
+        if scheme.allowed[pairs].all() and not (scheme.edges[pairs] & (costs[1:] > 0)).any():
             return greedy
     forbidden = np.where(scheme.allowed, 0.0, -np.inf)
     score = log_probs[0] + np.where(scheme.allowed_first, 0.0, -np.inf)
     came_from = np.zeros(log_probs.shape, dtype="int32")
     columns = np.arange(log_probs.shape[1])
     for i in range(1, len(log_probs)):
-        paths = score[:, None] + forbidden
+        paths = score[:, None] + forbidden - costs[i] * scheme.edges
         came_from[i] = paths.argmax(axis=0)
         score = paths[came_from[i], columns] + log_probs[i]
     score = score + np.where(scheme.allowed_last, 0.0, -np.inf)

@@ -58,6 +58,7 @@ class TagScheme:
     labels: (n_tags) the label of each tag, "" for O.
     begins: (n_tags,) bool, the tag always starts a new entity.
     allowed: (n_tags, n_tags) bool, the second tag may follow the first.
+    edges: (n_tags, n_tags) bool, between the first tag and the second an entity ends or begins.
     allowed_first, allowed_last: (n_tags,) bool.
     """
 
@@ -66,6 +67,7 @@ class TagScheme:
     labels: Tuple[str, ...]
     begins: np.ndarray
     allowed: np.ndarray
+    edges: np.ndarray
     allowed_first: np.ndarray
     allowed_last: np.ndarray
 
@@ -163,6 +165,8 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
                 "be recognised, or name the right one"
             )
     n = len(tags)
+    begins = np.array([role != ANYWHERE and bool(set(role) & set("bs")) for role in roles])
+    edges = np.array([[a != b or bool(a and begins[j]) for j, b in enumerate(labels)] for a in labels])
     allowed = np.zeros((n, n), dtype=bool)
     for i in range(n):
         for j in range(n):
@@ -174,8 +178,9 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
         name=scheme,
         tags=tags,
         labels=tuple(labels),
-        begins=np.array([role != ANYWHERE and bool(set(role) & set("bs")) for role in roles]),
+        begins=begins,
         allowed=allowed,
+        edges=edges,
         allowed_first=np.array([not role or bool(set(role) & set("bs")) for role in roles]),
         allowed_last=np.array([not role or bool(set(role) & set("es")) for role in roles]),
     )

@@ -29,6 +29,19 @@ def subwords_of_tokens(subwords: Subwords, token_offsets: np.ndarray) -> Tuple[n
     return solid[runs], lengths
 
 
+def begin_inside_tokens(subwords: Subwords, token_offsets: np.ndarray) -> np.ndarray:
+    """Tell which subwords begin after the first character of a token and before its end.
+
+    token_offsets: (n_tokens, 2) characters in text order, end exclusive.
+    RETURNS: (n_subwords,) bool.
+    """
+    starts = subwords.char_offsets[:, 0]
+    if not len(token_offsets):
+        return np.zeros(len(starts), dtype=bool)
+    tokens = np.maximum(np.searchsorted(token_offsets[:, 0], starts, side="right") - 1, 0)
+    return (token_offsets[tokens, 0] < starts) & (starts < token_offsets[tokens, 1])
+
+
 def first_of_tokens(subwords: Subwords, token_offsets: np.ndarray) -> Tuple[Subwords, np.ndarray]:
     """Let the first subword of each token stand for the whole token.
 

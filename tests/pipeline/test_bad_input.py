@@ -101,6 +101,7 @@ def test_blocked_tokens_stay_blocked_when_tokens_split(make_nlp):
         ({"model": {"max_batch_subwords": 0}}, "max_batch_subwords must be at least 1"),
         ({"temperature": 0.0}, "temperature must be a finite number above 0, got 0.0"),
         ({"temperature": "warm"}, "temperature"),
+        ({"cut_cost": -1.0}, "cut_cost must be a finite number, 0 or more, got -1.0"),
         ({"treshold": 0.5}, "treshold"),
         ({"model": {"windows": 8}}, "windows"),
         ({"threshold": "high"}, "threshold"),

@@ -12,6 +12,7 @@ from spacy_luke_ja.text.decoding import (
     best_tags,
     check_temperature,
     encode_tags,
+    entity_runs,
     find_entities,
     log_softmax,
     score_entities,
@@ -112,18 +113,22 @@ def test_what_is_no_temperature(temperature):
 tag_sets = st.sampled_from([BIO, ["O", "X", "Y"], make_tags(["X", "Y"], "BIOES"), make_tags(["X"], "BILOU")])
 
 
-@given(tags=tag_sets, n=st.integers(1, 4), seed=st.integers(0, 1000))
-def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed):
-    scheme = make_scheme(tags)
-    log_probs = log_softmax(np.random.default_rng(seed).normal(size=(n, len(tags))) * 3)
+@given(tags=tag_sets, n=st.integers(1, 4), seed=st.integers(0, 1000), cost=st.sampled_from([None, 0.0, 1.5, 50.0]))
+def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed, cost):
+    """With and without a cost of edges before some of the subwords; the entities say where edges are."""
+    scheme, rng = make_scheme(tags), np.random.default_rng(seed)
+    log_probs = log_softmax(rng.normal(size=(n, len(tags))) * 3)
+    edge_costs = None if cost is None else cost * rng.integers(0, 2, n)
 
     def total(sequence):
         ok = scheme.allowed_first[sequence[0]] and scheme.allowed_last[sequence[-1]]
         ok = ok and all(scheme.allowed[a, b] for a, b in zip(sequence, sequence[1:]))
-        return sum(log_probs[i, tag] for i, tag in enumerate(sequence)) if ok else -np.inf
+        edges = {edge for run in entity_runs(np.array(sequence), scheme) for edge in run} - {0, n} if ok else ()
+        lost = 0.0 if edge_costs is None else sum(edge_costs[edge] for edge in edges)
+        return sum(log_probs[i, tag] for i, tag in enumerate(sequence)) - lost if ok else -np.inf
 
     best = max(itertools.product(range(len(tags)), repeat=n), key=total)
-    assert total(best_tags(log_probs, scheme)) == pytest.approx(total(best))
+    assert total(best_tags(log_probs, scheme, edge_costs=edge_costs)) == pytest.approx(total(best))
 
 
 @given(tags=tag_sets, n=st.integers(1, 8), seed=st.integers(0, 1000), log_temperature=st.floats(-2.5, 2.5))

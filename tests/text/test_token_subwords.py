@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_luke_ja.text.subwords import Subwords
-from spacy_luke_ja.text.token_subwords import first_of_tokens, places_in_windows, subwords_of_tokens, tokens_of_windows
+from spacy_luke_ja.text.token_subwords import (
+    begin_inside_tokens,
+    first_of_tokens,
+    places_in_windows,
+    subwords_of_tokens,
+    tokens_of_windows,
+)
 from spacy_luke_ja.text.windows import merge_windows, plan_windows
 
 
@@ -16,6 +22,24 @@ def make_subwords(n_chars, offsets):
 
 def lists(flat, lengths):
     return [part.tolist() for part in np.split(flat, np.cumsum(lengths))[:-1]]
+
+
+@pytest.mark.parametrize(
+    "subwords, tokens, inside",
+    [
+        ([(0, 0), (0, 1), (1, 2), (2, 4)], [(0, 2), (2, 4)], [False, False, True, False]),
+        ([(0, 2), (2, 3), (3, 5)], [(0, 1), (1, 5)], [False, True, True]),
+        ([(0, 1), (2, 3)], [(0, 1), (2, 3)], [False, False]),  # a space between
+        ([(0, 1), (1, 2)], [], [False, False]),
+        ([], [(0, 1)], []),
+    ],
+)
+def test_subwords_that_begin_inside_a_token(subwords, tokens, inside):
+    offsets = np.array(subwords, dtype="int64").reshape(-1, 2)
+    found = begin_inside_tokens(
+        Subwords("東京都知事", np.zeros(len(subwords)), offsets), np.array(tokens).reshape(-1, 2)
+    )
+    assert found.tolist() == inside
 
 
 @pytest.mark.parametrize(
