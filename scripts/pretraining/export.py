@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
+    parser.add_argument("--cut-cost", type=float, default=2.0, help="the classifier's; chosen on dev")
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     source = args.source
@@ -82,6 +83,8 @@ def main() -> None:
     tensors = as_luke(load_file(source / "model.safetensors"), config["num_hidden_layers"], config["hidden_size"])
     args.output.mkdir(parents=True, exist_ok=True)
     has_classifier = "classifier.weight" in tensors
+    if has_classifier:
+        config["cut_cost"] = args.cut_cost
     config.update(
         architectures=["LukeForTokenClassification" if has_classifier else "LukeModel"],
         model_type="luke", vocab_size=config["vocab_size"] + 2,

@@ -30,6 +30,7 @@ from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
+from .blocks import UNK
 from .encoder import best_device, load_encoder
 from .heap import keep_heap
 from .tagger import MAX_SUBWORDS, Averages, Tagged, Tagger, make_batches, make_rows, predict, save_classifier, tag_loss
@@ -55,7 +56,7 @@ class Sentences:
 
     def change(self, records: Sequence[Record], share: float, swap_share: float, rng: random.Random) -> List[Tagged]:
         """Every record once, the given share of them changed; of their entities, swap_share are swapped."""
-        mentions = collect_mentions(records)
+        mentions = {label: [m for m in own if len(m) > 1] for label, own in collect_mentions(records).items()}
         tagged = []
         for record in records:
             text, char_spans = record.text, record.char_spans
@@ -101,9 +102,13 @@ class Training:
         self.n_epochs = 0
         self.best = -1.0
 
-    def run_epoch(self, batches: Sequence[List[Tagged]], n_epochs: int, dropout: float) -> float:
-        """n_epochs: that the training will have, for the learning rate. RETURNS: the mean loss."""
+    def run_epoch(self, batches: Sequence[List[Tagged]], *, n_epochs: int, dropout: float, mask_share: float) -> float:
+        """n_epochs: that the training will have, for the learning rate. mask_share: of the subwords, that are masked.
+
+        RETURNS: the mean loss.
+        """
         device = self.model.classifier.weight.device
+        mask_id = self.model.encoder.config["vocab_size"] - 1
         self.model.train()
         total = 0.0
         for i, batch in enumerate(batches):
@@ -111,7 +116,9 @@ class Training:
             share = learn_rate_share(step, n_steps, max(n_steps // 20, 1), n_steps)
             set_learn_rate(self.optimizer, self.learn_rate * share)
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                logits = self.model(**make_rows([example.ids for example in batch], device), dropout=dropout)
+                rows = make_rows([example.ids for example in batch], device)
+                is_masked = (torch.rand(rows["ids"].shape, device=device) < mask_share) & (rows["ids"] > UNK)
+                logits = self.model(rows["ids"].masked_fill(is_masked, mask_id), rows["lengths"], dropout=dropout)
             loss = tag_loss(logits, batch)
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -148,6 +155,7 @@ def main() -> None:
     parser.add_argument("--n-subwords", type=int, default=1536, help="of a batch")
     parser.add_argument("--learn-rate", type=float, default=4e-4)
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--mask-share", type=float, default=0.0, help="of the subwords, that are masked")
     parser.add_argument("--change-share", type=float, default=0.5)
     parser.add_argument("--swap-share", type=float, default=0.4)
     parser.add_argument("--decay", type=float, default=0.998, help="of the running averages")
@@ -156,7 +164,7 @@ def main() -> None:
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     keep_heap()
-    torch.manual_seed(args.seed)
+    torch.manual_seed(0)  # all seeds begin with the same classifier, so that the mean of their weights is of use
     tags = make_tags(LABELS, args.scheme)
     sentences = Sentences(args.encoder / "sentencepiece.bpe.model", make_scheme(tags))
     parts = split_records(read_stockmark(args.data, md5=args.md5))
@@ -164,6 +172,7 @@ def main() -> None:
     if args.n_train:
         train = [train[i] for i in np.random.default_rng(args.seed).permutation(len(train))[: args.n_train]]
     soft = read_soft(args.soft, args.encoder / "sentencepiece.bpe.model", tags) if args.soft else []
+    soft_order = np.random.default_rng(args.seed).permutation(len(soft))  # each comes once before one comes again
     training = Training(Tagger(load_encoder(args.encoder), len(tags)).to(args.device), args.learn_rate, args.decay)
     args.output.mkdir(parents=True, exist_ok=True)
     inputs = [args.encoder / "model.safetensors", *([args.soft] if args.soft else [])]
@@ -179,8 +188,15 @@ def main() -> None:
         torch.manual_seed(int(rng.integers(2**31)))
         examples = sentences.change(train, args.change_share, args.swap_share, random.Random(int(rng.integers(2**31))))
         if soft:
-            examples += [soft[i] for i in rng.choice(len(soft), min(args.soft_per_epoch, len(soft)), replace=False)]
-        mean_loss = training.run_epoch(make_batches(examples, args.n_subwords, rng), args.epochs, args.dropout)
+            first = training.n_epochs * args.soft_per_epoch
+            picked = np.arange(first, first + min(args.soft_per_epoch, len(soft))) % len(soft)
+            examples += [soft[i] for i in soft_order[picked]]
+        mean_loss = training.run_epoch(
+            make_batches(examples, args.n_subwords, rng),
+            n_epochs=args.epochs,
+            dropout=args.dropout,
+            mask_share=args.mask_share,
+        )
         scores = evaluate(training.averages.model, parts["dev"], sentences)
         line = " ".join(f"{name} {score:.4f}" for name, score in zip("PRF", scores))
         seconds = time.time() - started

@@ -4,7 +4,8 @@
         --teachers build/pretraining/teacher-0 build/pretraining/teacher-1 build/pretraining/teacher-2
 
 The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often, and
-a share of them is put in another form first (titles, lists, capitals …). Output: ids, probabilities (n_subwords,
+a share of them is put in another form first (titles, lists, capitals …). Those in which the teachers find no entity are
+kept in part. Output: ids, probabilities (n_subwords,
 n_tags) as float16, starts (of the sentences), tags, and the vocabulary's checksum.
 """
 
@@ -104,6 +105,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--teachers", type=Path, nargs="+", required=True)
     parser.add_argument("--n-sentences", type=int, default=80_000)
+    parser.add_argument("--empty-share", type=float, default=0.25, help="kept of the sentences without an entity")
     parser.add_argument("--change-share", type=float, default=0.3)
     parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
@@ -115,14 +117,17 @@ def main() -> None:
     encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_proto=vocabulary))
     sentences = change_share(pick_sentences(args.documents, args.n_sentences, rng), args.change_share, rng)
     ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
-    probabilities = mean_probabilities([load_tagger(path).to(args.device) for path in args.teachers], ids)
+    labelled = mean_probabilities([load_tagger(path).to(args.device) for path in args.teachers], ids)
+    # What an O is, gold sentences say often enough.
+    kept = [i for i, own in enumerate(labelled) if own.argmax(axis=1).any() or rng.random() < args.empty_share]
+    ids, probabilities = [ids[i] for i in kept], [labelled[i] for i in kept]
     joined = np.concatenate(ids).astype("uint16")
     starts = np.cumsum([0] + [len(own) for own in ids])
     np.savez(
         args.output, ids=joined, probabilities=np.concatenate(probabilities), starts=starts,
         tags=tags, vocabulary=hashlib.md5(vocabulary).hexdigest(),
     )  # fmt: skip
-    print(f"{len(sentences):,} sentences, {len(joined):,} subwords ({time.time() - started:.0f} s)")
+    print(f"{len(ids):,} of {len(sentences):,} sentences, {len(joined):,} subwords ({time.time() - started:.0f} s)")
 
 
 if __name__ == "__main__":

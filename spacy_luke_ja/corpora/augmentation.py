@@ -162,11 +162,14 @@ def replace_mentions(
     rng: random.Random,
     share: float,
 ) -> Changed:
-    """Swap each entity, with probability `share`, for one drawn from the mentions of its label, if there are any."""
+    """Swap each entity, with probability `share`, for one drawn from the mentions of its label, if there are any.
+
+    Entities of one character stay: most are a part of a word (日 in 訪日), where no other mention fits.
+    """
     replacements = list(text)
     for span in char_spans:
         known = mentions.get(span.label)
-        if known and rng.random() < share:
+        if known and span.char_end - span.char_start > 1 and rng.random() < share:
             # All of the new mention in the place of the first character, and nothing in the place of the others.
             replacements[span.char_start : span.char_end] = [rng.choice(known)] + [""] * (
                 span.char_end - span.char_start - 1
