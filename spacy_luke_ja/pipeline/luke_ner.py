@@ -1,24 +1,19 @@
 """Docs in, named entities out: the component luke_ner."""
 
-import threading
 import warnings
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
-import srsly
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.training import Example, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Config
 
 from ..models.architectures import fill_model
-from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from ..models.hf_checkpoint import Checkpoint, open_checkpoint
 from ..models.hf_loader import NoClassifier
-from ..models.hf_tokenizer import open_encoder
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import check_alignment_mode
 from ..text.decoding import (
@@ -31,10 +26,10 @@ from ..text.decoding import (
     score_entities,
 )
 from ..text.label_schemes import check_scheme
-from ..text.subwords import SubwordEncoder
 from ..text.token_subwords import begin_inside_tokens, first_of_tokens
 from ..token_splitting import token_offsets
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
+from .checkpoint_pipe import CheckpointPipe
 from .labels import TagLabels, from_cfg, new_labels, read_labels
 from .training import annotated_subwords, gold_char_spans, tag_loss
 
@@ -57,9 +52,6 @@ freeze_embeddings = false
 LABEL_SUBWORDS = ("all", "first")
 
 register_extensions()
-
-# Threads of one process share a component; its weights load once.
-_loading = threading.RLock()
 
 
 @Language.factory(
@@ -125,7 +117,7 @@ def make_luke_ner(
     )
 
 
-class LukeNer(TrainablePipe):
+class LukeNer(CheckpointPipe):
     """Named entities by a Hugging Face token classifier, on exact characters.
 
     Writes doc.ents; doc.spans[spans_key] with attrs["scores"]; ent._.luke_score; doc._.luke_entities, the
@@ -180,9 +172,7 @@ class LukeNer(TrainablePipe):
             check_temperature(temperature)
         if cut_cost is not None:
             check_cut_cost(cut_cost)
-        self.vocab = vocab
-        self.model = model
-        self.name = name
+        super().__init__(vocab, model, name, scorer)
         self.tags = tags
         self.scheme = scheme
         self.label_map = label_map
@@ -193,9 +183,8 @@ class LukeNer(TrainablePipe):
         self.cut_cost = cut_cost
         self.spans_key = name if spans_key is None else spans_key
         self.ents_filter = ents_filter
-        self.scorer = scorer
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
-        self.cfg: Dict[str, Any] = {"tags": None, "scheme": None, "label_map": None}
+        self.cfg.update(tags=None, scheme=None, label_map=None)
         self._labels: Optional[TagLabels] = None
         self._added_labels: List[str] = []
 
@@ -262,33 +251,13 @@ class LukeNer(TrainablePipe):
 
     # Loading
 
-    @property
-    def _shim(self) -> Any:
-        return self.model.get_ref("classifier").shims[0]
-
-    @property
-    def _is_loaded(self) -> bool:
-        return self.model.get_ref("encoder").attrs["encoder"] is not None
-
-    def load(self) -> None:
-        """Read the checkpoint that the settings name, once. The first use does this by itself."""
-        if self._is_loaded:
-            return
-        with _loading:
-            if not self._is_loaded:
-                attrs = self.model.attrs
-                checkpoint = open_checkpoint(attrs["name"], revision=attrs["revision"])
-                self._fill(checkpoint)
-                # What was added before the checkpoint's own labels were known may be among them.
-                known = self._tag_labels.labels
-                self._added_labels = [label for label in self._added_labels if label not in known]
-                if self._added_labels:
-                    self._grow_labels()
-
-    @property
-    def precision(self) -> Optional[str]:
-        """What the weights run in, "float32", "bfloat16" or "float16"; None before they are loaded."""
-        return self._shim.precision_in_use if self._is_loaded else None
+    def _fill_first(self, checkpoint: Checkpoint) -> None:
+        self._fill(checkpoint)
+        # What was added before the checkpoint's own labels were known may be among them.
+        known = self._tag_labels.labels
+        self._added_labels = [label for label in self._added_labels if label not in known]
+        if self._added_labels:
+            self._grow_labels()
 
     @property
     def score_temperature(self) -> float:
@@ -298,12 +267,19 @@ class LukeNer(TrainablePipe):
         self.load()
         return self.model.attrs["score_temperature"]
 
-    @property
-    def subword_encoder(self) -> SubwordEncoder:
-        """What cuts texts into the checkpoint's subwords; also that of a bare encoder, which cannot be used yet."""
-        if self._is_loaded:
-            return self.model.get_ref("encoder").attrs["encoder"]
-        return open_encoder(open_checkpoint(self.model.attrs["name"], revision=self.model.attrs["revision"]))
+    def _fill(self, checkpoint: Checkpoint) -> None:
+        self._labels = self._read_labels(checkpoint)
+        if self._labels.unmapped:
+            warnings.warn(
+                f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} map "
+                'to nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
+            )
+        strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, dict) else set()
+        if strange:
+            raise ValueError(
+                f"threshold names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
+            )
+        fill_model(self.model, checkpoint)
 
     # Prediction
 
@@ -367,42 +343,15 @@ class LukeNer(TrainablePipe):
                 ents_filter=self.ents_filter,
             )
 
-    def __call__(self, doc: Doc) -> Doc:
-        docs = list(self.pipe([doc]))
-        return docs[0] if docs else None  # type: ignore[return-value]  # as spaCy's own, when an error was handled
-
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotate a stream. A Doc that fails goes to the error handler alone; all others come out, in order.
-
-        batch_size: Docs to look at together; the model's batches are cut from them by max_batch_subwords.
-        """
+        """Annotate a stream; what its tokens moved or dropped is said once, at the end."""
         report = LossReport(self.name, self.spans_key)
         try:
-            for docs in util.minibatch(stream, size=batch_size):
-                for doc in self._annotate_batch(list(docs)):
-                    report.add(doc)
-                    yield doc
+            for doc in super().pipe(stream, batch_size=batch_size):
+                report.add(doc)
+                yield doc
         finally:
             report.warn(self.alignment_mode)
-
-    def _annotate_batch(self, docs: List[Doc]) -> Iterator[Doc]:
-        handle_error = self.get_error_handler()
-        try:
-            self.load()
-        except Exception as error:  # no Doc is to blame, and none can be annotated
-            handle_error(self.name, self, docs, error)
-            return
-        try:
-            scores: List[Any] = self.predict(docs)
-        except Exception:
-            scores = [None] * len(docs)  # one of them failed: each by itself
-        for doc, char_spans in zip(docs, scores):
-            try:
-                self.set_annotations([doc], self.predict([doc]) if char_spans is None else [char_spans])
-            except Exception as error:
-                handle_error(self.name, self, [doc], error)
-            else:
-                yield doc
 
     # Training
 
@@ -422,7 +371,7 @@ class LukeNer(TrainablePipe):
         for these labels, with random weights.
         """
         validate_get_examples(get_examples, "LukeNer.initialize")
-        checkpoint = open_checkpoint(self.model.attrs["name"], revision=self.model.attrs["revision"])
+        checkpoint = self._open()
         if labels is None:
             references = [example.reference for example in get_examples()]
             if not references:
@@ -470,36 +419,6 @@ class LukeNer(TrainablePipe):
                 f"{error}"
             ) from error
 
-    def update(
-        self,
-        examples: Iterable[Example],
-        *,
-        drop: float = 0.0,
-        sgd: Optional[Optimizer] = None,
-        losses: Optional[Dict[str, float]] = None,
-    ) -> Dict[str, float]:
-        """Learn from a batch of examples.
-
-        drop: dropout in the encoder and before the classifier.
-        RETURNS: losses, with the mean loss per subword added under the component's name.
-        """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
-        validate_examples(examples, "LukeNer.update")
-        examples = [example for example in examples if len(example.predicted)]
-        if not examples:
-            return losses
-        self.load()
-        set_dropout_rate(self.model, drop)
-        outputs, backprop = self.model.begin_update([example.predicted for example in examples])
-        loss, gradients, n_terms = self._summed_loss(examples, outputs)
-        backprop(gradients)  # type: ignore[arg-type]
-        self._shim.n_loss_terms += n_terms
-        if sgd not in (None, False):
-            self.finish_update(sgd)
-        losses[self.name] += loss / max(1, n_terms)
-        return losses
-
     def get_loss(self, examples: Iterable[Example], scores: List[SubwordLogits]) -> Tuple[float, List[np.ndarray]]:
         """Cross entropy over subwords, the gold placed by characters; special and padding positions have none.
 
@@ -534,56 +453,3 @@ class LukeNer(TrainablePipe):
         for gradient, rows, tagged_gradient in zip(gradients, all_rows, tagged_gradients):
             gradient[rows] = tagged_gradient
         return loss, gradients, n_terms
-
-    # Saving
-
-    def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
-        """Write cfg and model/, a checkpoint in the Hugging Face layout with all that the component needs."""
-        self.load()
-        serializers = {
-            "cfg": lambda p: srsly.write_json(p, self.cfg),
-            "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
-            "model": lambda p: self._shim.save_checkpoint(p),
-        }
-        util.to_disk(path, serializers, exclude)
-
-    def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "LukeNer":
-        deserializers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
-            "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._fill(read_checkpoint(str(p), lambda f: p / f if (p / f).is_file() else None)),
-        }
-        util.from_disk(path, deserializers, exclude)
-        return self
-
-    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        self.load()
-        serializers = {
-            "cfg": lambda: srsly.json_dumps(self.cfg),
-            "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
-            "model": self._shim.to_bytes,
-        }
-        return util.to_bytes(serializers, exclude)
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "LukeNer":
-        deserializers = {
-            "cfg": lambda b: self.cfg.update(srsly.json_loads(b)),
-            "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": lambda b: self._fill(Checkpoint.from_bytes(b)),
-        }
-        util.from_bytes(bytes_data, deserializers, exclude)
-        return self
-
-    def _fill(self, checkpoint: Checkpoint) -> None:
-        self._labels = self._read_labels(checkpoint)
-        if self._labels.unmapped:
-            warnings.warn(
-                f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} map "
-                'to nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
-            )
-        strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, dict) else set()
-        if strange:
-            raise ValueError(
-                f"threshold names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
-            )
-        fill_model(self.model, checkpoint)
