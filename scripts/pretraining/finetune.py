@@ -2,12 +2,12 @@
 
     python -m scripts.pretraining.finetune build/pretraining/encoder ner.json build/pretraining/teacher-0 --seed 0
     python -m scripts.pretraining.finetune build/pretraining/encoder ner.json build/pretraining/student \
-        --soft build/pretraining/soft.npz
+        --soft build/pretraining/soft.npz build/pretraining/other.npz
 
 Every pass sees the sentences in another form: some of their entities swapped for others of the same label, in titles
-and lists, in capitals, without stops and commas. With --soft, sentences that teachers have labelled are learned from
-too. What is kept are the running averages of the weights after the epoch with the best F1 on dev (exact characters).
-The test part is not looked at. A killed run goes on after its last epoch.
+and lists, in capitals, without stops and commas. With --soft, sentences that teachers have labelled (soft_labels.py,
+other_sets.py) are learned from too. What is kept are the running averages of the weights after the epoch with the best
+F1 on dev (exact characters). The test part is not looked at. A killed run goes on after its last epoch.
 """
 
 import argparse
@@ -79,8 +79,18 @@ def evaluate(model: Tagger, records: Sequence[Record], sentences: Sentences) -> 
     return precision_recall_f1(count_matrix(texts, LABELS).sum(axis=(0, 1)))
 
 
+def save_soft(
+    path: Path, ids: Sequence[np.ndarray], probabilities: Sequence[np.ndarray], tags: Sequence[str], vocabulary: bytes
+) -> None:
+    """Sentences with the probabilities of their tags; vocabulary: the sentencepiece model that the ids are of."""
+    np.savez(
+        path, ids=np.concatenate(ids).astype("uint16"), probabilities=np.concatenate(probabilities),
+        starts=np.cumsum([0] + [len(own) for own in ids]), tags=tags, vocabulary=hashlib.md5(vocabulary).hexdigest(),
+    )  # fmt: skip
+
+
 def read_soft(path: Path, sp_path: Path, tags: Sequence[str]) -> List[Tagged]:
-    """What soft_labels.py writes, if it is of this vocabulary and these tags."""
+    """What save_soft wrote, if it is of this vocabulary and these tags."""
     with np.load(path) as arrays:
         if str(arrays["vocabulary"]) != hashlib.md5(sp_path.read_bytes()).hexdigest():
             raise ValueError(f"{path} has the subwords of another vocabulary than {sp_path}")
@@ -147,8 +157,8 @@ def main() -> None:
     parser.add_argument("encoder", type=Path)
     parser.add_argument("data", type=Path, help="Stockmark's ner.json")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--soft", type=Path, help="sentences labelled by teachers, as soft_labels.py writes them")
-    parser.add_argument("--soft-per-epoch", type=int, default=8000)
+    parser.add_argument("--soft", type=Path, nargs="+", default=[], help="files of sentences labelled by teachers")
+    parser.add_argument("--soft-per-epoch", type=int, default=8000, help="sentences of each such file")
     parser.add_argument("--scheme", default="BIO")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--n-train", type=int, help="only so many sentences of the train part, for a learning curve")
@@ -171,11 +181,12 @@ def main() -> None:
     train = parts["train"]
     if args.n_train:
         train = [train[i] for i in np.random.default_rng(args.seed).permutation(len(train))[: args.n_train]]
-    soft = read_soft(args.soft, args.encoder / "sentencepiece.bpe.model", tags) if args.soft else []
-    soft_order = np.random.default_rng(args.seed).permutation(len(soft))  # each comes once before one comes again
+    soft = [read_soft(path, args.encoder / "sentencepiece.bpe.model", tags) for path in args.soft]
+    # Each sentence of a file comes once before one comes again.
+    soft_orders = [np.random.default_rng(args.seed).permutation(len(own)) for own in soft]
     training = Training(Tagger(load_encoder(args.encoder), len(tags)).to(args.device), args.learn_rate, args.decay)
     args.output.mkdir(parents=True, exist_ok=True)
-    inputs = [args.encoder / "model.safetensors", *([args.soft] if args.soft else [])]
+    inputs = [args.encoder / "model.safetensors", *args.soft]
     settings = settings_of(args, inputs, free=("encoder", "data", "output", "soft", "device"))
     state_path = args.output / "state.pt"
     if state_path.exists():
@@ -187,10 +198,10 @@ def main() -> None:
         rng = np.random.default_rng((args.seed, training.n_epochs))
         torch.manual_seed(int(rng.integers(2**31)))
         examples = sentences.change(train, args.change_share, args.swap_share, random.Random(int(rng.integers(2**31))))
-        if soft:
+        for own, order in zip(soft, soft_orders):
             first = training.n_epochs * args.soft_per_epoch
-            picked = np.arange(first, first + min(args.soft_per_epoch, len(soft))) % len(soft)
-            examples += [soft[i] for i in soft_order[picked]]
+            picked = np.arange(first, first + min(args.soft_per_epoch, len(own))) % len(own)
+            examples += [own[i] for i in order[picked]]
         mean_loss = training.run_epoch(
             make_batches(examples, args.n_subwords, rng),
             n_epochs=args.epochs,

@@ -5,12 +5,11 @@
 
 The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often, and
 a share of them is put in another form first (titles, lists, capitals …). Those in which the teachers find no entity are
-kept in part. Output: ids, probabilities (n_subwords,
-n_tags) as float16, starts (of the sentences), tags, and the vocabulary's checksum.
+kept in part; the sentences of WAC and GSD are other_sets.py's. Output: ids, probabilities (n_subwords, n_tags) as
+float16, starts (of the sentences), tags, and the vocabulary's checksum.
 """
 
 import argparse
-import hashlib
 import json
 import random
 import time
@@ -26,7 +25,7 @@ from spacy_luke_ja.corpora.augmentation import FORMS
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
 from .encoder import best_device, load_encoder
-from .finetune import FORM_WEIGHTS
+from .finetune import FORM_WEIGHTS, save_soft
 from .heap import keep_heap
 from .tagger import MAX_SUBWORDS, Tagger, predict
 from .vocabulary import read_sentences
@@ -38,8 +37,8 @@ SHARES = {
     "jawiki_wp2txt_linked": 0.7,
     "jawiki_country_linked": 0.3,
     "jaquad_train_contexts": 0.4,
-    "wac_train": 1.0,
-    "gsd_train": 1.0,
+    "wac_train": 0.0,
+    "gsd_train": 0.0,
     "wikinews": 0.4,
     "ntrex_news": 1.0,
     "ict_white_paper": 0.05,
@@ -82,6 +81,18 @@ def read_vocabulary_and_tags(teachers: Sequence[Path]) -> Tuple[bytes, List[str]
     return vocabularies[0], tags[0]
 
 
+def add_teachers(parser: argparse.ArgumentParser) -> None:
+    """The settings of a stage that asks teachers."""
+    parser.add_argument("--teachers", type=Path, nargs="+", required=True)
+    parser.add_argument("--device", default=best_device())
+
+
+def read_teachers(teachers: Sequence[Path], device: str) -> Tuple[List[Tagger], bytes, List[str]]:
+    """RETURNS: the teachers, and the sentencepiece model and the tags that they share."""
+    vocabulary, tags = read_vocabulary_and_tags(teachers)
+    return [load_tagger(path).to(device) for path in teachers], vocabulary, tags
+
+
 def load_tagger(directory: Path) -> Tagger:
     """What tagger.save_classifier wrote."""
     tensors = load_file(directory / "model.safetensors")
@@ -103,31 +114,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("documents", type=Path, help="as texts.py writes them")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--teachers", type=Path, nargs="+", required=True)
+    add_teachers(parser)
     parser.add_argument("--n-sentences", type=int, default=80_000)
     parser.add_argument("--empty-share", type=float, default=0.25, help="kept of the sentences without an entity")
     parser.add_argument("--change-share", type=float, default=0.3)
-    parser.add_argument("--device", default=best_device())
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keep_heap()
     started = time.time()
     rng = random.Random(args.seed)
-    vocabulary, tags = read_vocabulary_and_tags(args.teachers)
+    teachers, vocabulary, tags = read_teachers(args.teachers, args.device)
     encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_proto=vocabulary))
     sentences = change_share(pick_sentences(args.documents, args.n_sentences, rng), args.change_share, rng)
     ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
-    labelled = mean_probabilities([load_tagger(path).to(args.device) for path in args.teachers], ids)
+    labelled = mean_probabilities(teachers, ids)
     # What an O is, gold sentences say often enough.
     kept = [i for i, own in enumerate(labelled) if own.argmax(axis=1).any() or rng.random() < args.empty_share]
     ids, probabilities = [ids[i] for i in kept], [labelled[i] for i in kept]
-    joined = np.concatenate(ids).astype("uint16")
-    starts = np.cumsum([0] + [len(own) for own in ids])
-    np.savez(
-        args.output, ids=joined, probabilities=np.concatenate(probabilities), starts=starts,
-        tags=tags, vocabulary=hashlib.md5(vocabulary).hexdigest(),
-    )  # fmt: skip
-    print(f"{len(ids):,} of {len(sentences):,} sentences, {len(joined):,} subwords ({time.time() - started:.0f} s)")
+    save_soft(args.output, ids, probabilities, tags, vocabulary)
+    n_subwords = sum(len(own) for own in ids)
+    print(f"{len(ids):,} of {len(sentences):,} sentences, {n_subwords:,} subwords ({time.time() - started:.0f} s)")
 
 
 if __name__ == "__main__":

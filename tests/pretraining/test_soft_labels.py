@@ -19,9 +19,10 @@ def write_documents(path, texts):
 
 
 @pytest.mark.parametrize("source, text, is_picked", [
-    ("wac_train", "東京都の知事は大阪府に行った。", True),
-    ("wac_train", "東京都の知事。", False),  # too short
-    ("wac_train", "東京都の知事" * 30, False),  # too long
+    ("ntrex_news", "東京都の知事は大阪府に行った。", True),
+    ("ntrex_news", "東京都の知事。", False),  # too short
+    ("ntrex_news", "東京都の知事" * 30, False),  # too long
+    ("wac_train", "東京都の知事は大阪府に行った。", False),  # they have labels of their own
     ("aozora_expository", "東京都の知事は大阪府に行った。", False),  # a corpus of which none is taken
 ])  # fmt: skip
 def test_sentences_that_are_picked(tmp_path, source, text, is_picked):
