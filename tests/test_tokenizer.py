@@ -1,5 +1,7 @@
 """The same Doc as spaCy's, for any text that Sudachi takes; and a Doc for any other."""
 
+import random
+
 import pytest
 import spacy
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc
 
 import spacy_luke_ja
+from spacy_luke_ja import tokenizer
 from spacy_luke_ja.text.cutting import cut_text
 from spacy_luke_ja.tokenizer import MAX_BYTES, create_tokenizer
 
@@ -105,3 +108,35 @@ def test_saving(mode, tmp_path):
 def test_an_unknown_split_mode():
     with pytest.raises(ValueError, match="split_mode must be A, B or C, got D"):
         spacy_luke_ja.blank(split_mode="D")
+
+
+HOSTILE = "東京都あうアイａ1２ 　\n\t。、㈱㍿ﾄﾞが\u3099😊\x00\x85…=|,０〇一百."
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_doc_for_hostile_strings(mode):
+    rng = random.Random(0)
+    for _ in range(500):
+        text = "".join(rng.choice(HOSTILE) for _ in range(rng.randrange(1, 25)))
+        assert facts(ours[mode](text)) == facts(theirs[mode](text)), repr(text)
+
+
+def test_a_memory_zone_leaves_nothing_that_a_later_doc_misses():
+    nlp = spacy_luke_ja.blank()
+    with nlp.memory_zone():
+        nlp.make_doc(TEXTS[0])
+    assert facts(nlp.make_doc(TEXTS[0])) == facts(theirs["A"](TEXTS[0]))
+
+
+def test_more_words_than_are_remembered(monkeypatch):
+    monkeypatch.setattr(tokenizer, "MAX_WORDS", 3)
+    nlp = spacy_luke_ja.blank(split_mode="C")
+    assert facts(nlp.make_doc(TEXTS[0])) == facts(theirs["C"](TEXTS[0]))
+    assert len(nlp.tokenizer._words) <= 3
+
+
+def test_another_split_mode_loaded_into_a_used_tokenizer():
+    nlp = spacy_luke_ja.blank(split_mode="A")
+    nlp.make_doc(TEXTS[0])
+    nlp.tokenizer.from_bytes(spacy_luke_ja.blank(split_mode="C").tokenizer.to_bytes())
+    assert facts(nlp.make_doc(TEXTS[0])) == facts(theirs["C"](TEXTS[0]))
