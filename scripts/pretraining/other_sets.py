@@ -1,7 +1,7 @@
 """Teachers and the other NER sets in, those sets' sentences with probabilities of Stockmark's tags out (stage 7).
 
     python -m scripts.pretraining.other_sets build/pretraining build/pretraining/other.npz \
-        --teachers build/pretraining/teacher-0 build/pretraining/teacher-1 build/pretraining/teacher-2
+        --teachers build/pretraining/teacher-0 build/pretraining/teacher-1
 
 The makers of WAC and GSD drew other lines between labels, but someone has read each sentence and marked its names. What
 their tag w says of Stockmark's tag y is learned from the sentences themselves, P(w | y) by expectation maximisation

@@ -1,7 +1,7 @@
 """Teachers and documents in, sentences with the teachers' mean probabilities out (stage 7).
 
     python -m scripts.pretraining.soft_labels build/pretraining/documents.jsonl build/pretraining/soft.npz \
-        --teachers build/pretraining/teacher-0 build/pretraining/teacher-1 build/pretraining/teacher-2
+        --teachers build/pretraining/teacher-0 build/pretraining/teacher-1
 
 The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often, and
 a share of them is put in another form first (titles, lists, capitals …). Those in which the teachers find no entity are
