@@ -29,7 +29,7 @@ def HFTokenClassifier(
 ) -> LukeNerModel:
     """A Hugging Face token classifier over texts of any length (spacy-luke-ja.HFTokenClassifier.v1).
 
-    name: the checkpoint: ja_luke_ner_sm (embedded), a local directory, or a name on the Hugging Face hub.
+    name: the checkpoint: ja_luke_ner_sm or ja_luke_sm (embedded), a local directory, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit; None for its main branch.
     window: subwords in a window, special ones not counted; the most that the encoder takes when None.
     overlap: subwords that neighbouring windows of a long text share.

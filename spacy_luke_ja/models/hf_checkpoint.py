@@ -128,7 +128,7 @@ def may_be_on_hub(name: str) -> bool:
 def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download: bool = True) -> Checkpoint:
     """Find a checkpoint and read its small files.
 
-    name: an embedded checkpoint (ja_luke_ner_sm), a local directory, or a name on the Hugging Face hub.
+    name: an embedded checkpoint (ja_luke_ner_sm, ja_luke_sm), a local directory, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit.
     allow_download: False for what must answer at once, such as the labels before anything is loaded.
     Raises an OSError that names what is missing, and what to do where the hub cannot be reached.

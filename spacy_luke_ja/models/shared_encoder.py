@@ -44,8 +44,8 @@ def SharedEncoder(
 ) -> Model[List[Doc], "FullTransformerBatch"]:
     """An encoder for the component `transformer` of spacy-transformers (spacy-luke-ja.SharedEncoder.v1).
 
-    name: the checkpoint: ja_luke_ner_sm (embedded), a local directory, or a name on the Hugging Face hub; its
-        classifier, if it has one, is left out.
+    name: the checkpoint: ja_luke_sm or ja_luke_ner_sm (embedded), a local directory, or a name on the Hugging Face hub;
+        its classifier, if it has one, is left out.
     revision, window, overlap, max_batch_subwords, precision, training_precision, frozen_layers, freeze_embeddings: as
         in spacy-luke-ja.HFTokenClassifier.v1.
 

@@ -38,6 +38,16 @@ def test_a_luke_gives_the_logits_of_lukefortokenclassification(checkpoints, name
     assert float((logits_of(module, ids) - expected).abs().max()) < 1e-5
 
 
+def test_the_embedded_encoder_is_a_lukemodel():
+    from transformers import LukeModel
+
+    reference, report = LukeModel.from_pretrained(EMBEDDED / "ja_luke_sm", output_loading_info=True)
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    own = build_module(open_checkpoint("ja_luke_sm"), new_head=True).base_model.state_dict()
+    theirs = {name: tensor.float() for name, tensor in reference.state_dict().items()}
+    assert own and all(torch.equal(tensor, theirs[name]) for name, tensor in own.items())
+
+
 def test_entity_tensors_are_never_materialised(checkpoints, monkeypatch):
     import safetensors
 
