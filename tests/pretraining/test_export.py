@@ -101,7 +101,8 @@ def test_luke_ner_trains_the_encoder(exported):
     assert [ent.text for ent in nlp("山田花子は東京へ行った。").ents] == ["山田花子", "東京"]
 
 
-def test_the_files_are_those_of_the_embedded_checkpoint(exported):
-    embedded = Path(spacy_luke_ja.__file__).parent / "pretrained" / "ja_luke_ner_sm"
-    for path in exported.values():
-        assert {file.name for file in path.iterdir()} == {file.name for file in embedded.iterdir()}
+def test_the_files_are_those_of_the_embedded_checkpoints(exported):
+    for path, name in zip(exported.values(), ("ja_luke_ner_sm", "ja_luke_sm"), strict=True):
+        embedded = Path(spacy_luke_ja.__file__).parent / "pretrained" / name
+        # The card is written by hand.
+        assert {"README.md", *(file.name for file in path.iterdir())} == {file.name for file in embedded.iterdir()}
