@@ -1,9 +1,11 @@
 """What the components have in common: a checkpoint behind a model, streams of Docs, updates, saving."""
 
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
 
+import numpy as np
 import srsly
 from spacy import util
 from spacy.pipeline import TrainablePipe
@@ -23,7 +25,7 @@ Self = TypeVar("Self", bound="CheckpointPipe")
 _loading = threading.RLock()
 
 
-class CheckpointPipe(TrainablePipe):
+class CheckpointPipe(TrainablePipe, ABC):
     """A component whose weights are a Hugging Face checkpoint, read at the first use.
 
     Its heirs say what is in a checkpoint (_fill), what the model finds (predict), where that goes (set_annotations),
@@ -62,9 +64,9 @@ class CheckpointPipe(TrainablePipe):
         """Fill the model from the checkpoint of the settings."""
         self._fill(checkpoint)
 
+    @abstractmethod
     def _fill(self, checkpoint: Checkpoint) -> None:
         """Fill the model from a checkpoint, be it that of the settings or a saved one."""
-        raise NotImplementedError
 
     @property
     def precision(self) -> Optional[str]:
@@ -136,16 +138,18 @@ class CheckpointPipe(TrainablePipe):
         set_dropout_rate(self.model, drop)
         outputs, backprop = self.model.begin_update([example.predicted for example in examples])
         loss, gradients, n_terms = self._summed_loss(examples, outputs)
-        backprop(gradients)
+        backprop(gradients)  # type: ignore[arg-type]  # thinc: in and out are of one type
         self._shim.n_loss_terms += n_terms
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss / max(1, n_terms)
         return losses
 
-    def _summed_loss(self, examples: Iterable[Example], outputs: List[SubwordLogits]) -> Any:
+    @abstractmethod
+    def _summed_loss(
+        self, examples: Iterable[Example], outputs: List[SubwordLogits]
+    ) -> Tuple[float, List[np.ndarray], int]:
         """RETURNS: the sum of the loss over its terms, its gradient per text, and the number of terms."""
-        raise NotImplementedError
 
     # Saving
 
