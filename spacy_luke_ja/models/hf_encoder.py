@@ -14,7 +14,7 @@ from .types import WindowBatch
 
 
 class EncoderShim(HFShim):
-    """Holds the encoder of a checkpoint; infer and train_step give hidden states (n_windows, n_subwords, width).
+    """Holds the encoder of a checkpoint; infer and train_step give hidden states (n_subwords, width).
 
     Its bytes hold the checkpoint's tokenizer too. self.tokenizer encodes the subwords; self.max_window is the most of
     them in a window, special ones not counted.

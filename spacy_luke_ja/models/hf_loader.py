@@ -6,11 +6,12 @@ the published base size) and entity queries are never read into memory.
 """
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
 from .hf_checkpoint import CONFIG, Checkpoint, stamps_of
+from .roberta import PREFIXES, TokenClassifier, can_build
 
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
 
@@ -101,31 +102,18 @@ def build_module(
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, AutoConfig
-
-    settings = checkpoint.config
-    settings["id2label"] = dict(enumerate(checkpoint.tags))
-    model_type = settings.pop("model_type", None)
-    try:
-        config = AutoConfig.for_model(model_type, **settings)
-        model_class: Any = MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no token "
-            "classifier"
-        ) from error
-    prefix = model_class.base_model_prefix + "."
+    architecture = own_architecture(checkpoint) if can_build(checkpoint.config) else hf_architecture(checkpoint)
+    prefix = architecture.prefix + "."
     tensors = read_tensors(checkpoint, dtype=dtype)
     if not any(name.startswith(prefix) for name in tensors):  # an encoder that was saved by itself
         tensors = {prefix + name: tensor for name, tensor in tensors.items()}
     if new_head:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    with quiet_transformers():
-        module, report = load_state(model_class, config, tensors, dtype)
+    module, report = architecture.fill(tensors, dtype)
     missing = [name for name in report["missing_keys"] if not (new_head and not name.startswith(prefix))]
     if missing:
         lacks = (
-            f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors of {model_class.__name__}, "
+            f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors that its {CONFIG} asks for, "
             f"say {sorted(missing)[0]}"
         )
         if set(missing) == {name for name in module.state_dict() if not name.startswith(prefix)}:
@@ -152,19 +140,79 @@ def build_encoder(checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32)
     return build_module(checkpoint, dtype=dtype, new_head=True).base_model  # type: ignore[return-value]
 
 
-def load_state(model_class: Any, config: Any, tensors: Tensors, dtype: torch.dtype) -> Tuple[torch.nn.Module, Dict]:
-    """Fill a new module through transformers, which knows each architecture's buffers and old tensor names."""
+class Architecture(NamedTuple):
+    """How tensors become a token classifier.
+
+    prefix: of the names of the encoder's tensors.
+    fill: (tensors, dtype) → the module, and what did not fit: missing_keys, unexpected_keys, mismatched_keys.
+    """
+
+    prefix: str
+    fill: Callable[[Tensors, torch.dtype], Tuple[Any, Dict[str, List[str]]]]
+
+
+def own_architecture(checkpoint: Checkpoint) -> Architecture:
+    """BERT's family, by models/roberta.py."""
+    config = checkpoint.config
+
+    def fill(tensors: Tensors, dtype: torch.dtype) -> Tuple[Any, Dict[str, List[str]]]:
+        with torch.device("meta"):
+            module = TokenClassifier(config, len(checkpoint.tags))
+        expected = module.state_dict()
+        tensors = {modern_name(name): tensor for name, tensor in tensors.items()}
+        report = {
+            "missing_keys": [name for name in expected if name not in tensors],
+            "unexpected_keys": [name for name in tensors if name not in expected],
+            "mismatched_keys": [
+                f"{name} {tuple(tensors[name].shape)}, not {tuple(expected[name].shape)}"
+                for name in expected
+                if name in tensors and tensors[name].shape != expected[name].shape
+            ],
+        }
+        if not report["mismatched_keys"]:
+            own = {name: tensor for name, tensor in tensors.items() if name in expected}
+            module.load_state_dict(own, strict=False, assign=True)
+        if "classifier.weight" in report["missing_keys"]:
+            module.reset_classifier(dtype)
+        return module, report
+
+    return Architecture(PREFIXES[config["model_type"]], fill)
+
+
+def modern_name(name: str) -> str:
+    """Checkpoints of BERT's first years call the norms' weights gamma and beta."""
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+
+
+def hf_architecture(checkpoint: Checkpoint) -> Architecture:
+    """Any other, by transformers, which knows each one's buffers and old tensor names."""
     import transformers
 
+    settings = checkpoint.config
+    settings["id2label"] = dict(enumerate(checkpoint.tags))
+    model_type = settings.pop("model_type", None)
+    try:
+        config = transformers.AutoConfig.for_model(model_type, **settings)
+        model_class: Any = transformers.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no token "
+            "classifier"
+        ) from error
     major = int(transformers.__version__.split(".")[0])
-    return model_class.from_pretrained(
-        None,
-        config=config,
-        state_dict=tensors,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # reported, and an error of ours
-        **{"dtype" if major >= 5 else "torch_dtype": dtype},
-    )
+
+    def fill(tensors: Tensors, dtype: torch.dtype) -> Tuple[Any, Dict[str, List[str]]]:
+        with quiet_transformers():
+            return model_class.from_pretrained(
+                None,
+                config=config,
+                state_dict=tensors,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported, and an error of ours
+                **{"dtype" if major >= 5 else "torch_dtype": dtype},
+            )
+
+    return Architecture(model_class.base_model_prefix, fill)
 
 
 class quiet_transformers:

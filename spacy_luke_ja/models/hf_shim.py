@@ -7,7 +7,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from thinc.shims import PyTorchShim
 
 from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
 from .hf_loader import Tensors, build_module, read_tensors, resize_head
+from .roberta import Encoder, TokenClassifier
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -41,7 +42,7 @@ class HFShim(PyTorchShim):
     to save.
     """
 
-    output = "logits"  # of what the module returns; subclasses may hold another kind of module
+    output = "logits"  # of what a module of transformers returns; subclasses may hold another kind of module
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class HFShim(PyTorchShim):
         logger.info("checkpoint %s runs in %s on %s", checkpoint.name, self.precision_in_use, device)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
-        """RETURNS: logits (n_windows, n_subwords, n_tags) float32."""
+        """RETURNS: logits (n_subwords, n_tags) float32, as the subwords of all windows are joined."""
         if self._model.training:
             self._model.eval()
         with torch.inference_mode():
@@ -218,11 +219,11 @@ class HFShim(PyTorchShim):
 
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
         device = next(self._model.parameters()).device
-        ids = torch.from_numpy(inputs.ids).to(device)
-        arguments: Dict[str, torch.Tensor] = {"input_ids": ids}
-        lengths = torch.from_numpy(inputs.lengths).to(device)
-        arguments["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
-        return getattr(self._model(**arguments), self.output)
+        if isinstance(self._model, (Encoder, TokenClassifier)):
+            return self._model(torch.from_numpy(inputs.ids).to(device), inputs.lengths.tolist())
+        ids = torch.from_numpy(inputs.padded_ids()).to(device)
+        is_subword = torch.from_numpy(inputs.is_subword()).to(device)
+        return getattr(self._model(input_ids=ids, attention_mask=is_subword.long()), self.output)[is_subword]
 
     def _build(
         self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
@@ -265,7 +266,7 @@ def freeze_weights(module: Any, *, n_layers: int, embeddings: bool) -> None:
         raise ValueError(f"frozen_layers must be at most {len(layers)}, the layers of this encoder, got {n_layers}")
     parts = list(layers[:n_layers])
     if embeddings:
-        parts.append(getattr(encoder, "embeddings", encoder.get_input_embeddings()))
+        parts.append(encoder.embeddings if hasattr(encoder, "embeddings") else encoder.get_input_embeddings())
     for part in parts:
         part.requires_grad_(False)
 

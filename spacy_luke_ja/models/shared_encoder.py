@@ -8,11 +8,11 @@ from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
+from ..text.subwords import Subwords
 from ..text.windows import Window, check_window, group_by_length, plan_windows
 from .hf_encoder import EncoderShim
 from .transformer_batch import WindowedDoc, import_spacy_transformers, make_transformer_batch
-from .types import WindowBatch
-from .with_windows import pad_windows
+from .with_windows import join_windows
 
 if TYPE_CHECKING:
     from spacy_transformers.data_classes import FullTransformerBatch
@@ -156,14 +156,13 @@ def forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple["FullTransfo
     if not windows:
         empty = import_spacy_transformers().data_classes.FullTransformerBatch.empty(len(docs))
         return empty, lambda d_output: docs
-    padded = pad_windows(model, windows)
-    hidden, backprop_hidden = run_encoder(model, padded, is_train)
+    hidden, backprop_hidden = run_encoder(model, windows, is_train)
 
     def backprop(d_output: "FullTransformerBatch") -> List[Doc]:
         backprop_hidden(d_output.model_output.to_tuple()[0].cpu().numpy())
         return docs
 
-    return make_transformer_batch(windowed, padded, hidden, shim.tokenizer), backprop
+    return make_transformer_batch(windowed, join_windows(model, windows), hidden, shim.tokenizer), backprop
 
 
 def window_doc(model: Model, doc: Doc) -> WindowedDoc:
@@ -175,27 +174,31 @@ def window_doc(model: Model, doc: Doc) -> WindowedDoc:
     return WindowedDoc(doc, subwords, plan if plan or not len(doc) else NO_SUBWORDS)
 
 
-def run_encoder(model: Model, windows: WindowBatch, is_train: bool) -> Tuple[np.ndarray, Callable[[np.ndarray], None]]:
+def run_encoder(
+    model: Model, windows: List[Tuple[Subwords, Window]], is_train: bool
+) -> Tuple[np.ndarray, Callable[[np.ndarray], None]]:
     """Run windows of any number and length in batches of little padding.
 
     RETURNS: hidden states (n_windows, n_subwords, width), zero where there is padding, and a callback that takes
         their gradient.
     """
     shim = cast(EncoderShim, model.shims[0])
-    hidden = np.zeros((*windows.ids.shape, shim.width), dtype="float32")
-    backprops: List[Tuple[List[int], int, Callable]] = []
-    max_subwords = model.attrs["settings"].max_batch_subwords
-    for rows in group_by_length(windows.lengths.tolist(), max_subwords=max_subwords):
-        n_subwords = int(windows.lengths[rows].max())
-        batch = WindowBatch(windows.ids[rows, :n_subwords], windows.lengths[rows])
+    n_special = len(model.attrs["prefix_ids"]) + len(model.attrs["suffix_ids"])
+    lengths = [len(window) + n_special for _, window in windows]
+    hidden = np.zeros((len(windows), max(lengths), shim.width), dtype="float32")
+    backprops: List[Tuple[List[int], Callable]] = []
+    for batch in group_by_length(lengths, max_subwords=model.attrs["settings"].max_batch_subwords):
+        joined = join_windows(model, [windows[k] for k in batch])
         if is_train:
-            hidden[rows, :n_subwords], backprop = shim.train_step(batch, dropout_rate=model.attrs["dropout_rate"])
-            backprops.append((rows, n_subwords, backprop))
+            rows, backprop = shim.train_step(joined, dropout_rate=model.attrs["dropout_rate"])
+            backprops.append((batch, backprop))
         else:
-            hidden[rows, :n_subwords] = shim.infer(batch)
+            rows = shim.infer(joined)
+        for k, own in zip(batch, np.split(rows, np.cumsum(joined.lengths)[:-1])):
+            hidden[k, : lengths[k]] = own
 
     def backprop_batches(d_hidden: np.ndarray) -> None:
-        for rows, n_subwords, backprop in backprops:
-            backprop(d_hidden[rows, :n_subwords])
+        for batch, backprop in backprops:
+            backprop(np.concatenate([d_hidden[k, : lengths[k]] for k in batch]))
 
     return hidden, backprop_batches

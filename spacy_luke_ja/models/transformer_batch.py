@@ -55,7 +55,7 @@ def make_transformer_batch(
 ) -> "FullTransformerBatch":
     """Put together what the component `transformer` passes on.
 
-    windows: the windows of all Docs in order, padded.
+    windows: the windows of all Docs in order.
     hidden: (n_windows, n_subwords, width) float32.
     tokenizer: the SubwordEncoder that the ids are from.
     """
@@ -64,11 +64,12 @@ def make_transformer_batch(
     from transformers.utils import ModelOutput
 
     data_classes = import_spacy_transformers().data_classes
-    width = windows.ids.shape[1]
+    ids = windows.padded_ids()
+    width = ids.shape[1]
     wordpieces = data_classes.WordpieceBatch(
-        strings=[piece_strings(tokenizer, ids) for ids in windows.ids.tolist()],
-        input_ids=windows.ids,
-        attention_mask=(np.arange(width) < windows.lengths[:, None]).astype("float32"),
+        strings=[piece_strings(tokenizer, row) for row in ids.tolist()],
+        input_ids=ids,
+        attention_mask=windows.is_subword().astype("float32"),
         lengths=windows.lengths.tolist(),
         token_type_ids=None,
     )

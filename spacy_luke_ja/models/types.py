@@ -23,16 +23,29 @@ class SubwordLogits:
 
 @dataclass(frozen=True)
 class WindowBatch:
-    """Windows of about one length, special subwords included, padded on the right.
+    """Windows of about one length, joined end to end, special subwords included.
 
-    ids: (n_windows, n_subwords) int64.
-    lengths: (n_windows,) subwords that are not padding.
+    ids: (n_subwords,) int64, those of all windows.
+    lengths: (n_windows,) subwords of each.
+    pad_id: for models that take windows side by side.
     """
 
     ids: np.ndarray
     lengths: np.ndarray
+    pad_id: int
+
+    def is_subword(self) -> np.ndarray:
+        """(n_windows, length of the longest) bool: False is padding."""
+        return np.arange(self.lengths.max()) < self.lengths[:, None]
+
+    def padded_ids(self) -> np.ndarray:
+        """(n_windows, length of the longest) int64: padded on the right."""
+        is_subword = self.is_subword()
+        ids = np.full(is_subword.shape, self.pad_id, dtype="int64")
+        ids[is_subword] = self.ids
+        return ids
 
 
-# Windows in, logits (n_windows, n_subwords, n_tags) out; what a backend has to be.
+# Windows in, logits (n_subwords, n_tags) out; what a backend has to be.
 ClassifierModel = Model[WindowBatch, np.ndarray]
 LukeNerModel = Model[List[Doc], List[SubwordLogits]]

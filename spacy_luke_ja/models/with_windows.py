@@ -1,6 +1,6 @@
 """Subwords of any length in, one row of logits per subword out, through windows that the encoder can take."""
 
-from typing import Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Tuple
 
 import numpy as np
 from thinc.api import Model
@@ -15,10 +15,10 @@ def with_windows(
 ) -> Model[List[Subwords], List[SubwordLogits]]:
     """Run a layer that takes windows over texts of any length.
 
-    layer: windows in, logits out.
+    layer: windows in, logits out, a row for each of their subwords.
     window: subwords in a window, special ones not counted; the most that the encoder takes when None.
     overlap: subwords that neighbouring windows share.
-    max_batch_subwords: the most subwords given to the layer at a time, padding and special ones included.
+    max_batch_subwords: the most subwords given to the layer at a time, special ones included, if it pads them.
 
     attrs["max_window"], prefix_ids, suffix_ids and pad_id come with the checkpoint.
     """
@@ -55,13 +55,14 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
     rows: List[List] = [[None] * len(plan) for plan in plans]
     batches = []
     for batch in group_by_length(lengths, max_subwords=model.attrs["max_batch_subwords"]):
-        window_batch = pad_windows(model, [(texts[places[k][0]], plans[places[k][0]][places[k][1]]) for k in batch])
-        logits, backprop = layer(window_batch, is_train)
-        for row, k in enumerate(batch):
+        joined = join_windows(model, [(texts[places[k][0]], plans[places[k][0]][places[k][1]]) for k in batch])
+        logits, backprop = layer(joined, is_train)
+        starts = n_prefix + np.cumsum(joined.lengths) - joined.lengths
+        for start, k in zip(starts.tolist(), batch):
             i, j = places[k]
-            rows[i][j] = logits[row, n_prefix : n_prefix + len(plans[i][j])]
+            rows[i][j] = logits[start : start + len(plans[i][j])]
         if is_train:
-            batches.append((batch, logits.shape, backprop))
+            batches.append((batch, starts.tolist(), logits.shape, backprop))
     n_tags = layer.attrs["n_tags"]
     merged = [
         merge_windows(rows[i], plan) if plan else np.zeros((0, n_tags), dtype="float32") for i, plan in enumerate(plans)
@@ -69,24 +70,22 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
 
     def backprop_windows(d_logits: List[np.ndarray]) -> List[Subwords]:
         d_rows = [split_rows(d, plan) for d, plan in zip(d_logits, plans)]
-        for batch, shape, backprop in batches:
+        for batch, starts, shape, backprop in batches:
             d_batch = np.zeros(shape, dtype="float32")
-            for row, k in enumerate(batch):
+            for start, k in zip(starts, batch):
                 i, j = places[k]
-                d_batch[row, n_prefix : n_prefix + len(plans[i][j])] = d_rows[i][j]
+                d_batch[start : start + len(plans[i][j])] = d_rows[i][j]
             backprop(d_batch)
         return []
 
     return [SubwordLogits(text, logits) for text, logits in zip(texts, merged)], backprop_windows
 
 
-def pad_windows(model: Model, windows: List[Tuple[Subwords, Window]]) -> WindowBatch:
-    """Put special subwords around windows and padding behind them."""
+def join_windows(model: Model, windows: List[Tuple[Subwords, Window]]) -> WindowBatch:
+    """Put special subwords around windows, and the windows end to end."""
     prefix, suffix = model.attrs["prefix_ids"], model.attrs["suffix_ids"]
+    parts: List[Any] = []
+    for subwords, window in windows:
+        parts += (prefix, subwords.ids[window.subword_start : window.subword_end], suffix)
     lengths = np.array([len(prefix) + len(window) + len(suffix) for _, window in windows])
-    ids = np.full((len(windows), int(lengths.max())), model.attrs["pad_id"], dtype="int64")
-    for row, (subwords, window) in enumerate(windows):
-        ids[row, : lengths[row]] = np.concatenate(
-            [prefix, subwords.ids[window.subword_start : window.subword_end], suffix]
-        )
-    return WindowBatch(ids, lengths)
+    return WindowBatch(np.concatenate(parts).astype("int64"), lengths, model.attrs["pad_id"])

@@ -13,7 +13,7 @@ from spacy_luke_ja.models.hf_loader import build_encoder, build_module
 from spacy_luke_ja.models.shared_encoder import SharedEncoder
 from spacy_luke_ja.models.types import WindowBatch
 
-BATCH = WindowBatch(np.array([[0, 5, 6, 2], [0, 7, 2, 1]]), np.array([4, 3]))
+BATCH = WindowBatch(np.array([0, 5, 6, 2, 0, 7, 2]), np.array([4, 3]), pad_id=1)
 
 
 def shim_for(path, **settings):

@@ -1,0 +1,214 @@
+"""The encoders of BERT's family without padding: windows joined end to end in, hidden states or logits out.
+
+XLM-RoBERTa, RoBERTa, CamemBERT, BERT, and LUKE without entity inputs are one network: absolute positions, layers that
+are normalised after each sum. Here it is written for windows of any lengths joined into one long row: matrix products
+see no padding, and attention runs over all neighbouring windows of one length at a time. It computes what the classes
+of transformers compute (tests hold it to that), from their checkpoints, whose tensor names its state_dict has.
+"""
+
+import math
+from itertools import groupby
+from types import SimpleNamespace
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
+
+import torch
+from torch import Tensor, nn
+
+# model_type in config.json → prefix of the encoder's tensors.
+PREFIXES = {"xlm-roberta": "roberta", "luke": "roberta", "mluke": "roberta", "roberta": "roberta",
+            "camembert": "roberta", "bert": "bert"}  # fmt: skip
+# What transformers takes where a config.json says nothing.
+DEFAULTS = {
+    "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072,
+    "hidden_act": "gelu", "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
+    "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "classifier_dropout": None,
+    "position_embedding_type": "absolute", "is_decoder": False, "add_cross_attention": False,
+}  # fmt: skip
+
+
+def with_defaults(config: Mapping[str, Any]) -> Dict[str, Any]:
+    """config: the content of a config.json."""
+    pad_token_id = 0 if config.get("model_type") == "bert" else 1
+    return {**DEFAULTS, "pad_token_id": pad_token_id, **config}
+
+
+def can_build(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json asks for nothing that this network lacks."""
+    whole = with_defaults(config)
+    asked = (whole["hidden_act"], whole["position_embedding_type"], whole["is_decoder"], whole["add_cross_attention"])
+    return whole.get("model_type") in PREFIXES and asked == ("gelu", "absolute", False, False)
+
+
+class Run(NamedTuple):
+    """Neighbouring windows of one length: rows first_row … first_row + n_windows × length of the joined windows."""
+
+    first_row: int
+    n_windows: int
+    length: int
+
+
+def find_runs(lengths: Sequence[int]) -> List[Run]:
+    runs: List[Run] = []
+    row = 0
+    for length, group in groupby(lengths):
+        runs.append(Run(row, len(list(group)), length))
+        row += runs[-1].n_windows * length
+    return runs
+
+
+class Embeddings(nn.Module):
+    def __init__(self, config: Mapping[str, Any]):
+        super().__init__()
+        width = config["hidden_size"]
+        # fairseq's models count positions from the padding's id + 1; BERT counts from 0.
+        padding = None if config["model_type"] == "bert" else config["pad_token_id"]
+        self.first_position = 0 if padding is None else padding + 1
+        self.word_embeddings = nn.Embedding(config["vocab_size"], width)
+        self.position_embeddings = nn.Embedding(config["max_position_embeddings"], width, padding_idx=padding)
+        self.token_type_embeddings = nn.Embedding(config["type_vocab_size"], width)
+        self.LayerNorm = nn.LayerNorm(width, eps=config["layer_norm_eps"])
+        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+
+    def forward(self, ids: Tensor, runs: Sequence[Run]) -> Tensor:
+        first, device = self.first_position, ids.device
+        positions = torch.cat(
+            [torch.arange(first, first + run.length, device=device).repeat(run.n_windows) for run in runs]
+        )
+        embedded = self.word_embeddings(ids) + self.position_embeddings(positions)
+        return self.dropout(self.LayerNorm(embedded + self.token_type_embeddings.weight[0]))
+
+
+class SelfAttention(nn.Module):
+    """Query, key and value in one product; in state dicts they are three, as elsewhere."""
+
+    PARTS = ("query", "key", "value")
+
+    def __init__(self, config: Mapping[str, Any]):
+        super().__init__()
+        width = config["hidden_size"]
+        self.n_heads = config["num_attention_heads"]
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(3 * width, width), std=0.02))
+        self.bias = nn.Parameter(torch.zeros(3 * width))
+        self.dropout = nn.Dropout(config["attention_probs_dropout_prob"])
+
+    def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
+        width = hidden.shape[1]
+        joined = nn.functional.linear(hidden, self.weight, self.bias)
+        attended = []
+        for run in runs:
+            rows = joined[run.first_row : run.first_row + run.n_windows * run.length]
+            shape = (run.n_windows, run.length, 3, self.n_heads, width // self.n_heads)
+            query, key, value = rows.view(shape).permute(2, 0, 3, 1, 4)
+            attended.append(self._attend(query, key, value).transpose(1, 2).reshape(-1, width))
+        return attended[0] if len(attended) == 1 else torch.cat(attended)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """(n_windows, n_heads, length, width of a head) each."""
+        if not (torch.is_grad_enabled() and query.device.type == "cpu"):
+            dropout = self.dropout.p if self.training else 0.0
+            return nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        # On a CPU, the backward pass of that kernel takes most of the time of a step.
+        scores = query @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
+        return self.dropout(torch.softmax(scores, dim=-1)).to(value.dtype) @ value
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        for kind in ("weight", "bias"):
+            joined = getattr(self, kind)
+            for part, tensor in zip(self.PARTS, (joined if keep_vars else joined.detach()).chunk(3)):
+                destination[f"{prefix}{part}.{kind}"] = tensor
+
+    def _load_from_state_dict(
+        self, state_dict: Any, prefix: str, local_metadata: Any, strict: bool,
+        missing_keys: List[str], unexpected_keys: List[str], error_msgs: List[str],
+    ) -> None:  # fmt: skip
+        for kind in ("weight", "bias"):
+            names = [f"{prefix}{part}.{kind}" for part in self.PARTS]
+            missing = [name for name in names if name not in state_dict]
+            missing_keys += missing
+            if missing:
+                continue
+            old, new = getattr(self, kind), torch.cat([state_dict[name] for name in names])
+            if new.shape != old.shape:
+                error_msgs.append(f"{prefix}: the shape of {kind} should be {tuple(old.shape)}, got {tuple(new.shape)}")
+            elif local_metadata.get("assign_to_params_buffers"):
+                setattr(self, kind, nn.Parameter(new, requires_grad=old.requires_grad))
+            else:
+                with torch.no_grad():
+                    old.copy_(new)
+
+
+class Output(nn.Module):
+    """Back to the width of the encoder, normalised after the sum."""
+
+    def __init__(self, config: Mapping[str, Any], n_in: int):
+        super().__init__()
+        self.dense = nn.Linear(n_in, config["hidden_size"])
+        self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
+        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+
+    def forward(self, hidden: Tensor, residual: Tensor) -> Tensor:
+        return self.LayerNorm(residual + self.dropout(self.dense(hidden)))
+
+
+class Layer(nn.Module):
+    def __init__(self, config: Mapping[str, Any]):
+        super().__init__()
+        width, inner = config["hidden_size"], config["intermediate_size"]
+        self.attention = nn.ModuleDict({"self": SelfAttention(config), "output": Output(config, width)})
+        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
+        self.output = Output(config, inner)
+
+    def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
+        hidden = self.attention["output"](self.attention["self"](hidden, runs), hidden)
+        inner = nn.functional.gelu(self.intermediate["dense"](hidden))
+        return self.output(inner, hidden)
+
+
+class Encoder(nn.Module):
+    def __init__(self, config: Mapping[str, Any]):
+        """config: the content of a config.json that can_build takes."""
+        super().__init__()
+        config = with_defaults(config)
+        self.config = SimpleNamespace(**config)
+        self.base_model_prefix = PREFIXES[config["model_type"]]
+        self.embeddings = Embeddings(config)
+        self.encoder = nn.Module()
+        self.encoder.layer = nn.ModuleList([Layer(config) for _ in range(config["num_hidden_layers"])])
+
+    def forward(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+        """ids: (n,) windows joined end to end. lengths: of the windows; it is quickest when equal ones are neighbours.
+
+        RETURNS: (n, width).
+        """
+        runs = find_runs(lengths)
+        hidden = self.embeddings(ids, runs)
+        for layer in self.encoder.layer:  # type: ignore[union-attr]
+            hidden = layer(hidden, runs)
+        return hidden
+
+
+class TokenClassifier(nn.Module):
+    """An encoder with a linear layer to n_tags logits, under the tensor names of transformers' classes."""
+
+    def __init__(self, config: Mapping[str, Any], n_tags: int):
+        super().__init__()
+        encoder = Encoder(config)
+        self.config, self.base_model_prefix, self.num_labels = encoder.config, encoder.base_model_prefix, n_tags
+        self.add_module(self.base_model_prefix, encoder)
+        dropout = self.config.classifier_dropout
+        self.dropout = nn.Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
+        self.classifier = nn.Linear(self.config.hidden_size, n_tags)
+
+    @property
+    def base_model(self) -> Encoder:
+        return getattr(self, self.base_model_prefix)
+
+    def reset_classifier(self, dtype: torch.dtype) -> None:
+        """Give the classifier random weights."""
+        self.classifier = nn.Linear(self.config.hidden_size, self.num_labels, dtype=dtype)
+        nn.init.normal_(self.classifier.weight, std=0.02)
+        nn.init.zeros_(self.classifier.bias)
+
+    def forward(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+        """As Encoder takes them. RETURNS: (n, n_tags)."""
+        return self.classifier(self.dropout(self.base_model(ids, lengths)))

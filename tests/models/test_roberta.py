@@ -1,0 +1,133 @@
+"""The network without padding computes what the classes of transformers compute."""
+
+import copy
+
+import pytest
+import torch
+import transformers
+
+import toys
+from spacy_luke_ja.models.roberta import Run, TokenClassifier, can_build, find_runs
+
+LENGTHS = [20, 13, 13, 2, 1, 20]
+SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
+         "intermediate_size": 48, "max_position_embeddings": 34, "num_labels": 5}  # fmt: skip
+CONFIGS = {
+    "xlm-roberta": transformers.XLMRobertaConfig(**SIZES, type_vocab_size=1, layer_norm_eps=1e-5),
+    "roberta": transformers.RobertaConfig(**SIZES, pad_token_id=3),
+    "camembert": transformers.CamembertConfig(**SIZES),
+    "bert": transformers.BertConfig(**SIZES, layer_norm_eps=1e-3),
+}
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def pair(request):
+    """The class of transformers with spread-out weights, and ours with the same."""
+    torch.manual_seed(0)
+    config = CONFIGS[request.param]
+    theirs = transformers.AutoModelForTokenClassification.from_config(config).eval()
+    toys.spread_out(theirs, std=0.3)
+    ours = TokenClassifier(config.to_dict(), 5).eval()
+    ours.load_state_dict({name: tensor for name, tensor in theirs.state_dict().items() if "position_ids" not in name})
+    return theirs, ours
+
+
+def joined_and_padded(pad_id):
+    is_subword = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
+    ids = torch.randint(4, 60, is_subword.shape, generator=torch.Generator().manual_seed(1))
+    return ids[is_subword], {"input_ids": ids.masked_fill(~is_subword, pad_id), "attention_mask": is_subword.long()}
+
+
+def test_logits(pair):
+    theirs, ours = pair
+    ids, padded = joined_and_padded(theirs.config.pad_token_id)
+    expected = theirs(**padded).logits[padded["attention_mask"].bool()]
+    assert float(expected.detach().std()) > 0.1
+    torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)  # by plain products
+    with torch.no_grad():
+        torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)  # by PyTorch's kernel
+
+
+def test_gradients(pair):
+    theirs, ours = pair
+    ids, padded = joined_and_padded(theirs.config.pad_token_id)
+    weights = torch.randn(len(ids), 5, generator=torch.Generator().manual_seed(3))
+    (theirs(**padded).logits[padded["attention_mask"].bool()] * weights).sum().backward()
+    (ours(ids, LENGTHS) * weights).sum().backward()
+    expected = {name: parameter.grad for name, parameter in theirs.named_parameters()}
+    for name, parameter in ours.named_parameters():
+        own = parameter.grad
+        whole = expected.get(name)
+        if whole is None:  # query, key and value are one
+            parent, kind = name.rsplit(".", 1)
+            whole = torch.cat([expected[f"{parent}.{part}.{kind}"] for part in ("query", "key", "value")])
+        torch.testing.assert_close(own, whole, atol=1e-4, rtol=1e-3)
+    theirs.zero_grad(), ours.zero_grad()
+
+
+def test_state_dicts_have_the_names_and_weights_of_transformers(pair):
+    theirs, ours = pair
+    expected = {name: tensor for name, tensor in theirs.state_dict().items() if "position_ids" not in name}
+    found = ours.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in found)
+
+
+def test_a_state_dict_that_does_not_fit():
+    ours = TokenClassifier(CONFIGS["xlm-roberta"].to_dict(), 5)
+    state = ours.state_dict()
+    name = "roberta.encoder.layer.0.attention.self.key.weight"
+    with pytest.raises(RuntimeError, match=f'Missing key.*"{name}"'):
+        ours.load_state_dict({key: tensor for key, tensor in state.items() if key != name})
+    with pytest.raises(RuntimeError, match=r"the shape of weight should be \(96, 32\), got \(96, 31\)"):
+        ours.load_state_dict({key: t[:, :31] if "self" in key and t.ndim == 2 else t for key, t in state.items()})
+
+
+def test_dropout_is_for_training_alone(pair):
+    _, ours = pair
+    ids, _ = joined_and_padded(1)
+    with torch.no_grad():
+        plain = ours.eval()(ids, LENGTHS)
+        assert torch.equal(plain, ours(ids, LENGTHS))
+        assert not torch.equal(plain, ours.train()(ids, LENGTHS))
+    ours.eval()
+
+
+def test_windows_do_not_see_one_another(pair):
+    _, ours = pair
+    ids, _ = joined_and_padded(1)
+    changed = ids.clone()
+    changed[: LENGTHS[0]] = 7
+    with torch.no_grad():
+        before, after = ours(ids, LENGTHS), ours(changed, LENGTHS)
+    torch.testing.assert_close(before[LENGTHS[0] :], after[LENGTHS[0] :], atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(before[: LENGTHS[0]], after[: LENGTHS[0]])
+
+
+@pytest.mark.parametrize("lengths", [[], [5], [5, 5, 3, 5], [1, 2, 3]])
+def test_runs_cover_the_windows(lengths):
+    runs = find_runs(lengths)
+    assert [run.length for run in runs for _ in range(run.n_windows)] == lengths
+    ends = [run.first_row + run.n_windows * run.length for run in runs]
+    assert [run.first_row for run in runs] == [0, *ends][: len(runs)] and ends[-1:] == [sum(lengths)][: len(runs)]
+    assert all(a.length != b.length for a, b in zip(runs, runs[1:]))
+    assert find_runs([4, 4, 2]) == [Run(0, 2, 4), Run(8, 1, 2)]
+
+
+@pytest.mark.parametrize("config, is_possible", [
+    ({"model_type": "xlm-roberta"}, True), ({"model_type": "mluke"}, True), ({"model_type": "deberta-v2"}, False), ({}, False),
+    ({"model_type": "bert", "position_embedding_type": "relative_key"}, False),
+    ({"model_type": "bert", "hidden_act": "relu"}, False), ({"model_type": "roberta", "is_decoder": True}, False),
+])  # fmt: skip
+def test_what_can_be_built(config, is_possible):
+    assert can_build(config) == is_possible
+
+
+def test_bfloat16_stays_near(pair):
+    _, ours = pair
+    ids, _ = joined_and_padded(1)
+    with torch.no_grad():
+        expected = ours(ids, LENGTHS)
+        found = copy.deepcopy(ours).bfloat16()(ids, LENGTHS)
+    assert found.dtype == torch.bfloat16
+    assert 0 < float((found.float() - expected).abs().mean()) < 0.05 * float(expected.std())
