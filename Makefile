@@ -1,6 +1,7 @@
 # make demo   install, run on the sample sentences, or on TEXT="…"
 # make test   install, run the whole suite
 # make check  before a commit: lint, format, types, fast tests
+# make bench  speed beside other ways to run the same weights; a quarter of an hour, BENCH=--quick for a minute
 PYTHON ?= python3
 VENV ?= .venv
 COMPAT_VENV ?= .venv-compat
@@ -9,7 +10,7 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check
 # Importable from everywhere, also from the directory that holds the clone.
 EDITABLE = --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-compat check lint peers clean
+.PHONY: demo test test-compat check lint peers bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m spacy luke demo $(if $(value TEXT),-- '$(subst ','\'',$(value TEXT))')
@@ -31,6 +32,12 @@ check: lint
 peers: $(COMPAT_VENV)/.installed
 	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt spacy-huggingface-pipelines
 	$(COMPAT_VENV)/bin/python benchmarks/peers.py
+
+# The peers run in the second environment; one that cannot be installed there is named in the output.
+bench: $(VENV)/.installed $(COMPAT_VENV)/.installed
+	-$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt spacy-huggingface-pipelines
+	-$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt spacy-wrap
+	$(BIN)/python benchmarks/speed.py --peers-python $(COMPAT_VENV)/bin/python $(BENCH)
 
 # Entry points are metadata: a change of setup.cfg means a new install.
 $(VENV)/.installed: setup.cfg constraints.txt

@@ -1,15 +1,18 @@
-"""The benchmarks of quality count what they say, on checkpoints whose entities can be read off the text."""
+"""The benchmarks count what they say, those of quality on checkpoints whose entities can be read off the text."""
 
 import importlib.util
 import json
 import lzma
+import sys
 from pathlib import Path
 
 import pytest
 
 import spacy_luke_ja
+import toys
 from spacy_luke_ja.evaluation.measures import EvaluatedText
 from spacy_luke_ja.evaluation.pipelines import named_pipelines
+from spacy_luke_ja.models import hf_checkpoint, hf_tokenizer
 from spacy_luke_ja.text.decoding import CharSpan
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +26,15 @@ def load(name):
 
 
 robustness, out_of_domain = load("robustness"), load("out_of_domain")
+# The parts of speed.py import each other, as they do when it runs.
+sys.path.append(str(ROOT / "benchmarks"))
+import speed  # noqa: E402
+import speed_checkpoints  # noqa: E402
+import speed_measure  # noqa: E402
+import speed_ours  # noqa: E402
+import speed_process  # noqa: E402
+import speed_report  # noqa: E402
+import speed_texts  # noqa: E402
 
 
 def table_rows(output):
@@ -113,3 +125,167 @@ def test_the_tables_of_other_data(toy, tmp_path, capsys):
         "micro": ["0.667", "1.000", "0.800", "2"],
     }
     assert "Found with labels that are left out: toy none." in output
+
+
+# Speed
+
+
+TINY = speed_checkpoints.Size(32, 2, 4, 64, n_entities=10, entity_width=16, n_pieces=16_100)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return speed_checkpoints.write_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", TINY)
+
+
+def test_random_weights_are_a_whole_luke(tiny):
+    from transformers import LukeForTokenClassification
+
+    _, report = LukeForTokenClassification.from_pretrained(tiny, output_loading_info=True)
+    assert not any(report.values()), report
+    assert len(json.loads((tiny / "entity_vocab.json").read_text(encoding="utf8"))) == TINY.n_entities
+
+
+def test_unused_pieces_change_no_subwords(tiny):
+    texts = ["山田花子は東京都で日立製作所の社長に会った。", "ﾄﾞｰﾑと㈱と😀", "unused16050"]
+    embedded = hf_tokenizer.open_encoder(hf_checkpoint.open_checkpoint("ja_luke_ner_sm"))
+    padded = hf_tokenizer.open_encoder(hf_checkpoint.open_checkpoint(str(tiny)))
+    assert padded.processor.get_piece_size() == TINY.n_pieces > embedded.processor.get_piece_size()
+    for text in texts:
+        assert padded.encode(text).ids.tolist() == embedded.encode(text).ids.tolist()
+
+
+def test_the_converted_tokenizer_gives_the_same_subwords(tiny, tmp_path):
+    from transformers import AutoTokenizer
+
+    fast = AutoTokenizer.from_pretrained(speed_checkpoints.write_with_fast_tokenizer(tmp_path / "fast", tiny))
+    own = hf_tokenizer.open_encoder(hf_checkpoint.open_checkpoint(str(tiny)))
+    for text in ("大阪と京都は日本の都市である。", "国会はABC DEF 123 を可決した", "unused16050"):
+        assert fast(text)["input_ids"] == [0, *own.encode(text).ids.tolist(), 2]
+
+
+def test_long_documents_and_a_stream_of_new_names():
+    sentences = speed_texts.read_sentences(None, n_generated=50)
+    documents = speed_texts.make_documents(sentences, 40)
+    assert documents == speed_texts.make_documents(sentences, 40)
+    assert min(map(len, documents)) >= 2_000 and max(map(len, documents)) <= 20_000
+    names = [text.partition("氏")[0] for text in speed_texts.stream_of_texts(sentences, 3000)]
+    assert len(set(names)) == len(names) == 3000
+
+
+@pytest.mark.parametrize("text", ["短い文。", "長い文が続く。" * 300, "a" * 2500, ""])
+def test_pieces_are_short_and_lose_nothing(text):
+    pieces = speed_texts.cut_long([text], max_chars=500)
+    assert "".join(pieces) == text and max(map(len, pieces), default=0) <= 500
+    assert len(pieces) == 1 or len(text) > 500
+
+
+@pytest.mark.parametrize(
+    "speeds, repeats, seconds, expected",
+    [
+        ({"a": 10}, 1, 2.0, 2),  # two texts of ten characters in two seconds
+        ({"a": 10, "b": 10}, 1, 2.0, 1),  # each reads them
+        ({"a": 10}, 2, 2.0, 1),  # twice
+        ({"a": 10}, 1, 100.0, 5),  # there are no more
+        ({"a": 10}, 1, 0.0, 1),  # the least
+        ({}, 1, 100.0, 1),
+    ],
+)
+def test_as_many_texts_as_there_is_time_for(speeds, repeats, seconds, expected):
+    assert speed_measure.how_many(["あ" * 10] * 5, speeds, repeats, seconds, least=1) == expected
+
+
+def test_time_is_left_for_what_comes_later(monkeypatch):
+    monkeypatch.setattr(speed_measure.time, "monotonic", lambda: 100.0)
+    later = {"n_measured": 2, "n_load_only": 1, "loads": 2, "stream_seconds": 100}
+    # 1000 seconds less two times loading the other two models, 30 for each that reads, and 100
+    assert speed_measure.Budget(deadline=1100.0, **later).for_reading() == (1000 - 2 * 45 * 2 - 2 * 30 - 100) / 2
+    assert speed_measure.Budget(deadline=200.0, **later).for_reading() == 0
+
+
+def test_repeats_go_round_and_no_rival_is_always_first():
+    assert speed_measure.rounds(["a", "b"], 3) == [(0, "a"), (0, "b"), (1, "b"), (1, "a"), (2, "a"), (2, "b")]
+
+
+@pytest.fixture
+def loaded(make_nlp):
+    nlp = make_nlp("random_luke")
+    nlp.get_pipe("luke_ner").load()
+    return nlp
+
+
+def test_operations_are_those_that_pytorch_counts(loaded):
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    texts = ["山田花子は東京都で日立製作所の社長に会った。", "大阪へ。"]
+    counted = speed_ours.flops_of_texts(loaded, texts)
+    batches = speed_ours.sorted_batches(loaded, texts)
+    # PyTorch counts no attention kernel of the CPU, only its parts.
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        speed_ours.run_batches(loaded, batches)
+    assert counted["flops"] == counter.get_total_flops()
+    assert counted["subwords"] == sum(len(batch.ids) for batch in batches)
+
+
+def test_clocks_around_stages_are_taken_off_again(loaded):
+    nlp, tokenizer = loaded, loaded.tokenizer
+    seconds = speed_ours.stage_seconds(nlp, ["東京へ行った。", "大阪"])
+    assert list(seconds) == ["Sudachi and Doc", "subwords", "model", "decoding", "alignment and annotation", "rest"]
+    assert all(value > 0 for value in seconds.values())
+    assert nlp.tokenizer is tokenizer
+    shim = speed_ours.get_shim(nlp)
+    assert not {"infer", "_decode", "_score", "set_annotations"} & {*vars(shim), *vars(nlp.get_pipe("luke_ner"))}
+
+
+def test_own_network_computes_no_padding(loaded):
+    padding = speed_ours.padding_of_batches(loaded, ["東京", "山田花子は東京都で会った。"])
+    assert padding["subwords"] == padding["positions"] < padding["padded"]
+
+
+def test_speed_table():
+    run = lambda seconds: {"seconds": seconds, "entities": 3}
+    runs = {"luke_ner": [run(1.0), run(2.0)], "plain loop": [run(2.0), run(8.0)], "spacy-wrap": []}
+    model = {
+        "counts": {"sentences": 10, "documents": 2}, "characters": {"sentences": 600, "documents": 9000},
+        "runs": {"sentences": runs, "documents": runs}, "latencies": {"luke_ner": [5.0, 5.0], "plain loop": []},
+    }  # fmt: skip
+    rows = {row[0]: row[1:] for row in table_rows(speed_report.speed_table(model))}
+    assert rows["luke_ner"] == ["7.50 (5.00–10.0)", "450 (300–600)", "", "6,750 (4,500–9,000)", "", "5.0", "5.0", "3"]
+    assert rows["plain loop"][2] == "3.00 (2.00–4.00)" and rows["plain loop"][-3:] == ["–", "–", "3"]
+    assert set(rows["spacy-wrap"]) == {"–"}
+
+
+@pytest.mark.slow
+def test_a_quick_run(tmp_path, capsys):
+    toy = toys.write_luke(tmp_path / "toy", lexicon=toys.LEXICON, max_length=512)
+    argv = ["--quick", "--models", f"toy={toy}", "--data", "none.spacy", "--minutes", "0", "--threads", "1"]
+    argv += ["--rivals", "luke_ner", "plain loop", "bare forward", "--sentences", "12", "--stream", "20"]
+    argv += ["--work", str(tmp_path / "work"), "--output", str(tmp_path / "speed")]
+    speed.main(argv)
+    report = capsys.readouterr().out
+    assert report.rstrip() == (tmp_path / "speed" / "speed.md").read_text(encoding="utf8").rstrip()
+    results = json.loads((tmp_path / "speed" / "speed.json").read_text(encoding="utf8"))
+    model = results["models"]["toy"]
+    assert model["failed"] == {}
+    assert model["counts"] == {"sentences": 8, "documents": 1}
+    assert {title: len(runs) for title, runs in model["runs"]["sentences"].items()} == {
+        "luke_ner": 1, "plain loop": 1, "bare forward": 1,
+    }  # fmt: skip
+    assert model["extras"]["sentences"]["padding"]["subwords"] == model["extras"]["sentences"]["flops"]["subwords"]
+    assert [n for n, _ in results["stream"]["without"]] == list(range(2, 21, 2))
+    assert (tmp_path / "speed" / "speed.svg").exists()
+
+
+@pytest.mark.slow
+def test_who_cannot_run_is_named(tmp_path, checkpoints):
+    """One whose checkpoint is not there, and one whose process ends at once."""
+    texts = tmp_path / "texts.json"
+    texts.write_text('{"sentences": ["東京へ行った。"], "documents": []}', encoding="utf8")
+    paths = {"checkpoint": str(tmp_path / "nothing"), "fast": "", "spacy_ner": None}
+    with speed_process.Workers(tmp_path, texts, n_threads=1) as workers:
+        workers.start({"luke_ner": sys.executable, "spacy-wrap": "false"}, paths, together=True)
+        assert workers.titles == ["luke_ner"]
+        assert workers.ask("luke_ner", "load") is None and workers.ask("luke_ner", "run", work="sentences", n=1) is None
+    assert workers.failed["luke_ner"].startswith("OSError: there is no directory ")
+    assert workers.failed["spacy-wrap"] == "its process ended with 1: it said nothing"
