@@ -15,6 +15,9 @@ from .roberta import PREFIXES, TokenClassifier, can_build
 
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
 
+# Of a file, cast at a time.
+PART_BYTES = 2**24
+
 Tensors = Dict[str, torch.Tensor]
 
 
@@ -28,16 +31,16 @@ def tensor_name(name: str) -> Optional[str]:
 
 
 def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None) -> Tensors:
-    """Read the tensors that the module needs, one by one, each cast to dtype as it comes.
+    """Read the tensors that the module needs, each cast to dtype as it comes.
 
-    dtype: None leaves them as they are stored.
+    dtype: None leaves them as they are stored. What is stored so stays mapped into memory, and is read when it is used.
     RETURNS: tensors by their XLM-RoBERTa names where the checkpoint is a LUKE, else by their own.
     """
     sources = checkpoint.weights if isinstance(checkpoint.weights, list) else [checkpoint.weights]
     check_unchanged(checkpoint)
     tensors: Tensors = {}
     for source in sources:
-        for name, tensor in iterate_tensors(checkpoint.name, source):
+        for name, tensor in iterate_tensors(checkpoint.name, source, dtype):
             tensors[name] = tensor if dtype is None or not tensor.is_floating_point() else tensor.to(dtype)
     return tensors
 
@@ -53,9 +56,11 @@ def check_unchanged(checkpoint: Checkpoint) -> None:
             raise OSError(f"the weights of the checkpoint {checkpoint.name} have changed since it was opened")
 
 
-def iterate_tensors(checkpoint_name: str, source: Any) -> Iterator[Tuple[str, torch.Tensor]]:
+def iterate_tensors(
+    checkpoint_name: str, source: Any, dtype: Optional[torch.dtype]
+) -> Iterator[Tuple[str, torch.Tensor]]:
     """source: the path of a .safetensors or .bin file, or the content of a safetensors file."""
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
     where = source.name if isinstance(source, Path) else "the serialised pipeline"
@@ -63,16 +68,43 @@ def iterate_tensors(checkpoint_name: str, source: Any) -> Iterator[Tuple[str, to
         if isinstance(source, bytes):
             yield from load(source).items()
         elif source.suffix == ".safetensors":
-            with safe_open(source, framework="pt") as file_:
-                for name in file_.keys():
-                    if tensor_name(name) is not None:
-                        yield str(tensor_name(name)), file_.get_tensor(name)
+            yield from iterate_safetensors(source, dtype)
         else:
             for name, tensor in load_bin(source).items():
                 if tensor_name(name) is not None:
                     yield str(tensor_name(name)), tensor
     except (SafetensorError, RuntimeError, EOFError) as error:
         raise OSError(f"{where} of the checkpoint {checkpoint_name} is damaged or cut short: {error}") from error
+
+
+def iterate_safetensors(path: Path, dtype: Optional[torch.dtype]) -> Iterator[Tuple[str, torch.Tensor]]:
+    """What needs no cast comes mapped; the rest is cast part by part.
+
+    What was read of a mapped file stays in memory as long as it is open: so it is opened anew for each PART_BYTES.
+    """
+    from safetensors import safe_open
+
+    file_, n_read = safe_open(path, framework="pt"), 0
+    for name in file_.keys():
+        own_name = tensor_name(name)
+        if own_name is None:
+            continue
+        stored = file_.get_slice(name)
+        shape = stored.get_shape()
+        if dtype is None or not shape or stored[:0].dtype == dtype or not stored[:0].is_floating_point():
+            yield own_name, file_.get_tensor(name)
+            continue
+        cast = torch.empty(shape, dtype=dtype)
+        row_bytes = stored[:1].nbytes
+        n_rows = max(1, PART_BYTES // max(row_bytes, 1))
+        for start in range(0, shape[0], n_rows):
+            part = file_.get_slice(name)[start : start + n_rows]
+            cast[start : start + n_rows] = part
+            n_read += part.nbytes
+            if n_read >= PART_BYTES:
+                del part
+                file_, n_read = safe_open(path, framework="pt"), 0
+        yield own_name, cast
 
 
 def load_bin(path: Path) -> Tensors:
@@ -144,7 +176,8 @@ class Architecture(NamedTuple):
     """How tensors become a token classifier.
 
     prefix: of the names of the encoder's tensors.
-    fill: (tensors, dtype) → the module, and what did not fit: missing_keys, unexpected_keys, mismatched_keys.
+    fill: (tensors, dtype) → the module, and what did not fit: missing_keys, unexpected_keys, mismatched_keys. It may
+        take tensors out of the dict, so that none is in memory twice for longer than need be.
     """
 
     prefix: str
@@ -159,7 +192,8 @@ def own_architecture(checkpoint: Checkpoint) -> Architecture:
         with torch.device("meta"):
             module = TokenClassifier(config, len(checkpoint.tags))
         expected = module.state_dict()
-        tensors = {modern_name(name): tensor for name, tensor in tensors.items()}
+        for name in list(tensors):
+            tensors[modern_name(name)] = tensors.pop(name)
         report = {
             "missing_keys": [name for name in expected if name not in tensors],
             "unexpected_keys": [name for name in tensors if name not in expected],
@@ -170,8 +204,11 @@ def own_architecture(checkpoint: Checkpoint) -> Architecture:
             ],
         }
         if not report["mismatched_keys"]:
-            own = {name: tensor for name, tensor in tensors.items() if name in expected}
-            module.load_state_dict(own, strict=False, assign=True)
+            for path, part in module.named_modules():
+                if part._parameters:
+                    own = [name for name in expected if name in tensors and name.startswith(f"{path}.")]
+                    weights = {name[len(path) + 1 :]: tensors.pop(name) for name in own}
+                    part.load_state_dict(weights, strict=False, assign=True)
         if "classifier.weight" in report["missing_keys"]:
             module.reset_classifier(dtype)
         return module, report

@@ -56,6 +56,25 @@ def find_runs(lengths: Sequence[int]) -> List[Run]:
     return runs
 
 
+class Unset:
+    """Its weights come from a checkpoint. To draw some first would load a part of PyTorch that takes a second."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class Linear(Unset, nn.Linear):
+    pass
+
+
+class Embedding(Unset, nn.Embedding):
+    pass
+
+
+class LayerNorm(Unset, nn.LayerNorm):
+    pass
+
+
 class Embeddings(nn.Module):
     def __init__(self, config: Mapping[str, Any]):
         super().__init__()
@@ -63,10 +82,10 @@ class Embeddings(nn.Module):
         # fairseq's models count positions from the padding's id + 1; BERT counts from 0.
         padding = None if config["model_type"] == "bert" else config["pad_token_id"]
         self.first_position = 0 if padding is None else padding + 1
-        self.word_embeddings = nn.Embedding(config["vocab_size"], width)
-        self.position_embeddings = nn.Embedding(config["max_position_embeddings"], width, padding_idx=padding)
-        self.token_type_embeddings = nn.Embedding(config["type_vocab_size"], width)
-        self.LayerNorm = nn.LayerNorm(width, eps=config["layer_norm_eps"])
+        self.word_embeddings = Embedding(config["vocab_size"], width)
+        self.position_embeddings = Embedding(config["max_position_embeddings"], width, padding_idx=padding)
+        self.token_type_embeddings = Embedding(config["type_vocab_size"], width)
+        self.LayerNorm = LayerNorm(width, eps=config["layer_norm_eps"])
         self.dropout = nn.Dropout(config["hidden_dropout_prob"])
 
     def forward(self, ids: Tensor, runs: Sequence[Run]) -> Tensor:
@@ -87,8 +106,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         width = config["hidden_size"]
         self.n_heads = config["num_attention_heads"]
-        self.weight = nn.Parameter(nn.init.normal_(torch.empty(3 * width, width), std=0.02))
-        self.bias = nn.Parameter(torch.zeros(3 * width))
+        self.weight = nn.Parameter(torch.empty(3 * width, width))
+        self.bias = nn.Parameter(torch.empty(3 * width))
         self.dropout = nn.Dropout(config["attention_probs_dropout_prob"])
 
     def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
@@ -142,8 +161,8 @@ class Output(nn.Module):
 
     def __init__(self, config: Mapping[str, Any], n_in: int):
         super().__init__()
-        self.dense = nn.Linear(n_in, config["hidden_size"])
-        self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
+        self.dense = Linear(n_in, config["hidden_size"])
+        self.LayerNorm = LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
         self.dropout = nn.Dropout(config["hidden_dropout_prob"])
 
     def forward(self, hidden: Tensor, residual: Tensor) -> Tensor:
@@ -155,7 +174,7 @@ class Layer(nn.Module):
         super().__init__()
         width, inner = config["hidden_size"], config["intermediate_size"]
         self.attention = nn.ModuleDict({"self": SelfAttention(config), "output": Output(config, width)})
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, inner)})
+        self.intermediate = nn.ModuleDict({"dense": Linear(width, inner)})
         self.output = Output(config, inner)
 
     def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
@@ -197,7 +216,7 @@ class TokenClassifier(nn.Module):
         self.add_module(self.base_model_prefix, encoder)
         dropout = self.config.classifier_dropout
         self.dropout = nn.Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
-        self.classifier = nn.Linear(self.config.hidden_size, n_tags)
+        self.classifier = Linear(self.config.hidden_size, n_tags)
 
     @property
     def base_model(self) -> Encoder:
@@ -205,7 +224,7 @@ class TokenClassifier(nn.Module):
 
     def reset_classifier(self, dtype: torch.dtype) -> None:
         """Give the classifier random weights."""
-        self.classifier = nn.Linear(self.config.hidden_size, self.num_labels, dtype=dtype)
+        self.classifier = Linear(self.config.hidden_size, self.num_labels, dtype=dtype)
         nn.init.normal_(self.classifier.weight, std=0.02)
         nn.init.zeros_(self.classifier.bias)
 
