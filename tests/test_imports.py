@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "label_maps": {"text"},
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting"},
+    "backends": {"text", "models"},
     "training": set(),
     "evaluation": {"text", "models", "colors"},
     "cli": {

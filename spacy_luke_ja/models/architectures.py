@@ -5,6 +5,7 @@ from typing import Optional, cast
 from thinc.api import chain
 
 from ..text.windows import check_window
+from .checkpoint_shim import CheckpointShim
 from .encode_subwords import encode_subwords
 from .hf_checkpoint import Checkpoint
 from .hf_classifier import hf_classifier
@@ -39,13 +40,28 @@ def HFTokenClassifier(
 
     Nothing is read before fill_model is called.
     """
-    encoder = encode_subwords()
     shim = HFShim(
         precision=precision,
         training_precision=training_precision,
         frozen_layers=frozen_layers,
         freeze_embeddings=freeze_embeddings,
     )
+    return windowed_classifier(
+        shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
+    )
+
+
+def windowed_classifier(
+    shim: CheckpointShim,
+    *,
+    name: str,
+    revision: Optional[str],
+    window: Optional[int],
+    overlap: int,
+    max_batch_subwords: int,
+) -> LukeNerModel:
+    """A classifier, however it is run, over texts of any length. The settings are those of HFTokenClassifier."""
+    encoder = encode_subwords()
     classifier = hf_classifier(shim)
     windows = with_windows(classifier, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
     model: LukeNerModel = chain(encoder, windows)
@@ -64,11 +80,11 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     decoding = {"score_temperature": checkpoint.score_temperature, "cut_cost": checkpoint.cut_cost}
     encoder = open_encoder(checkpoint)
     classifier, windows = model.get_ref("classifier"), model.get_ref("windows")
-    shim = cast(HFShim, classifier.shims[0])
+    shim = cast(CheckpointShim, classifier.shims[0])
     shim.load(checkpoint, new_head=new_head)
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
     window, overlap = windows.attrs["window"], windows.attrs["overlap"]
-    limit = max_window(shim.module, checkpoint, n_special=n_special, window=window)
+    limit = max_window(shim.max_subwords, checkpoint, n_special=n_special, window=window)
     check_window(window or limit, overlap)
     windows.attrs.update(
         max_window=limit, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id

@@ -1,21 +1,21 @@
-"""A batch of windows in, logits out: a Hugging Face token classifier run by PyTorch."""
+"""A batch of windows in, logits out: a Hugging Face token classifier, run by what its shim runs it with."""
 
 from typing import Callable, Tuple, cast
 
 import numpy as np
 from thinc.api import Model
 
-from .hf_shim import HFShim
+from .checkpoint_shim import CheckpointShim
 from .types import ClassifierModel, WindowBatch
 
 
-def hf_classifier(shim: HFShim) -> ClassifierModel:
+def hf_classifier(shim: CheckpointShim) -> ClassifierModel:
     """The layer is empty until its shim, model.shims[0], is given a checkpoint."""
     return Model("hf_classifier", forward, shims=[shim], attrs={"n_tags": None, "dropout_rate": None})
 
 
 def forward(model: Model, batch: WindowBatch, is_train: bool) -> Tuple[np.ndarray, Callable]:
-    shim = cast(HFShim, model.shims[0])
+    shim = cast(CheckpointShim, model.shims[0])
     if not is_train:
         return shim.infer(batch), lambda d_logits: batch
     return shim.train_step(batch, dropout_rate=model.attrs["dropout_rate"])

@@ -43,7 +43,7 @@ class EncoderShim(HFShim):
         tokenizer = open_encoder(checkpoint)
         super().load(checkpoint)
         n_special = len(tokenizer.prefix_ids) + len(tokenizer.suffix_ids)
-        self.max_window = max_window(self.module, checkpoint, n_special=n_special, window=self.window)
+        self.max_window = max_window(self.max_subwords, checkpoint, n_special=n_special, window=self.window)
         self.tokenizer = tokenizer
 
     def load_once(self) -> None:
@@ -52,7 +52,7 @@ class EncoderShim(HFShim):
 
     def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
         hidden, backprop = super().train_step(inputs, dropout_rate=dropout_rate)
-        is_frozen = not any(parameter.requires_grad for parameter in self.module.parameters())
+        is_frozen = not any(parameter.requires_grad for parameter in self._model.parameters())
         return hidden, (lambda d_hidden: inputs) if is_frozen else backprop
 
     def copy(self) -> "EncoderShim":

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Opt
 import torch
 
 from .hf_checkpoint import CONFIG, Checkpoint, stamps_of
+from .int8 import SCALES, multiply_scales
 from .roberta import PREFIXES, TokenClassifier, can_build
 
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
@@ -41,8 +42,14 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
     tensors: Tensors = {}
     for source in sources:
         for name, tensor in iterate_tensors(checkpoint.name, source, dtype):
-            tensors[name] = tensor if dtype is None or not tensor.is_floating_point() else tensor.to(dtype)
+            tensors[name] = tensor.to(dtype) if must_cast(name, tensor, dtype) else tensor
+    multiply_scales(tensors, dtype or torch.float32)
     return tensors
+
+
+def must_cast(name: str, tensor: torch.Tensor, dtype: Optional[torch.dtype]) -> bool:
+    """Scales of matrices of eight bits are cast with their matrices."""
+    return dtype is not None and tensor.is_floating_point() and tensor.dtype != dtype and not name.endswith(SCALES)
 
 
 def check_unchanged(checkpoint: Checkpoint) -> None:
@@ -91,7 +98,7 @@ def iterate_safetensors(path: Path, dtype: Optional[torch.dtype]) -> Iterator[Tu
             continue
         stored = file_.get_slice(name)
         shape = stored.get_shape()
-        if dtype is None or not shape or stored[:0].dtype == dtype or not stored[:0].is_floating_point():
+        if not shape or not must_cast(name, stored[:0], dtype):
             yield own_name, file_.get_tensor(name)
             continue
         cast = torch.empty(shape, dtype=dtype)
@@ -283,9 +290,12 @@ def max_subwords(module: torch.nn.Module, config: Mapping[str, Any]) -> int:
     return int(limit)
 
 
-def max_window(module: torch.nn.Module, checkpoint: Checkpoint, *, n_special: int, window: Optional[int]) -> int:
-    """The most subwords of a window, the n_special special ones not counted; an error when `window` is more."""
-    limit = max_subwords(module, checkpoint.config) - n_special
+def max_window(limit: int, checkpoint: Checkpoint, *, n_special: int, window: Optional[int]) -> int:
+    """The most subwords of a window, the n_special special ones not counted; an error when `window` is more.
+
+    limit: what the encoder takes, special ones counted.
+    """
+    limit -= n_special
     if window is not None and window > limit:
         raise ValueError(
             f"window must be at most {limit} for the checkpoint {checkpoint.name} (its encoder takes "

@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -15,8 +14,9 @@ from spacy.util import logger
 from thinc.api import get_torch_default_device, xp2torch
 from thinc.shims import PyTorchShim
 
-from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
-from .hf_loader import Tensors, build_module, read_tensors, resize_head
+from .checkpoint_shim import CheckpointShim
+from .hf_checkpoint import Checkpoint
+from .hf_loader import Tensors, build_module, max_subwords, resize_head
 from .roberta import Encoder, TokenClassifier
 from .types import WindowBatch
 
@@ -34,8 +34,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
-class HFShim(PyTorchShim):
-    """Holds a token classifier from the Hugging Face hub's architectures, or nothing until `load`.
+class HFShim(CheckpointShim, PyTorchShim):
+    """Runs a checkpoint by PyTorch, and trains it.
 
     Weights that were never trained here are saved as the checkpoint has them, whatever the precision they run
     in. Training keeps weights in float32 and goes on with them. self.trained: the module, not the checkpoint, is what
@@ -67,43 +67,28 @@ class HFShim(PyTorchShim):
             )
         if frozen_layers < 0:
             raise ValueError(f"frozen_layers must be at least 0, got {frozen_layers}")
-        super().__init__(None)
+        super().__init__()
         self.precision = precision
         self.training_precision = training_precision
         self.frozen_layers = frozen_layers
         self.freeze_embeddings = freeze_embeddings
-        # How many terms the losses had of which gradients were added up since the last update.
-        self.n_loss_terms = 0
-        self._checkpoint: Optional[Checkpoint] = None
         self.trained = False
         self._dropout_rate: Optional[float] = None
-        self.n_updates = 0
-
-    @property
-    def is_loaded(self) -> bool:
-        return self._model is not None
-
-    @property
-    def checkpoint(self) -> Checkpoint:
-        """What was loaded, with the tags that training gave it."""
-        if self._checkpoint is None:
-            raise ValueError("the model has no weights yet; call nlp.initialize(), or use the component once")
-        return self._checkpoint
 
     @property
     def precision_in_use(self) -> str:
-        """What "auto" came to: "float32", "bfloat16" or "float16"."""
         return str(next(self._model.parameters()).dtype).rpartition(".")[2]
 
     @property
     def module(self) -> torch.nn.Module:
         return self._model
 
-    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
-        """Build the module and fill it from the checkpoint, on the device that spaCy uses now.
+    @property
+    def max_subwords(self) -> int:
+        return max_subwords(self._model, self.checkpoint.config)
 
-        new_head: the classifier starts at random, with the checkpoint's tags.
-        """
+    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
+        """On the device that spaCy uses now."""
         device = get_torch_default_device()
         dtype = torch.float32 if new_head else choose_dtype(self.precision, device)
         self._model = self._build(checkpoint, dtype=dtype, new_head=new_head).to(device)
@@ -117,14 +102,12 @@ class HFShim(PyTorchShim):
         logger.info("checkpoint %s runs in %s on %s", checkpoint.name, self.precision_in_use, device)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
-        """RETURNS: logits (n_subwords, n_tags) float32, as the subwords of all windows are joined."""
         if self._model.training:
             self._model.eval()
         with torch.inference_mode():
             return self._forward(inputs).float().cpu().numpy()
 
     def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
-        """RETURNS: logits as infer gives them, and a callback that takes their gradient."""
         self._prepare_training(dropout_rate)
         device = next(self._model.parameters()).device
         dtype = choose_dtype(self.training_precision, device)
@@ -171,13 +154,11 @@ class HFShim(PyTorchShim):
                 weights[name].data = weight
 
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
-        """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
         self._prepare_training(None)
         resize_head(self._model, rows)
         self._checkpoint = self.checkpoint.with_tags(tags)
 
     def tensors(self) -> Tensors:
-        """The weights to save: as the checkpoint stores them, or as training has made them."""
         names = self._model.state_dict().keys()
         state: Mapping[str, torch.Tensor] = self._model.state_dict()
         if not self.trained:
@@ -193,30 +174,6 @@ class HFShim(PyTorchShim):
         if self.precision_in_use != "float32":
             warnings.warn(f"{error}; they go on from what is in memory, in {self.precision_in_use}")
 
-    def to_bytes(self) -> bytes:
-        from safetensors.torch import save
-
-        return self.checkpoint.to_bytes(save(self.tensors()))
-
-    def from_bytes(self, bytes_data: bytes) -> "HFShim":
-        self.load(Checkpoint.from_bytes(bytes_data))
-        return self
-
-    def save_checkpoint(self, path: Path) -> None:
-        """Write a directory in the Hugging Face layout: config.json, model.safetensors, the tokenizer's files."""
-        from safetensors.torch import save_file
-
-        path.mkdir(parents=True, exist_ok=True)
-        # The checkpoint may lie in this very directory: first all is written, then what was there goes.
-        save_file(self.tensors(), path / "model.safetensors.part", metadata={"format": "pt"})
-        for name in {*TOKENIZER_FILES, *WEIGHT_FILES} - {*self.checkpoint.files, "model.safetensors"}:
-            (path / name).unlink(missing_ok=True)
-        for name, content in self.checkpoint.files.items():
-            (path / name).write_bytes(content)
-        # safetensors lets nobody else read the file; config.json has what the user's umask allows.
-        (path / "model.safetensors.part").chmod((path / "config.json").stat().st_mode)
-        os.replace(path / "model.safetensors.part", path / "model.safetensors")
-
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
         device = next(self._model.parameters()).device
         if isinstance(self._model, (Encoder, TokenClassifier)):
@@ -229,9 +186,6 @@ class HFShim(PyTorchShim):
         self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
     ) -> torch.nn.Module:
         return build_module(checkpoint, dtype=dtype, new_head=new_head)
-
-    def _read_stored(self) -> Tensors:
-        return read_tensors(self.checkpoint)
 
     def _prepare_training(self, dropout_rate: Optional[float]) -> None:
         if next(self._model.parameters()).dtype != torch.float32:

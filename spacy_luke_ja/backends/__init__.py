@@ -1,0 +1,1 @@
+"""The inner model on other runtimes than PyTorch, for prediction alone."""

@@ -1,0 +1,186 @@
+"""A token classifier on OpenVINO: for processors, quicker than PyTorch, also with weights of eight bits."""
+
+import os
+import threading
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from spacy.util import logger
+
+from ..models.architectures import windowed_classifier
+from ..models.checkpoint_shim import CheckpointShim
+from ..models.hf_checkpoint import Checkpoint
+from ..models.hf_loader import Tensors, build_module, max_subwords
+from ..models.hf_shim import cpu_has_bfloat16
+from ..models.int8 import round_matrices
+from ..models.roberta import PREFIXES, can_build
+from ..models.types import LukeNerModel, WindowBatch
+
+PRECISIONS = ("float32", "bfloat16", "int8")
+
+# Of the positions computed at a time, how many may be padding; OpenVINO takes windows side by side.
+MAX_PADDING = 0.05
+# More of them at a time are no quicker, and take memory.
+MAX_POSITIONS = 2048
+
+
+def OpenVINOTokenClassifier(
+    *,
+    name: str = "ja_luke_ner_sm",
+    revision: Optional[str] = None,
+    window: Optional[int] = None,
+    overlap: int = 64,
+    max_batch_subwords: int = 4096,
+    precision: str = "auto",
+) -> LukeNerModel:
+    """A token classifier of BERT's family run by OpenVINO (spacy-luke-ja.OpenVINOTokenClassifier.v1).
+
+    precision: "float32"; "bfloat16", for products, where the processor has it; "int8", which rounds each row of a
+        weight matrix to eight bits and, as they come, the numbers that it is multiplied with, in groups; "auto" for
+        bfloat16 where the processor has it, else float32.
+    The others as in spacy-luke-ja.HFTokenClassifier.v1. It does not train. Nothing is read before fill_model is called.
+    """
+    shim = OpenVINOShim(precision=precision)
+    return windowed_classifier(
+        shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
+    )
+
+
+class OpenVINOShim(CheckpointShim):
+    """Runs a checkpoint by OpenVINO, and saves it as it was stored, or in eight bits where it runs in them."""
+
+    def __init__(self, *, precision: str = "auto"):
+        if precision != "auto" and precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)} with OpenVINO, got {precision}")
+        super().__init__()
+        self.precision = precision
+        # A request of OpenVINO serves one thread at a time.
+        self._requests = threading.local()
+
+    @property
+    def precision_in_use(self) -> str:
+        if self.precision != "auto":
+            return self.precision
+        return "bfloat16" if cpu_has_bfloat16() else "float32"
+
+    @property
+    def max_subwords(self) -> int:
+        return self._max_subwords
+
+    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
+        if new_head:
+            raise ValueError(no_training("a new classifier"))
+        if not can_build(checkpoint.config):
+            raise ValueError(
+                f"the checkpoint {checkpoint.name} is of the type {checkpoint.config.get('model_type')}, and the "
+                f"OpenVINO model runs {', '.join(PREFIXES)} with absolute positions and GELU; use "
+                "spacy-luke-ja.HFTokenClassifier.v1"
+            )
+        openvino = import_openvino()
+        check_not_forked()
+        from .openvino_graph import build_graph
+
+        module: Any = build_module(checkpoint)
+        self._max_subwords = max_subwords(module, checkpoint.config)
+        self._names = list(module.state_dict())
+        width = module.config.hidden_size
+        graph = build_graph(module, int8=self.precision_in_use == "int8")
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_PRECISION_HINT": "bf16" if self.precision != "float32" and cpu_has_bfloat16() else "f32",
+            "DYNAMIC_QUANTIZATION_GROUP_SIZE": width // 2 if self.precision_in_use == "int8" else 0,
+        }
+        self._model = openvino.Core().compile_model(graph, "CPU", settings)
+        self._checkpoint = checkpoint
+        self._requests = threading.local()
+        logger.info("checkpoint %s runs in %s by OpenVINO", checkpoint.name, self.precision_in_use)
+
+    def infer(self, inputs: WindowBatch) -> np.ndarray:
+        lengths = inputs.lengths.tolist()
+        windows = np.split(inputs.ids, np.cumsum(inputs.lengths)[:-1])
+        logits: List[Any] = [None] * len(windows)
+        request = self._request()
+        for batch in group_with_little_padding(lengths):
+            own_lengths = inputs.lengths[batch]
+            ids = WindowBatch(np.concatenate([windows[i] for i in batch]), own_lengths, inputs.pad_id).padded_ids()
+            found = request.infer([ids.astype("int32"), own_lengths.astype("int32")])[0]
+            for i, rows in zip(batch, found):
+                logits[i] = rows[: lengths[i]].copy()
+        return np.concatenate(logits)
+
+    def _request(self) -> Any:
+        if not hasattr(self._requests, "own"):
+            self._requests.own = self._model.create_infer_request()
+        return self._requests.own
+
+    def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
+        raise ValueError(no_training("an update"))
+
+    def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
+        raise ValueError(no_training("a change of labels"))
+
+    def tensors(self) -> Tensors:
+        stored = self._read_stored()
+        tensors = {name: stored[name].contiguous().clone() for name in self._names}
+        return round_matrices(tensors) if self.precision_in_use == "int8" else tensors
+
+    def finish_update(self, optimizer: Any) -> None:
+        pass
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        pass
+
+    def to_gpu(self, device_id: int) -> None:
+        raise ValueError("the OpenVINO model runs on the CPU; use spacy-luke-ja.HFTokenClassifier.v1 on a GPU")
+
+    def to_cpu(self) -> None:
+        pass
+
+
+def no_training(what: str) -> str:
+    return (
+        f"the OpenVINO model does not train, and {what} needs it; train with spacy-luke-ja.HFTokenClassifier.v1, then "
+        "use spacy luke quantize"
+    )
+
+
+# The process that compiled the first network.
+_first_process_id: Optional[int] = None
+
+
+def check_not_forked() -> None:
+    """A fork can go on with a network that was compiled before, but OpenVINO ends it when it compiles another."""
+    global _first_process_id
+    _first_process_id = _first_process_id or os.getpid()
+    if os.getpid() != _first_process_id:
+        raise RuntimeError(
+            "OpenVINO was in use when this process was forked, and can load nothing more here: call the component's "
+            'load() before nlp.pipe with n_process, or multiprocessing.set_start_method("spawn")'
+        )
+
+
+def import_openvino() -> Any:
+    try:
+        import openvino
+    except ImportError as error:
+        raise ImportError(
+            "the OpenVINO model needs the package openvino: pip install 'spacy-luke-ja[openvino]'"
+        ) from error
+    return openvino
+
+
+def group_with_little_padding(lengths: Sequence[int]) -> Iterator[List[int]]:
+    """Cut windows into batches that are computed side by side. YIELDS: indices into lengths, the longest first."""
+    batch: List[int] = []
+    n_subwords = 0
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        n_positions = (len(batch) + 1) * lengths[batch[0] if batch else i]
+        padding = n_positions - n_subwords - lengths[i]
+        if batch and (n_positions > MAX_POSITIONS or padding > MAX_PADDING * n_positions):
+            yield batch
+            batch, n_subwords = [], 0
+        batch.append(i)
+        n_subwords += lengths[i]
+    yield batch
