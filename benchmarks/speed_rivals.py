@@ -70,10 +70,10 @@ def of_pipeline(nlp: Any, **extras: Callable[..., Any]) -> Loaded:
     )
 
 
-def luke_ner(paths: Paths, *, precision: str = "auto") -> Loaded:
+def luke_ner(paths: Paths, *, precision: str = "auto", runtime: str = "HF") -> Loaded:
     import speed_ours
 
-    nlp = speed_ours.load_pipeline(paths.checkpoint, precision=precision)
+    nlp = speed_ours.load_pipeline(paths.checkpoint, precision=precision, runtime=runtime)
     component: Any = nlp.get_pipe("luke_ner")
     return of_pipeline(
         nlp,
@@ -216,6 +216,13 @@ RIVALS: Dict[str, Rival] = {
     OURS: Rival(luke_ner, OUR_IMPORTS, "precision auto; its tokenizer remembers words, in a repeat all of them"),
     "luke_ner in float32": Rival(
         lambda paths: luke_ner(paths, precision="float32"), OUR_IMPORTS, "computes in what the rivals compute in"
+    ),
+    "luke_ner on OpenVINO": Rival(
+        lambda paths: luke_ner(paths, runtime="OpenVINO"), (*OUR_IMPORTS, "openvino"), "precision auto"
+    ),
+    "luke_ner on OpenVINO in int8": Rival(
+        lambda paths: luke_ner(paths, precision="int8", runtime="OpenVINO"), (*OUR_IMPORTS, "openvino"),
+        "weights and what they are multiplied with in eight bits",
     ),
     "HF pipeline": Rival(hf_pipeline, HF_IMPORTS, f"aggregation simple, float32; {IN_PIECES}", is_peer=True),
     BATCHES: Rival(

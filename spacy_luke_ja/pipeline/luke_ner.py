@@ -288,7 +288,11 @@ class LukeNer(CheckpointPipe):
 
         RETURNS: per Doc, character spans in text order, with the Doc's labels; those below threshold are left out.
         """
-        return [self._score(entities) for entities in self.find_entities(docs)]
+        found = self.find_entities(docs)
+        flat = [entity for entities in found for entity in entities]
+        scores = iter(score_entities(flat, temperature=self.score_temperature).tolist())
+        scored = [[CharSpan(*entity[:3], next(scores)) for entity in entities] for entities in found]
+        return [[span for span in spans if span.score >= self._threshold(span.label)] for spans in scored]
 
     def find_entities(self, docs: Iterable[Doc]) -> List[List[FoundEntity]]:
         """Run the model, without touching the Docs.
@@ -323,11 +327,6 @@ class LukeNer(CheckpointPipe):
         entities = find_entities(output.subwords, output.logits, self._tag_labels.scheme, edge_costs=edge_costs)
         mapped = [entity._replace(label=self._tag_labels.doc_label.get(entity.label, "")) for entity in entities]
         return [entity for entity in mapped if entity.label]
-
-    def _score(self, entities: List[FoundEntity]) -> List[CharSpan]:
-        scores = score_entities(entities, temperature=self.score_temperature).tolist()
-        spans = [CharSpan(*entity[:3], score) for entity, score in zip(entities, scores)]
-        return [span for span in spans if span.score >= self._threshold(span.label)]
 
     def _threshold(self, label: str) -> float:
         return self.threshold.get(label, 0.0) if isinstance(self.threshold, dict) else self.threshold

@@ -8,6 +8,10 @@ from .characters import trim_blank
 from .label_schemes import TagScheme
 from .subwords import Subwords
 
+# How much less likely than the likeliest tags the search for allowed ones first takes the best sequence to be, as a
+# natural logarithm; it goes on when that was too little.
+FIRST_LIMIT = 4.0
+
 
 class CharSpan(NamedTuple):
     """A labelled text[char_start:char_end].
@@ -47,7 +51,7 @@ def find_entities(
     """
     if not len(subwords):
         return []
-    tags = best_tags(log_softmax(logits), scheme, edge_costs=edge_costs)
+    tags = best_tags(logits, scheme, edge_costs=edge_costs)
     offsets = subwords.char_offsets
     found: List[FoundEntity] = []
     for start, end in entity_runs(tags, scheme):
@@ -103,32 +107,71 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def best_tags(log_probs: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None) -> np.ndarray:
-    """The most likely tag sequence in which every tag may follow the one before (Viterbi).
+def best_tags(logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None) -> np.ndarray:
+    """The most likely tag sequence in which every tag may follow the one before.
 
+    logits: (n_subwords, n_tags), or log probabilities.
     edge_costs: (n_subwords,) what the sequence loses, as a natural logarithm of probability, when an entity begins or
         ends just before the subword; none loses anything when None.
     RETURNS: (n_subwords,) rows of scheme.tags.
+
+    No sequence is likelier than the likeliest tag of each subword. One that is allowed and loses x against that shows
+    that the best one has the likeliest tag wherever the second one would lose more than x: the search (Viterbi) leaves
+    these out.
     """
-    costs = np.zeros(len(log_probs)) if edge_costs is None else edge_costs
-    greedy = log_probs.argmax(axis=1)
-    # A greedy sequence that breaks no rule and loses nothing is the best one.
-    if scheme.allowed_first[greedy[0]] and scheme.allowed_last[greedy[-1]]:
-        pairs = greedy[:-1], greedy[1:]
-        if scheme.allowed[pairs].all() and not (scheme.edges[pairs] & (costs[1:] > 0)).any():
-            return greedy
+    costs = np.zeros(len(logits)) if edge_costs is None else edge_costs
+    likeliest = logits.argmax(axis=1)
+    if loss_of(likeliest, scheme, costs) == 0:
+        return likeliest
+    highest = logits.max(axis=1)
+    seconds = np.partition(logits, -2, axis=1)[:, -2]
+    limit = FIRST_LIMIT
+    while True:
+        tags = likeliest.copy()
+        for start, end in runs_of(highest - seconds <= limit):
+            tags[start:end] = search_run(logits, scheme, costs, likeliest, start, end)
+        lost = float((highest - logits[np.arange(len(tags)), tags]).sum()) + loss_of(tags, scheme, costs)
+        if lost <= limit:
+            return tags
+        limit = lost
+
+
+def loss_of(tags: np.ndarray, scheme: TagScheme, costs: np.ndarray) -> float:
+    """What a tag sequence loses by its edges; infinity when the scheme does not allow it."""
+    pairs = tags[:-1], tags[1:]
+    if not (scheme.allowed_first[tags[0]] and scheme.allowed_last[tags[-1]] and scheme.allowed[pairs].all()):
+        return float("inf")
+    return float((scheme.edges[pairs] * costs[1:]).sum())
+
+
+def runs_of(mask: np.ndarray) -> List[List[int]]:
+    """Where a mask is True: [start, end) pairs."""
+    padded = np.concatenate([[False], mask, [False]])
+    return np.flatnonzero(padded[:-1] != padded[1:]).reshape(-1, 2).tolist()
+
+
+def search_run(
+    logits: np.ndarray, scheme: TagScheme, costs: np.ndarray, around: np.ndarray, start: int, end: int
+) -> np.ndarray:
+    """The best tags of subwords start … end - 1 (Viterbi), if those around them have the tags `around`."""
     forbidden = np.where(scheme.allowed, 0.0, -np.inf)
-    score = log_probs[0] + np.where(scheme.allowed_first, 0.0, -np.inf)
-    came_from = np.zeros(log_probs.shape, dtype="int32")
-    columns = np.arange(log_probs.shape[1])
-    for i in range(1, len(log_probs)):
+    if start:
+        score = logits[start] + forbidden[around[start - 1]] - costs[start] * scheme.edges[around[start - 1]]
+    else:
+        score = logits[0] + np.where(scheme.allowed_first, 0.0, -np.inf)
+    came_from = np.zeros((end - start, len(score)), dtype="int32")
+    columns = np.arange(len(score))
+    for i in range(start + 1, end):
         paths = score[:, None] + forbidden - costs[i] * scheme.edges
-        came_from[i] = paths.argmax(axis=0)
-        score = paths[came_from[i], columns] + log_probs[i]
-    score = score + np.where(scheme.allowed_last, 0.0, -np.inf)
-    tags = np.zeros(len(log_probs), dtype="int64")
+        came_from[i - start] = paths.argmax(axis=0)
+        score = paths[came_from[i - start], columns] + logits[i]
+    if end < len(logits):
+        score = score + forbidden[:, around[end]] - costs[end] * scheme.edges[:, around[end]]
+    else:
+        score = score + np.where(scheme.allowed_last, 0.0, -np.inf)
+    tags = np.zeros(end - start, dtype="int64")
     tags[-1] = score.argmax()
-    for i in range(len(log_probs) - 1, 0, -1):
+    for i in range(len(tags) - 1, 0, -1):
         tags[i - 1] = came_from[i, tags[i]]
     return tags
 
@@ -138,7 +181,9 @@ def entity_runs(tags: np.ndarray, scheme: TagScheme) -> List[List[int]]:
 
     tags: (n_subwords,) rows of scheme.tags, a sequence that the scheme allows.
     """
-    label_ids = np.array([0 if not label else 1 + scheme.labels.index(label) for label in scheme.labels])[tags]
+    label_ids = scheme.label_ids[tags]
+    if not label_ids.any():
+        return []
     before = np.concatenate([[0], label_ids[:-1]])
     starts = (label_ids > 0) & (scheme.begins[tags] | (label_ids != before))
     edges = np.append(np.flatnonzero(starts | (label_ids == 0)), len(tags))

@@ -1,6 +1,7 @@
 """The tags of a checkpoint in (B-地名, ORG-P, …); their prefixes, labels and allowed successions out."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -70,6 +71,11 @@ class TagScheme:
     edges: np.ndarray
     allowed_first: np.ndarray
     allowed_last: np.ndarray
+
+    @cached_property
+    def label_ids(self) -> np.ndarray:
+        """(n_tags,) the same number, above 0, for tags of one label; 0 for O."""
+        return np.array([1 + self.labels.index(label) if label else 0 for label in self.labels])
 
     def tag_ids(self, label: str, n_subwords: int) -> List[int]:
         """The tags, as rows of the output, that say: one entity of this label over n_subwords subwords."""

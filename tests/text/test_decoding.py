@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_luke_ja.text import decoding
 from spacy_luke_ja.text.decoding import (
     CharSpan,
     best_tags,
@@ -129,6 +130,17 @@ def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed, cost):
 
     best = max(itertools.product(range(len(tags)), repeat=n), key=total)
     assert total(best_tags(log_probs, scheme, edge_costs=edge_costs)) == pytest.approx(total(best))
+
+
+@given(tags=tag_sets, n=st.integers(1, 60), seed=st.integers(0, 1000), scale=st.sampled_from([1.0, 5.0, 20.0]))
+def test_the_search_leaves_out_nothing_that_matters(tags, n, seed, scale):
+    scheme, rng = make_scheme(tags), np.random.default_rng(seed)
+    logits = rng.normal(size=(n, len(tags))) * scale
+    edge_costs = 3.0 * rng.integers(0, 2, n)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "FIRST_LIMIT", float("inf"))
+        everywhere = best_tags(logits, scheme, edge_costs=edge_costs)
+    np.testing.assert_array_equal(best_tags(logits, scheme, edge_costs=edge_costs), everywhere)
 
 
 @given(tags=tag_sets, n=st.integers(1, 8), seed=st.integers(0, 1000), log_temperature=st.floats(-2.5, 2.5))
