@@ -9,6 +9,7 @@ from spacy.attrs import LEMMA, MORPH, NORM, POS, TAG
 from spacy.errors import Errors
 from spacy.lang.ja import JapaneseTokenizer as SpacyJapaneseTokenizer
 from spacy.lang.ja import resolve_pos
+from spacy.lang.ja.tag_bigram_map import TAG_BIGRAM_MAP
 from spacy.lang.ja.tag_orth_map import TAG_ORTH_MAP
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -25,20 +26,20 @@ MAX_LENGTH = 2**30  # characters; what a Doc can hold
 # The dictionary words that a tokenizer remembers; when there are more, it begins anew.
 MAX_WORDS = 100_000
 GAP_TAG = "空白"
+# With these, the part of speech of the token before, or their own, may depend on both tags.
+SECOND_TAGS = {second for _, second in TAG_BIGRAM_MAP}
 
 
 class Word(NamedTuple):
     """What a token is told by its morpheme.
 
-    morph: as Universal Dependencies writes features, "Inflection=…|Reading=…", or "_" for none.
-    is_whole: whether the shorter units of Sudachi do not split it.
+    attributes: ids of tag, part of speech (0 where the surface decides), lemma, norm and morph.
+    n_units: Sudachi's shortest units in it; where it has no shorter ones 0, or 1 in older versions.
     """
 
     tag: str
-    lemma: str
-    norm: str
-    morph: str
-    is_whole: bool
+    attributes: Tuple[int, int, int, int, int]
+    n_units: int
 
 
 def create_tokenizer(split_mode: Optional[str] = None) -> Callable[[Language], "JapaneseTokenizer"]:
@@ -64,7 +65,7 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
     def __init__(self, vocab: Vocab, split_mode: Optional[str] = None):
         super().__init__(vocab, split_mode)
         self._words: Dict[int, Word] = {}  # by the id of the dictionary's entry
-        self._pos: Dict[Tuple[str, Optional[str]], Tuple[int, Optional[int]]] = {}  # by a tag and the next one
+        self._units: Dict[Tuple[int, str], Any] = {}  # the shorter units, by that and the surface
 
     def __reduce__(self):
         return JapaneseTokenizer, (self.vocab, self.split_mode)
@@ -72,7 +73,8 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
     def _set_config(self, config: Dict[str, Any] = {}) -> None:  # noqa: B006
         super()._set_config(config)
         self.need_subtokens = self.split_mode in ("B", "C")  # spaCy's own leaves what it was before loading
-        self._words.clear()
+        self._words.clear()  # the strings of their ids may be gone, too
+        self._units.clear()
 
     def __call__(self, text: str) -> Doc:
         surrogate = LONE_SURROGATE.search(text)
@@ -100,20 +102,18 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
         surfaces: List[str] = []
         words: List[Word] = []
         sub_tokens: List[Any] = []
+        need_subtokens, known_word = self.need_subtokens, self._words.get
         for morpheme in self.tokenizer.tokenize(text):
             surface = morpheme.surface()
-            if not surface:  # of characters like …, which become three in Sudachi
-                continue
-            word = self._words.get(morpheme.word_id())
-            if word is None:
-                word = self._read_word(morpheme)
-            surfaces.append(surface)
-            words.append(word)
-            if self.need_subtokens:
-                sub_tokens.append(None if word.is_whole else self._get_sub_tokens([morpheme])[0])
+            if surface:  # else one of …, which becomes three characters in Sudachi
+                word = known_word(morpheme.word_id()) or self._read_word(morpheme)
+                surfaces.append(surface)
+                words.append(word)
+                if need_subtokens:
+                    sub_tokens.append(self._read_units(morpheme, surface, word.n_units))
         spaces = [False] * len(surfaces)
         if text.split() != [text]:
-            surfaces, words, spaces, sub_tokens = with_gaps(text, surfaces, words, sub_tokens)
+            surfaces, words, spaces, sub_tokens = with_gaps(text, surfaces, words, sub_tokens, self._gap_word)
         elif "".join(surfaces) != text:
             raise ValueError(Errors.E194.format(text=text, words=surfaces))
         doc = Doc(self.vocab, words=surfaces, spaces=spaces)
@@ -133,46 +133,70 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
             features["Inflection"] = inflection
         if reading:
             features["Reading"] = re.sub("[=|]", "_", reading)
-        word = Word(
+        lemma = morpheme.dictionary_form()
+        is_remembered = not morpheme.is_oov() and bool(lemma)
+        word = self._make_word(
             tag="-".join(field for field in fields[:4] if field != "*"),
-            lemma=morpheme.dictionary_form(),
+            lemma=lemma or morpheme.surface(),
             norm=morpheme.normalized_form(),
             morph=self.vocab.morphology.normalize_features(features),
-            is_whole=not self.need_subtokens or len(morpheme.split(SplitMode.A)) == 1,
+            n_units=len(morpheme.split(SplitMode.A)) if self.need_subtokens else 1,
+            is_remembered=is_remembered,
         )
-        if not morpheme.is_oov():
+        if is_remembered:
             if len(self._words) >= MAX_WORDS:
                 self._words.clear()
             self._words[morpheme.word_id()] = word
         return word
 
+    def _make_word(self, tag: str, lemma: str, norm: str, morph: str, *, n_units: int, is_remembered: bool) -> Word:
+        """is_remembered: for longer than a memory zone may last."""
+        add = self.vocab.strings.add
+        ids = (add(string, not is_remembered) for string in (tag, lemma, norm))  # type: ignore[call-arg]
+        tag_id, lemma_id, norm_id = ids
+        pos = 0 if tag in TAG_ORTH_MAP else resolve_pos("", tag, None)[0]
+        # The morphology keeps what it knows for good, and so must the strings, in a memory zone too.
+        morph_id = add(morph, False)  # type: ignore[call-arg]
+        return Word(tag, (tag_id, pos, lemma_id, norm_id, morph_id), n_units)
+
+    def _read_units(self, morpheme: Any, surface: str, n_units: int) -> Any:
+        """The shorter units of a morpheme, as spaCy keeps them in user_data; each Doc has lists of its own."""
+        if n_units == 1:
+            return None
+        if n_units == 0:
+            return [[]] if self.split_mode == "B" else [[], []]
+        key = (morpheme.word_id(), surface)
+        units = self._units.get(key)
+        if units is None:
+            units = self._get_sub_tokens([morpheme])[0]
+            if len(self._units) >= MAX_WORDS:
+                self._units.clear()
+            if not morpheme.is_oov():
+                self._units[key] = units
+        return [list(tokens) for tokens in units]
+
     def _attributes(self, surfaces: Sequence[str], words: Sequence[Word]) -> np.ndarray:
         """RETURNS: (n_tokens, 5) uint64: tag, part of speech, lemma, norm and morph of each token."""
-        add = self.vocab.strings.add
-        rows = []
+        columns = list(map(list, zip(*[word.attributes for word in words])))
+        parts_of_speech, tags = columns[1], [word.tag for word in words]
         next_pos = None
-        for surface, word, next_word in zip(surfaces, words, [*words[1:], None]):
+        for i, (tag, next_tag) in enumerate(zip(tags, [*tags[1:], None])):
             if next_pos:
-                pos, next_pos = next_pos, None
-            else:
-                pos, next_pos = self._resolve_pos(surface, word.tag, next_word.tag if next_word else None)
-            # The morphology keeps what it knows for good, and so must the strings, in a memory zone too.
-            morph = add(word.morph, False)  # type: ignore[call-arg]
-            rows.append((add(word.tag), pos, add(word.lemma or surface), add(word.norm), morph))
-        return np.array(rows, dtype="uint64")
+                parts_of_speech[i], next_pos = next_pos, None
+            elif next_tag in SECOND_TAGS or not parts_of_speech[i]:
+                parts_of_speech[i], next_pos = resolve_pos(surfaces[i], tag, next_tag)
+        return np.array(columns, dtype="uint64").T.copy()
 
-    def _resolve_pos(self, surface: str, tag: str, next_tag: Optional[str]) -> Tuple[int, Optional[int]]:
-        """RETURNS: the part of speech of a token, and that of the next where it follows from both tags."""
-        if tag in TAG_ORTH_MAP:
-            return resolve_pos(surface, tag, next_tag)
-        known = self._pos.get((tag, next_tag))
-        if known is None:
-            known = self._pos[tag, next_tag] = resolve_pos(surface, tag, next_tag)
-        return known
+    def _gap_word(self, gap: str) -> Word:
+        return self._make_word(GAP_TAG, gap, gap, "_", n_units=1, is_remembered=False)
 
 
 def with_gaps(
-    text: str, surfaces: Sequence[str], words: Sequence[Word], sub_tokens: Sequence[Any]
+    text: str,
+    surfaces: Sequence[str],
+    words: Sequence[Word],
+    sub_tokens: Sequence[Any],
+    gap_word: Callable[[str], Word],
 ) -> Tuple[List[str], List[Word], List[bool], List[Any]]:
     """Whitespace as spaCy has it: a space behind a token belongs to it; whatever else is between tokens is a token.
 
@@ -190,19 +214,15 @@ def with_gaps(
         if start < 0:
             raise ValueError(Errors.E194.format(text=text, words=surfaces))
         if start > end:
-            tokens.append(gap_token(text[end:start]))
+            tokens.append((text[end:start], gap_word(text[end:start]), False, None))
         has_space = i + 1 < len(surfaces) and surfaces[i + 1] == " "
         tokens.append((surface, words[i], has_space, sub_tokens[i] if sub_tokens else None))
         end = start + len(surface) + has_space
     if surfaces and end < len(text):
-        tokens.append(gap_token(text[end:]))
+        tokens.append((text[end:], gap_word(text[end:]), False, None))
     return (
         [token[0] for token in tokens],
         [token[1] for token in tokens],
         [token[2] for token in tokens],
         [token[3] for token in tokens],
     )
-
-
-def gap_token(gap: str) -> Tuple[str, Word, bool, Any]:
-    return gap, Word(GAP_TAG, gap, gap, "_", True), False, None
