@@ -56,7 +56,7 @@ def stage_seconds(nlp: Language, texts: Sequence[str]) -> Dict[str, float]:
     places: Dict[str, List[Tuple[Any, str]]] = {
         "Sudachi and Doc": [(nlp, "tokenizer")],
         "subwords": [(encoder, "encode")],
-        "model": [(shim, "infer")],
+        "model": [(shim, "infer_all")],
         "decoding": [(pipe, "_decode")],
         "alignment and annotation": [(pipe, "set_annotations")],
     }
@@ -85,18 +85,18 @@ def stage_seconds(nlp: Language, texts: Sequence[str]) -> Dict[str, float]:
 def padding_of_batches(nlp: Language, texts: Sequence[str]) -> Dict[str, int]:
     """The subwords that the model gets for texts, and the positions it computes; "padded": if it padded its batches."""
     shim = get_shim(nlp)
-    infer, batches = shim.infer, []
+    infer_all, batches = shim.infer_all, []
 
-    def note(batch: WindowBatch) -> np.ndarray:
-        batches.append(batch)
-        return infer(batch)
+    def note(own: List[WindowBatch]) -> List[np.ndarray]:
+        batches.extend(own)
+        return infer_all(own)
 
-    shim.infer = note
+    shim.infer_all = note
     try:
         for _ in nlp.pipe(texts):
             pass
     finally:
-        del shim.infer
+        del shim.infer_all
     n_subwords = sum(len(batch.ids) for batch in batches)
     padded = sum(batch.is_subword().size for batch in batches)
     is_unpadded = isinstance(shim.module, (Encoder, TokenClassifier))

@@ -37,7 +37,7 @@ def run_plainly(shim):
         with torch.inference_mode():
             return np.concatenate([luke(input_ids=window[None]).logits[0].numpy() for window in windows])
 
-    shim.infer = infer
+    shim.infer_all = lambda batches: list(map(infer, batches))
 
 
 @pytest.fixture(scope="module")

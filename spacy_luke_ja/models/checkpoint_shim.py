@@ -3,7 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from thinc.shims import Shim
@@ -57,6 +57,10 @@ class CheckpointShim(Shim, ABC):
     @abstractmethod
     def infer(self, inputs: WindowBatch) -> np.ndarray:
         """RETURNS: logits (n_subwords, n_tags) float32, as the subwords of all windows are joined."""
+
+    def infer_all(self, batches: Sequence[WindowBatch]) -> List[np.ndarray]:
+        """Several batches, for what can begin one before the last is done."""
+        return [self.infer(batch) for batch in batches]
 
     @abstractmethod
     def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:

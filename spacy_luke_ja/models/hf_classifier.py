@@ -1,6 +1,6 @@
-"""A batch of windows in, logits out: a Hugging Face token classifier, run by what its shim runs it with."""
+"""Batches of windows in, logits out: a Hugging Face token classifier, run by what its shim runs it with."""
 
-from typing import Callable, Tuple, cast
+from typing import Callable, List, Tuple, cast
 
 import numpy as np
 from thinc.api import Model
@@ -14,8 +14,13 @@ def hf_classifier(shim: CheckpointShim) -> ClassifierModel:
     return Model("hf_classifier", forward, shims=[shim], attrs={"n_tags": None, "dropout_rate": None})
 
 
-def forward(model: Model, batch: WindowBatch, is_train: bool) -> Tuple[np.ndarray, Callable]:
+def forward(model: Model, batches: List[WindowBatch], is_train: bool) -> Tuple[List[np.ndarray], Callable]:
     shim = cast(CheckpointShim, model.shims[0])
     if not is_train:
-        return shim.infer(batch), lambda d_logits: batch
-    return shim.train_step(batch, dropout_rate=model.attrs["dropout_rate"])
+        return shim.infer_all(batches), lambda d_outputs: batches
+    steps = [shim.train_step(batch, dropout_rate=model.attrs["dropout_rate"]) for batch in batches]
+
+    def backprop(d_outputs: List[np.ndarray]) -> List[WindowBatch]:
+        return [backprop_batch(d_logits) for (_, backprop_batch), d_logits in zip(steps, d_outputs)]
+
+    return [logits for logits, _ in steps], backprop

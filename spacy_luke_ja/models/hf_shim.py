@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from dataclasses import replace
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -102,10 +102,17 @@ class HFShim(CheckpointShim, PyTorchShim):
         logger.info("checkpoint %s runs in %s on %s", checkpoint.name, self.precision_in_use, device)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
+        return self.infer_all([inputs])[0]
+
+    def infer_all(self, batches: Sequence[WindowBatch]) -> List[np.ndarray]:
+        """On a GPU, all are begun before the first is waited for."""
         if self._model.training:
             self._model.eval()
         with torch.inference_mode():
-            return self._forward(inputs).float().cpu().numpy()
+            outputs = [self._forward(batch).float().to("cpu", non_blocking=True) for batch in batches]
+        if next(self._model.parameters()).device.type == "cuda":
+            torch.cuda.synchronize()
+        return [output.numpy() for output in outputs]
 
     def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
         self._prepare_training(dropout_rate)
@@ -177,7 +184,10 @@ class HFShim(CheckpointShim, PyTorchShim):
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
         device = next(self._model.parameters()).device
         if isinstance(self._model, (Encoder, TokenClassifier)):
-            return self._model(torch.from_numpy(inputs.ids).to(device), inputs.lengths.tolist())
+            ids = torch.from_numpy(inputs.ids)
+            if device.type == "cuda":
+                ids = ids.pin_memory().to(device, non_blocking=True)
+            return self._model(ids.to(device), inputs.lengths.tolist())
         ids = torch.from_numpy(inputs.padded_ids()).to(device)
         is_subword = torch.from_numpy(inputs.is_subword()).to(device)
         return getattr(self._model(input_ids=ids, attention_mask=is_subword.long()), self.output)[is_subword]

@@ -46,6 +46,6 @@ class WindowBatch:
         return ids
 
 
-# Windows in, logits (n_subwords, n_tags) out; what a backend has to be.
-ClassifierModel = Model[WindowBatch, np.ndarray]
+# Batches of windows in, logits (n_subwords, n_tags) of each out.
+ClassifierModel = Model[List[WindowBatch], List[np.ndarray]]
 LukeNerModel = Model[List[Doc], List[SubwordLogits]]

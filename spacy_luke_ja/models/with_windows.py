@@ -15,7 +15,7 @@ def with_windows(
 ) -> Model[List[Subwords], List[SubwordLogits]]:
     """Run a layer that takes windows over texts of any length.
 
-    layer: windows in, logits out, a row for each of their subwords.
+    layer: batches of windows in, logits out, a row for each of their subwords.
     window: subwords in a window, special ones not counted; the most that the encoder takes when None.
     overlap: subwords that neighbouring windows share.
     max_batch_subwords: the most subwords given to the layer at a time, special ones included, if it pads them.
@@ -52,17 +52,16 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
     places = [(i, j) for i, plan in enumerate(plans) for j in range(len(plan))]
     n_special = n_prefix + len(model.attrs["suffix_ids"])
     lengths = [len(plans[i][j]) + n_special for i, j in places]
+    groups = list(group_by_length(lengths, max_subwords=model.attrs["max_batch_subwords"]))
+    windows = [(texts[i], plans[i][j]) for i, j in places]
+    batches = [join_windows(model, [windows[k] for k in group]) for group in groups]
+    outputs, backprop_batches = layer(batches, is_train)
+    starts = [n_prefix + np.cumsum(batch.lengths) - batch.lengths for batch in batches]
     rows: List[List] = [[None] * len(plan) for plan in plans]
-    batches = []
-    for batch in group_by_length(lengths, max_subwords=model.attrs["max_batch_subwords"]):
-        joined = join_windows(model, [(texts[places[k][0]], plans[places[k][0]][places[k][1]]) for k in batch])
-        logits, backprop = layer(joined, is_train)
-        starts = n_prefix + np.cumsum(joined.lengths) - joined.lengths
-        for start, k in zip(starts.tolist(), batch):
+    for group, own_starts, logits in zip(groups, starts, outputs):
+        for k, start in zip(group, own_starts.tolist()):
             i, j = places[k]
             rows[i][j] = logits[start : start + len(plans[i][j])]
-        if is_train:
-            batches.append((batch, starts.tolist(), logits.shape, backprop))
     n_tags = layer.attrs["n_tags"]
     merged = [
         merge_windows(rows[i], plan) if plan else np.zeros((0, n_tags), dtype="float32") for i, plan in enumerate(plans)
@@ -70,12 +69,12 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
 
     def backprop_windows(d_logits: List[np.ndarray]) -> List[Subwords]:
         d_rows = [split_rows(d, plan) for d, plan in zip(d_logits, plans)]
-        for batch, starts, shape, backprop in batches:
-            d_batch = np.zeros(shape, dtype="float32")
-            for start, k in zip(starts, batch):
+        d_outputs = [np.zeros(logits.shape, dtype="float32") for logits in outputs]
+        for group, own_starts, d_output in zip(groups, starts, d_outputs):
+            for k, start in zip(group, own_starts.tolist()):
                 i, j = places[k]
-                d_batch[start : start + len(plans[i][j])] = d_rows[i][j]
-            backprop(d_batch)
+                d_output[start : start + len(plans[i][j])] = d_rows[i][j]
+        backprop_batches(d_outputs)
         return []
 
     return [SubwordLogits(text, logits) for text, logits in zip(texts, merged)], backprop_windows
