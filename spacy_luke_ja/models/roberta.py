@@ -9,7 +9,7 @@ of transformers compute (tests hold it to that), from their checkpoints, whose t
 import math
 from itertools import groupby
 from types import SimpleNamespace
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -39,12 +39,34 @@ def can_build(config: Mapping[str, Any]) -> bool:
     return whole.get("model_type") in PREFIXES and asked == ("gelu", "absolute", False, False)
 
 
+# Rows computed together on a CPU: more are no quicker, and leave its caches.
+BLOCK_ROWS = 1024
+
+
 class Run(NamedTuple):
     """Neighbouring windows of one length: rows first_row … first_row + n_windows × length of the joined windows."""
 
     first_row: int
     n_windows: int
     length: int
+
+
+def find_blocks(lengths: Sequence[int], max_rows: int) -> List[Sequence[int]]:
+    """Cut neighbouring windows into blocks of at most max_rows rows, a longer window by itself."""
+    blocks: List[Sequence[int]] = []
+    start = n_rows = 0
+    for i, length in enumerate(lengths):
+        if n_rows and n_rows + length > max_rows:
+            blocks.append(lengths[start:i])
+            start, n_rows = i, 0
+        n_rows += length
+    return [*blocks, lengths[start:]]
+
+
+def round_up(n_rows: int) -> int:
+    """To one of few numbers: multiples of 8, 16, 32 and, above 256, of 64."""
+    step = next((step for step in (8, 16, 32) if n_rows <= 8 * step), 64)
+    return -(-n_rows // step) * step
 
 
 def find_runs(lengths: Sequence[int]) -> List[Run]:
@@ -119,6 +141,9 @@ class SelfAttention(nn.Module):
             shape = (run.n_windows, run.length, 3, self.n_heads, width // self.n_heads)
             query, key, value = rows.view(shape).permute(2, 0, 3, 1, 4)
             attended.append(self._attend(query, key, value).transpose(1, 2).reshape(-1, width))
+        n_rows = runs[-1].first_row + runs[-1].n_windows * runs[-1].length
+        if n_rows < len(hidden):  # rows of no window
+            attended.append(hidden.new_zeros(len(hidden) - n_rows, width))
         return attended[0] if len(attended) == 1 else torch.cat(attended)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -199,11 +224,28 @@ class Encoder(nn.Module):
 
         RETURNS: (n, width).
         """
-        runs = find_runs(lengths)
-        hidden = self.embeddings(ids, runs)
-        for layer in self.encoder.layer:  # type: ignore[union-attr]
-            hidden = layer(hidden, runs)
-        return hidden
+        return self.in_blocks(ids, lengths, lambda hidden: hidden)
+
+    def in_blocks(self, ids: Tensor, lengths: Sequence[int], head: Callable[[Tensor], Tensor]) -> Tensor:
+        """As forward; head: what becomes of the hidden states, row by row.
+
+        On a CPU, PyTorch compiles matrix products of bfloat16 for each number of rows anew, and keeps 0.6 MB of each:
+        so rows of zeros fill blocks up to one of few numbers.
+        """
+        on_cpu = ids.device.type == "cpu"
+        outputs = []
+        start = 0
+        for block in find_blocks(lengths, BLOCK_ROWS) if on_cpu else [lengths]:
+            end = start + sum(block)
+            runs = find_runs(block)
+            hidden = self.embeddings(ids[start:end], runs)
+            if on_cpu:
+                hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(end - start) - (end - start)))
+            for layer in self.encoder.layer:  # type: ignore[union-attr]
+                hidden = layer(hidden, runs)
+            outputs.append(head(hidden)[: end - start])
+            start = end
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
 class TokenClassifier(nn.Module):
@@ -230,4 +272,4 @@ class TokenClassifier(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
         """As Encoder takes them. RETURNS: (n, n_tags)."""
-        return self.classifier(self.dropout(self.base_model(ids, lengths)))
+        return self.base_model.in_blocks(ids, lengths, lambda hidden: self.classifier(self.dropout(hidden)))

@@ -5,9 +5,12 @@ import copy
 import pytest
 import torch
 import transformers
+from hypothesis import given
+from hypothesis import strategies as st
 
 import toys
-from spacy_luke_ja.models.roberta import Run, TokenClassifier, can_build, find_runs
+from spacy_luke_ja.models import roberta
+from spacy_luke_ja.models.roberta import BLOCK_ROWS, Run, TokenClassifier, can_build, find_blocks, find_runs, round_up
 
 LENGTHS = [20, 13, 13, 2, 1, 20]
 SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -46,6 +49,29 @@ def test_logits(pair):
     torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)  # by plain products
     with torch.no_grad():
         torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)  # by PyTorch's kernel
+
+
+def test_blocks_change_nothing(pair, monkeypatch):
+    _, ours = pair
+    ids, _ = joined_and_padded(1)
+    expected = ours(ids, LENGTHS)
+    for n_rows in (1, 16, 40):
+        monkeypatch.setattr(roberta, "BLOCK_ROWS", n_rows)
+        torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)
+
+
+@given(st.lists(st.integers(1, 512), min_size=1), st.integers(1, 2000))
+def test_a_block_is_whole_windows(lengths, max_rows):
+    blocks = find_blocks(lengths, max_rows)
+    assert [length for block in blocks for length in block] == lengths
+    assert all(block and (sum(block) <= max_rows or len(block) == 1) for block in blocks)
+    assert all(sum(a) + b[0] > max_rows for a, b in zip(blocks, blocks[1:]))
+
+
+def test_blocks_have_few_sizes():
+    sizes = [round_up(n) for n in range(1, BLOCK_ROWS + 1)]
+    assert all(n <= size for n, size in enumerate(sizes, start=1)) and sizes[-1] == BLOCK_ROWS
+    assert len(set(sizes)) < 32
 
 
 def test_gradients(pair):
