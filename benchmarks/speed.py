@@ -88,7 +88,7 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> argparse.Namespace:
     add("--data", type=Path, default=Path("corpus/test.spacy"), help="annotated texts, or Stockmark's ner.json")
     add("--spacy-ner", type=Path, default=SPACY_NER, help="spaCy's ner, trained; random weights where there is none")
     add("--peers-python", default=sys.executable, help="the interpreter for rivals that need another environment")
-    add("--minutes", type=float, default=12, help="for all; fewer texts are read to keep it")
+    add("--minutes", type=float, default=10, help="for all; fewer texts are read to keep it")
     add("--sentences", type=int, help="at most so many; all if not given")
     add("--documents", type=int, default=200, help="at most so many")
     add("--repeats", type=int, default=3, help="of each measurement")
