@@ -60,7 +60,7 @@ class OpenVINOShim(CheckpointShim):
 
     @property
     def precision_in_use(self) -> str:
-        if self.precision != "auto":
+        if self.precision in ("float32", "int8"):
             return self.precision
         return "bfloat16" if cpu_has_bfloat16() else "float32"
 

@@ -163,6 +163,13 @@ def test_precision_is_checked():
         make_nlp(precision="float16")
 
 
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_the_precision_in_use_is_what_the_processor_has(monkeypatch, precision):
+    for has_bfloat16, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda answer=has_bfloat16: answer)
+        assert OpenVINOShim(precision=precision).precision_in_use == expected
+
+
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ImportError, match=r"pip install 'spacy-luke-ja\[openvino\]'"):
