@@ -44,13 +44,29 @@ def checkpoints(tmp_path_factory):
         "luke": toys.write_luke(root / "luke", lexicon=toys.LEXICON),
         "random_luke": toys.write_luke(root / "random_luke"),
         "luke_bin": toys.write_luke(root / "luke_bin", weights="pytorch_model.bin"),
-        "bare_luke": toys.write_luke(root / "bare_luke", head=False, tags=["LABEL_0", "LABEL_1"]),
+        "bare_luke": toys.write_luke(root / "bare_luke", task="MaskedLM", tags=["LABEL_0", "LABEL_1"]),
         "xlmr": toys.write_xlmr(root / "xlmr", lexicon={piece: short[tag] for piece, tag in toys.LEXICON.items()}),
         "fast_xlmr": toys.write_xlmr(root / "fast_xlmr", fast_only=True),
         "bert": toys.write_bert(root / "bert"),
         "roberta": toys.write_roberta(root / "roberta"),
         "deberta": toys.write_deberta(root / "deberta"),
         "slow_bert": toys.write_bert(root / "slow_bert", slow=True),
+    }
+
+
+@pytest.fixture(scope="session")
+def answerers(checkpoints, tmp_path_factory):
+    """name → directory, for question answering: luke finds the words of toys.ANSWERS; the others compute something."""
+    root = tmp_path_factory.mktemp("answerers")
+    outputs = ["LABEL_0", "LABEL_1"]
+    luke = {"task": "QuestionAnswering", "tags": outputs}
+    return {
+        "luke": toys.write_luke(root / "luke", **luke, answers=toys.ANSWERS),
+        "random_luke": toys.write_luke(root / "random_luke", **luke),
+        **{
+            name: toys.write_answerer(root / name, checkpoints[name])
+            for name in ("xlmr", "fast_xlmr", "bert", "slow_bert", "roberta", "deberta")
+        },
     }
 
 

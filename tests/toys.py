@@ -35,6 +35,8 @@ LEXICON = {
     "製作所": "I-法人名",
     "国会": "B-政治的組織名",
 }
+# What the answerer takes for the edges of answers, whatever the question.
+ANSWERS = {"山田": "start", "花子": "end", "東京": "both"}
 TEXTS = [
     "山田花子は東京都で日立製作所の社長に会った。",
     "大阪と京都は日本の都市である。訪日した独伊の首相。",
@@ -95,10 +97,16 @@ def write_luke(
     max_length: int = 64,
     weights: str = "model.safetensors",
     entity_vocab_size: int = 50,
-    head: bool = True,
+    task: str = "TokenClassification",
+    answers: Optional[Dict[str, str]] = None,
 ) -> Path:
-    """A LukeForTokenClassification as Mizuiro-sakura's is stored; random where there is no lexicon."""
-    from transformers import LukeConfig, LukeForMaskedLM, LukeForTokenClassification
+    """A LUKE as Mizuiro-sakura's and Studio Ousia's are stored; random where there is no lexicon.
+
+    task: "TokenClassification", "QuestionAnswering" or "MaskedLM".
+    answers: for question answering, piece → what it marks: "start", "end" or "both".
+    """
+    import transformers
+    from transformers import LukeConfig
 
     sp = processor()
     n_pieces = sp.get_piece_size()
@@ -118,11 +126,13 @@ def write_luke(
         label2id={tag: i for i, tag in enumerate(tags)},
     )
     torch.manual_seed(0)
-    model = (LukeForTokenClassification if head else LukeForMaskedLM)(config)
-    if head:
+    model = getattr(transformers, f"LukeFor{task}")(config)
+    if task != "MaskedLM":
         spread_out(model, std=0.2)
     if lexicon is not None:
         fix_tags(model, sp, tags, lexicon, prefix="luke")
+    if answers is not None:
+        fix_answers(model, sp, answers)
     n = n_pieces
     write_files(path, model, config, weights=weights)
     (path / "sentencepiece.bpe.model").write_bytes(sentencepiece_model())
@@ -280,6 +290,24 @@ def write_random(path: Path, model_class, config) -> Path:
     return path
 
 
+def write_answerer(path: Path, encoder: Path) -> Path:
+    """A model for question answering with the tokenizer and the sizes of another toy checkpoint, and random weights."""
+    import shutil
+
+    from transformers import AutoConfig, AutoModelForQuestionAnswering
+
+    shutil.copytree(encoder, path)
+    settings = json.loads((encoder / "config.json").read_text(encoding="utf8"))
+    for key in ("id2label", "label2id", "num_labels", "architectures"):
+        settings.pop(key, None)
+    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    torch.manual_seed(0)
+    model = AutoModelForQuestionAnswering.from_config(config)
+    spread_out(model, std=0.2)
+    write_files(path, model, config, weights="model.safetensors")
+    return path
+
+
 SPECIAL_NAMES = {
     "bos_token": "<s>", "eos_token": "</s>", "cls_token": "<s>", "sep_token": "</s>", "pad_token": "<pad>",
     "unk_token": "<unk>", "mask_token": "<mask>", "model_max_length": 512,
@@ -305,10 +333,8 @@ def spread_out(model: torch.nn.Module, *, std: float) -> None:
 def fix_tags(model, sp, tags: Sequence[str], lexicon: Dict[str, str], *, prefix: str) -> None:
     """Set the weights so that a piece's tag depends on the piece alone: each tag has a dimension of its own."""
     tag_ids = {tag: i for i, tag in enumerate(tags)}
+    clear(model)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "LayerNorm.weight" not in name:
-                parameter.zero_()
         embeddings = model.get_submodule(f"{prefix}.embeddings.word_embeddings").weight
         embeddings[:, tag_ids["O"]] = 1.0
         for piece, tag in lexicon.items():
@@ -317,6 +343,25 @@ def fix_tags(model, sp, tags: Sequence[str], lexicon: Dict[str, str], *, prefix:
             embeddings[row, tag_ids[tag]] = 1.0
         for i in range(len(tags)):
             model.classifier.weight[i, i] = 2.0
+
+
+def fix_answers(model, sp, answers: Dict[str, str]) -> None:
+    """Set the weights so that what a piece marks depends on the piece alone; "no answer" is like any other piece."""
+    clear(model)
+    embeddings = model.luke.embeddings.word_embeddings.weight
+    with torch.no_grad():
+        embeddings[:, 0] = 1.0
+        for piece, marked in answers.items():
+            row = embeddings[sp.piece_to_id(piece) + 1]
+            row.copy_(torch.tensor([0.0, marked != "end", marked != "start", *[0.0] * (len(row) - 3)]))
+        model.qa_outputs.weight[0, 1] = model.qa_outputs.weight[1, 2] = 2.0
+
+
+def clear(model) -> None:
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "LayerNorm.weight" not in name:
+                parameter.zero_()
 
 
 def write_files(path: Path, model, config, *, weights: str) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from spacy.util import logger
 
-from ..models.architectures import windowed_classifier
+from ..models.architectures import windowed_answerer, windowed_classifier
 from ..models.checkpoint_shim import CheckpointShim
 from ..models.hf_checkpoint import Checkpoint
-from ..models.hf_loader import Tensors, build_module, max_subwords
+from ..models.hf_loader import QUESTION_ANSWERER, TOKEN_CLASSIFIER, Head, Tensors, build_module, max_subwords
 from ..models.hf_shim import cpu_has_bfloat16
 from ..models.int8 import round_matrices
 from ..models.roberta import PREFIXES, can_build
-from ..models.types import LukeNerModel, WindowBatch
+from ..models.types import LukeNerModel, LukeQaModel, WindowBatch
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -47,14 +47,36 @@ def OpenVINOTokenClassifier(
     )
 
 
+def OpenVINOQuestionAnswerer(
+    *,
+    name: str = "Mizuiro-sakura/luke-japanese-base-finetuned-QA",
+    revision: Optional[str] = None,
+    window: Optional[int] = None,
+    overlap: int = 128,
+    max_batch_subwords: int = 4096,
+    precision: str = "auto",
+) -> LukeQaModel:
+    """A model for question answering, run by OpenVINO (spacy-luke-ja.OpenVINOQuestionAnswerer.v1).
+
+    name, revision, window, overlap, max_batch_subwords as in spacy-luke-ja.HFQuestionAnswerer.v1, precision as in
+    spacy-luke-ja.OpenVINOTokenClassifier.v1. It does not train. BERT itself, which is told which text is the question,
+    it does not run.
+    """
+    shim = OpenVINOShim(precision=precision, head=QUESTION_ANSWERER)
+    return windowed_answerer(
+        shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
+    )
+
+
 class OpenVINOShim(CheckpointShim):
     """Runs a checkpoint by OpenVINO, and saves it as it was stored, or in eight bits where it runs in them."""
 
-    def __init__(self, *, precision: str = "auto"):
+    def __init__(self, *, precision: str = "auto", head: Head = TOKEN_CLASSIFIER):
         if precision != "auto" and precision not in PRECISIONS:
             raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)} with OpenVINO, got {precision}")
         super().__init__()
         self.precision = precision
+        self.head = head
         # A request of OpenVINO serves one thread at a time.
         self._requests = threading.local()
 
@@ -75,13 +97,13 @@ class OpenVINOShim(CheckpointShim):
             raise ValueError(
                 f"the checkpoint {checkpoint.name} is of the type {checkpoint.config.get('model_type')}, and the "
                 f"OpenVINO model runs {', '.join(PREFIXES)} with absolute positions and GELU; use "
-                "spacy-luke-ja.HFTokenClassifier.v1"
+                "the architecture that begins with HF"
             )
         openvino = import_openvino()
         check_not_forked()
         from .openvino_graph import build_graph
 
-        module: Any = build_module(checkpoint)
+        module: Any = build_module(checkpoint, head=self.head)
         self._max_subwords = max_subwords(module, checkpoint.config)
         self._names = list(module.state_dict())
         width = module.config.hidden_size
@@ -98,6 +120,11 @@ class OpenVINOShim(CheckpointShim):
         logger.info("checkpoint %s runs in %s by OpenVINO", checkpoint.name, self.precision_in_use)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
+        if inputs.type_ids is not None:
+            raise ValueError(
+                f"the encoder of {self.checkpoint.name} is told which text is the question and which the context, "
+                "and the OpenVINO model cannot tell it; use spacy-luke-ja.HFQuestionAnswerer.v1"
+            )
         lengths = inputs.lengths.tolist()
         windows = np.split(inputs.ids, np.cumsum(inputs.lengths)[:-1])
         logits: List[Any] = [None] * len(windows)
@@ -133,7 +160,7 @@ class OpenVINOShim(CheckpointShim):
         pass
 
     def to_gpu(self, device_id: int) -> None:
-        raise ValueError("the OpenVINO model runs on the CPU; use spacy-luke-ja.HFTokenClassifier.v1 on a GPU")
+        raise ValueError("the OpenVINO model runs on the CPU; use an architecture that begins with HF on a GPU")
 
     def to_cpu(self) -> None:
         pass
@@ -141,7 +168,7 @@ class OpenVINOShim(CheckpointShim):
 
 def no_training(what: str) -> str:
     return (
-        f"the OpenVINO model does not train, and {what} needs it; train with spacy-luke-ja.HFTokenClassifier.v1, then "
+        f"the OpenVINO model does not train, and {what} needs it; train with an architecture that begins with HF, then "
         "use spacy luke quantize"
     )
 

@@ -1,10 +1,12 @@
-"""A text and its entities by characters in, an Example that loses none of them out."""
+"""A text and its entities or answers by characters in, an Example that loses none of them out."""
 
-from typing import Iterable, Tuple
+from typing import Iterable, Sequence, Tuple
 
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..doc_answers import set_gold_answers, set_questions
 from ..token_splitting import span_at, split_tokens
 
 
@@ -28,3 +30,15 @@ def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, st
     split_tokens(reference, [char for entity in entities for char in entity[:2]])
     reference.set_ents([span_at(reference, *entity) for entity in entities])
     return Example(nlp.make_doc(text), reference)
+
+
+def make_qa_example(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]) -> Example:
+    """Make an Example that asks one question, of copies of a Doc.
+
+    answers: (char_start, char_end) of those that are right; none: the text does not answer the question. Raises a
+        ValueError for characters that are not there.
+    """
+    predicted, reference = doc.copy(), doc.copy()
+    set_questions(predicted, [question])
+    set_gold_answers(reference, question, answers)
+    return Example(predicted, reference)

@@ -1,6 +1,7 @@
 """A checkpoint's name in, its small files and the place of its weights out; nothing heavy is read or imported."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
@@ -104,9 +105,14 @@ class Checkpoint:
         tag_names = {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
         return self._with_config({**self.config, **tag_names})
 
-    def with_new_classifier(self, tags: Sequence[str]) -> "Checkpoint":
-        """The same encoder; what was known of its own classifier does not hold for a new one."""
+    def with_new_classifier(self, tags: Sequence[str], task: str = "TokenClassification") -> "Checkpoint":
+        """The same encoder; what was known of its own classifier does not hold for a new one.
+
+        task: as the names of transformers' classes have it.
+        """
         config = self.with_tags(tags).config
+        if config.get("architectures"):
+            config["architectures"] = [re.sub("(Model|For[A-Z].*)$", f"For{task}", config["architectures"][0])]
         for key in (SCORE_TEMPERATURE, CUT_COST):
             config.pop(key, None)
         return self._with_config(config)

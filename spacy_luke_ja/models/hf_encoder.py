@@ -20,7 +20,6 @@ class EncoderShim(HFShim):
     them in a window, special ones not counted.
     """
 
-    output = "last_hidden_state"
     tokenizer: SubwordEncoder
     max_window: int
 
@@ -63,6 +62,9 @@ class EncoderShim(HFShim):
     def to_bytes(self) -> bytes:
         self.load_once()
         return super().to_bytes()
+
+    def _rows(self, outputs: Any) -> torch.Tensor:
+        return outputs.last_hidden_state
 
     def _build(
         self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False

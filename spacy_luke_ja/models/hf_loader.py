@@ -12,7 +12,7 @@ import torch
 
 from .hf_checkpoint import CONFIG, Checkpoint, stamps_of
 from .int8 import SCALES, multiply_scales
-from .roberta import PREFIXES, TokenClassifier, can_build
+from .roberta import PREFIXES, Classifier, can_build
 
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
 
@@ -129,19 +129,45 @@ def load_bin(path: Path) -> Tensors:
         raise OSError(f"{path.name} holds more than tensors, or is damaged, and is not loaded: {error}") from error
 
 
+class Head(NamedTuple):
+    """What a checkpoint has behind its encoder.
+
+    task: as the names of transformers' classes have it, LukeForTokenClassification, say.
+    mapping: the name of transformers' mapping from configs to such classes.
+    layer: the name of the linear layer in BERT's family.
+    outputs: those of transformers' classes that are the logits, stacked where there are several.
+    """
+
+    task: str
+    mapping: str
+    layer: str
+    outputs: Tuple[str, ...]
+
+
+TOKEN_CLASSIFIER = Head("TokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING", "classifier", ("logits",))
+QUESTION_ANSWERER = Head(
+    "QuestionAnswering", "MODEL_FOR_QUESTION_ANSWERING_MAPPING", "qa_outputs", ("start_logits", "end_logits")
+)
+
+
 class NoClassifier(ValueError):
     """A checkpoint is an encoder by itself."""
 
 
 def build_module(
-    checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
+    checkpoint: Checkpoint,
+    *,
+    head: Head = TOKEN_CLASSIFIER,
+    dtype: torch.dtype = torch.float32,
+    new_head: bool = False,
 ) -> torch.nn.Module:
-    """Build the token classifier of an opened checkpoint and fill it, strictly.
+    """Build the encoder of an opened checkpoint and what is behind it, and fill both, strictly.
 
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    architecture = own_architecture(checkpoint) if can_build(checkpoint.config) else hf_architecture(checkpoint)
+    has_own = can_build(checkpoint.config)
+    architecture = own_architecture(checkpoint, head) if has_own else hf_architecture(checkpoint, head)
     prefix = architecture.prefix + "."
     tensors = read_tensors(checkpoint, dtype=dtype)
     if not any(name.startswith(prefix) for name in tensors):  # an encoder that was saved by itself
@@ -156,8 +182,8 @@ def build_module(
             f"say {sorted(missing)[0]}"
         )
         if set(missing) == {name for name in module.state_dict() if not name.startswith(prefix)}:
-            trained = "it is an encoder without a classifier, to be trained with nlp.initialize() or spacy train"
-            raise NoClassifier(f"{lacks}: {trained}")
+            trained = "to be trained with nlp.initialize() or spacy train"
+            raise NoClassifier(f"{lacks}: it is an encoder without a classifier for {head.task}, {trained}")
         raise ValueError(lacks)
     harmless = ("pooler", "position_ids", "token_type_ids", "inv_freq")
     surplus = [n for n in report["unexpected_keys"] if n.startswith(prefix) and not any(part in n for part in harmless)]
@@ -180,7 +206,7 @@ def build_encoder(checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32)
 
 
 class Architecture(NamedTuple):
-    """How tensors become a token classifier.
+    """How tensors become a module.
 
     prefix: of the names of the encoder's tensors.
     fill: (tensors, dtype) → the module, and what did not fit: missing_keys, unexpected_keys, mismatched_keys. It may
@@ -191,13 +217,13 @@ class Architecture(NamedTuple):
     fill: Callable[[Tensors, torch.dtype], Tuple[Any, Dict[str, List[str]]]]
 
 
-def own_architecture(checkpoint: Checkpoint) -> Architecture:
+def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
     """BERT's family, by models/roberta.py."""
     config = checkpoint.config
 
     def fill(tensors: Tensors, dtype: torch.dtype) -> Tuple[Any, Dict[str, List[str]]]:
         with torch.device("meta"):
-            module = TokenClassifier(config, len(checkpoint.tags))
+            module = Classifier(config, len(checkpoint.tags), head.layer)
         expected = module.state_dict()
         for name in list(tensors):
             tensors[modern_name(name)] = tensors.pop(name)
@@ -216,8 +242,8 @@ def own_architecture(checkpoint: Checkpoint) -> Architecture:
                     own = [name for name in expected if name in tensors and name.startswith(f"{path}.")]
                     weights = {name[len(path) + 1 :]: tensors.pop(name) for name in own}
                     part.load_state_dict(weights, strict=False, assign=True)
-        if "classifier.weight" in report["missing_keys"]:
-            module.reset_classifier(dtype)
+        if f"{head.layer}.weight" in report["missing_keys"]:
+            module.reset_head(dtype)
         return module, report
 
     return Architecture(PREFIXES[config["model_type"]], fill)
@@ -228,7 +254,7 @@ def modern_name(name: str) -> str:
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
-def hf_architecture(checkpoint: Checkpoint) -> Architecture:
+def hf_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
     """Any other, by transformers, which knows each one's buffers and old tensor names."""
     import transformers
 
@@ -237,11 +263,11 @@ def hf_architecture(checkpoint: Checkpoint) -> Architecture:
     model_type = settings.pop("model_type", None)
     try:
         config = transformers.AutoConfig.for_model(model_type, **settings)
-        model_class: Any = transformers.MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING[type(config)]
+        model_class: Any = getattr(transformers, head.mapping)[type(config)]
     except (ValueError, KeyError) as error:
         raise ValueError(
-            f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no token "
-            "classifier"
+            f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no class for "
+            f"{head.task}"
         ) from error
     major = int(transformers.__version__.split(".")[0])
 

@@ -16,8 +16,8 @@ from thinc.shims import PyTorchShim
 
 from .checkpoint_shim import CheckpointShim
 from .hf_checkpoint import Checkpoint
-from .hf_loader import Tensors, build_module, max_subwords, resize_head
-from .roberta import Encoder, TokenClassifier
+from .hf_loader import TOKEN_CLASSIFIER, Head, Tensors, build_module, max_subwords, resize_head
+from .roberta import Classifier, Encoder
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -42,17 +42,17 @@ class HFShim(CheckpointShim, PyTorchShim):
     to save.
     """
 
-    output = "logits"  # of what a module of transformers returns; subclasses may hold another kind of module
-
     def __init__(
         self,
         *,
+        head: Head = TOKEN_CLASSIFIER,
         precision: str = "auto",
         training_precision: str = "float32",
         frozen_layers: int = 0,
         freeze_embeddings: bool = False,
     ):
         """
+        head: what the checkpoint has behind its encoder.
         precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
         training_precision: what products are computed in while training: "float32", "bfloat16" (mixed precision), or
             "auto" as above. The weights themselves, their gradients and norms stay in float32.
@@ -68,6 +68,7 @@ class HFShim(CheckpointShim, PyTorchShim):
         if frozen_layers < 0:
             raise ValueError(f"frozen_layers must be at least 0, got {frozen_layers}")
         super().__init__()
+        self.head = head
         self.precision = precision
         self.training_precision = training_precision
         self.frozen_layers = frozen_layers
@@ -183,19 +184,24 @@ class HFShim(CheckpointShim, PyTorchShim):
 
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
         device = next(self._model.parameters()).device
-        if isinstance(self._model, (Encoder, TokenClassifier)):
-            ids = torch.from_numpy(inputs.ids)
-            if device.type == "cuda":
-                ids = ids.pin_memory().to(device, non_blocking=True)
-            return self._model(ids.to(device), inputs.lengths.tolist())
-        ids = torch.from_numpy(inputs.padded_ids()).to(device)
+        if isinstance(self._model, (Encoder, Classifier)):
+            ids, type_ids = (send(array, device) for array in (inputs.ids, inputs.type_ids))
+            return self._model(ids, inputs.lengths.tolist(), type_ids)
         is_subword = torch.from_numpy(inputs.is_subword()).to(device)
-        return getattr(self._model(input_ids=ids, attention_mask=is_subword.long()), self.output)[is_subword]
+        arguments = {"input_ids": send(inputs.padded_ids(), device), "attention_mask": is_subword.long()}
+        if inputs.type_ids is not None:
+            arguments["token_type_ids"] = send(inputs.padded_type_ids(), device)
+        return self._rows(self._model(**arguments))[is_subword]
+
+    def _rows(self, outputs: Any) -> torch.Tensor:
+        """outputs: of a module of transformers. RETURNS: (n_windows, n_subwords, n_tags)."""
+        logits = [getattr(outputs, name) for name in self.head.outputs]
+        return logits[0] if len(logits) == 1 else torch.stack(logits, dim=-1)
 
     def _build(
         self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
     ) -> torch.nn.Module:
-        return build_module(checkpoint, dtype=dtype, new_head=new_head)
+        return build_module(checkpoint, head=self.head, dtype=dtype, new_head=new_head)
 
     def _prepare_training(self, dropout_rate: Optional[float]) -> None:
         if next(self._model.parameters()).dtype != torch.float32:
@@ -219,6 +225,14 @@ class HFShim(CheckpointShim, PyTorchShim):
                     part.p = dropout_rate
                 elif hasattr(part, "dropout_prob"):  # attention weights, in transformers 4
                     part.dropout_prob = dropout_rate
+
+
+def send(array: Optional[np.ndarray], device: torch.device) -> Any:
+    """A tensor on the device, for a GPU without waiting; None stays None."""
+    if array is None:
+        return None
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def freeze_weights(module: Any, *, n_layers: int, embeddings: bool) -> None:

@@ -9,7 +9,7 @@ of transformers compute (tests hold it to that), from their checkpoints, whose t
 import math
 from itertools import groupby
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -110,13 +110,14 @@ class Embeddings(nn.Module):
         self.LayerNorm = LayerNorm(width, eps=config["layer_norm_eps"])
         self.dropout = nn.Dropout(config["hidden_dropout_prob"])
 
-    def forward(self, ids: Tensor, runs: Sequence[Run]) -> Tensor:
+    def forward(self, ids: Tensor, runs: Sequence[Run], type_ids: Optional[Tensor]) -> Tensor:
         first, device = self.first_position, ids.device
         positions = torch.cat(
             [torch.arange(first, first + run.length, device=device).repeat(run.n_windows) for run in runs]
         )
         embedded = self.word_embeddings(ids) + self.position_embeddings(positions)
-        return self.dropout(self.LayerNorm(embedded + self.token_type_embeddings.weight[0]))
+        types = self.token_type_embeddings.weight[0] if type_ids is None else self.token_type_embeddings(type_ids)
+        return self.dropout(self.LayerNorm(embedded + types))
 
 
 class SelfAttention(nn.Module):
@@ -219,14 +220,18 @@ class Encoder(nn.Module):
         self.encoder = nn.Module()
         self.encoder.layer = nn.ModuleList([Layer(config) for _ in range(config["num_hidden_layers"])])
 
-    def forward(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
-        """ids: (n,) windows joined end to end. lengths: of the windows; it is quickest when equal ones are neighbours.
-
+    def forward(self, ids: Tensor, lengths: Sequence[int], type_ids: Optional[Tensor] = None) -> Tensor:
+        """
+        ids: (n,) windows joined end to end.
+        lengths: of the windows; it is quickest when equal ones are neighbours.
+        type_ids: (n,) rows of the token type embeddings; None for 0 everywhere.
         RETURNS: (n, width).
         """
-        return self.in_blocks(ids, lengths, lambda hidden: hidden)
+        return self.in_blocks(ids, lengths, type_ids, lambda hidden: hidden)
 
-    def in_blocks(self, ids: Tensor, lengths: Sequence[int], head: Callable[[Tensor], Tensor]) -> Tensor:
+    def in_blocks(
+        self, ids: Tensor, lengths: Sequence[int], type_ids: Optional[Tensor], head: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         """As forward; head: what becomes of the hidden states, row by row.
 
         On a CPU, PyTorch compiles matrix products of bfloat16 for each number of rows anew, and keeps 0.6 MB of each:
@@ -238,7 +243,7 @@ class Encoder(nn.Module):
         for block in find_blocks(lengths, BLOCK_ROWS) if on_cpu else [lengths]:
             end = start + sum(block)
             runs = find_runs(block)
-            hidden = self.embeddings(ids[start:end], runs)
+            hidden = self.embeddings(ids[start:end], runs, None if type_ids is None else type_ids[start:end])
             if on_cpu:
                 hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(end - start) - (end - start)))
             for layer in self.encoder.layer:  # type: ignore[union-attr]
@@ -248,28 +253,34 @@ class Encoder(nn.Module):
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
 
-class TokenClassifier(nn.Module):
+class Classifier(nn.Module):
     """An encoder with a linear layer to n_tags logits, under the tensor names of transformers' classes."""
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int):
+    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
+        """head: the name of the linear layer."""
         super().__init__()
         encoder = Encoder(config)
         self.config, self.base_model_prefix, self.num_labels = encoder.config, encoder.base_model_prefix, n_tags
         self.add_module(self.base_model_prefix, encoder)
         dropout = self.config.classifier_dropout
         self.dropout = nn.Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
-        self.classifier = Linear(self.config.hidden_size, n_tags)
+        self._head = head
+        self.add_module(head, Linear(self.config.hidden_size, n_tags))
 
     @property
     def base_model(self) -> Encoder:
         return getattr(self, self.base_model_prefix)
 
-    def reset_classifier(self, dtype: torch.dtype) -> None:
-        """Give the classifier random weights."""
-        self.classifier = Linear(self.config.hidden_size, self.num_labels, dtype=dtype)
-        nn.init.normal_(self.classifier.weight, std=0.02)
-        nn.init.zeros_(self.classifier.bias)
+    @property
+    def head(self) -> nn.Linear:
+        return getattr(self, self._head)
 
-    def forward(self, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+    def reset_head(self, dtype: torch.dtype) -> None:
+        """Give the linear layer random weights."""
+        self.add_module(self._head, Linear(self.config.hidden_size, self.num_labels, dtype=dtype))
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids: Tensor, lengths: Sequence[int], type_ids: Optional[Tensor] = None) -> Tensor:
         """As Encoder takes them. RETURNS: (n, n_tags)."""
-        return self.base_model.in_blocks(ids, lengths, lambda hidden: self.classifier(self.dropout(hidden)))
+        return self.base_model.in_blocks(ids, lengths, type_ids, lambda hidden: self.head(self.dropout(hidden)))

@@ -1,12 +1,13 @@
 """The records that pass between layers."""
 
 from dataclasses import dataclass
-from typing import List
+from typing import List, Optional, Tuple
 
 import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from ..text.answers import AnswerLogits
 from ..text.subwords import Subwords
 
 
@@ -28,11 +29,14 @@ class WindowBatch:
     ids: (n_subwords,) int64, those of all windows.
     lengths: (n_windows,) subwords of each.
     pad_id: for models that take windows side by side.
+    type_ids: (n_subwords,) int64, which of a pair's two texts each belongs to, for encoders that are told; None: the
+        first everywhere.
     """
 
     ids: np.ndarray
     lengths: np.ndarray
     pad_id: int
+    type_ids: Optional[np.ndarray] = None
 
     def is_subword(self) -> np.ndarray:
         """(n_windows, length of the longest) bool: False is padding."""
@@ -40,12 +44,21 @@ class WindowBatch:
 
     def padded_ids(self) -> np.ndarray:
         """(n_windows, length of the longest) int64: padded on the right."""
+        return self._pad(self.ids, self.pad_id)
+
+    def padded_type_ids(self) -> Optional[np.ndarray]:
+        """(n_windows, length of the longest) int64."""
+        return None if self.type_ids is None else self._pad(self.type_ids, 0)
+
+    def _pad(self, values: np.ndarray, fill_value: int) -> np.ndarray:
         is_subword = self.is_subword()
-        ids = np.full(is_subword.shape, self.pad_id, dtype="int64")
-        ids[is_subword] = self.ids
-        return ids
+        padded = np.full(is_subword.shape, fill_value, dtype="int64")
+        padded[is_subword] = values
+        return padded
 
 
 # Batches of windows in, logits (n_subwords, n_tags) of each out.
 ClassifierModel = Model[List[WindowBatch], List[np.ndarray]]
 LukeNerModel = Model[List[Doc], List[SubwordLogits]]
+# Docs and what is asked of each in, AnswerLogits out.
+LukeQaModel = Model[List[Tuple[Doc, str]], List[AnswerLogits]]

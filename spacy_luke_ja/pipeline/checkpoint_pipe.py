@@ -3,20 +3,18 @@
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
 
-import numpy as np
 import srsly
 from spacy import util
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Optimizer, set_dropout_rate
+from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.hf_tokenizer import open_encoder
-from ..models.types import LukeNerModel, SubwordLogits
 from ..text.subwords import SubwordEncoder
 
 Self = TypeVar("Self", bound="CheckpointPipe")
@@ -32,7 +30,7 @@ class CheckpointPipe(TrainablePipe, ABC):
     and what is learned from (_summed_loss).
     """
 
-    def __init__(self, vocab: Vocab, model: LukeNerModel, name: str, scorer: Optional[Callable] = None):
+    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Optional[Callable] = None):
         self.vocab = vocab
         self.model = model
         self.name = name
@@ -126,7 +124,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         """Learn from a batch of examples.
 
         drop: dropout in the encoder and before the classifier.
-        RETURNS: losses, with the mean loss per subword added under the component's name.
+        RETURNS: losses, with the mean loss added under the component's name.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -136,20 +134,34 @@ class CheckpointPipe(TrainablePipe, ABC):
             return losses
         self.load()
         set_dropout_rate(self.model, drop)
-        outputs, backprop = self.model.begin_update([example.predicted for example in examples])
+        outputs, backprop = self.model.begin_update(self._inputs(examples))
         loss, gradients, n_terms = self._summed_loss(examples, outputs)
-        backprop(gradients)  # type: ignore[arg-type]  # thinc: in and out are of one type
+        backprop(gradients)
         self._shim.n_loss_terms += n_terms
         if sgd not in (None, False):
             self.finish_update(sgd)
         losses[self.name] += loss / max(1, n_terms)
         return losses
 
+    def _inputs(self, examples: Sequence[Example]) -> List[Any]:
+        """What the model is given to learn from examples."""
+        return [example.predicted for example in examples]
+
     @abstractmethod
-    def _summed_loss(
-        self, examples: Iterable[Example], outputs: List[SubwordLogits]
-    ) -> Tuple[float, List[np.ndarray], int]:
-        """RETURNS: the sum of the loss over its terms, its gradient per text, and the number of terms."""
+    def _summed_loss(self, examples: Iterable[Example], outputs: List[Any]) -> Tuple[float, List[Any], int]:
+        """RETURNS: the sum of the loss over its terms, its gradient per output, and the number of terms."""
+
+    def _not_finite(self) -> str:
+        """What to say when the model gives logits that are not finite."""
+        if self._shim.n_updates:
+            return (
+                f"[{self.name}] training has diverged: the logits are not finite. Lower the learning rate "
+                "(training.optimizer.learn_rate), or clip the gradient (training.optimizer.grad_clip)"
+            )
+        return (
+            f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
+            'weights are damaged, or need precision = "float32"'
+        )
 
     # Saving
 

@@ -313,15 +313,7 @@ class LukeNer(CheckpointPipe):
 
     def _decode(self, doc: Doc, output: SubwordLogits) -> List[FoundEntity]:
         if not np.isfinite(output.logits).all():
-            if self._shim.n_updates:
-                raise ValueError(
-                    f"[{self.name}] training has diverged: the logits are not finite. Lower the learning rate "
-                    "(training.optimizer.learn_rate), or clip the gradient (training.optimizer.grad_clip)"
-                )
-            raise ValueError(
-                f"[{self.name}] the checkpoint {self._shim.checkpoint.name} gives logits that are not finite; its "
-                'weights are damaged, or need precision = "float32"'
-            )
+            raise ValueError(self._not_finite())
         cut_cost = self.model.attrs["cut_cost"] if self.cut_cost is None else self.cut_cost
         edge_costs = cut_cost * begin_inside_tokens(output.subwords, token_offsets(doc)) if cut_cost else None
         entities = find_entities(output.subwords, output.logits, self._tag_labels.scheme, edge_costs=edge_costs)

@@ -1,7 +1,7 @@
 """A text in, its subwords out: encoder ids and character offsets into the original text."""
 
 from dataclasses import dataclass
-from typing import Any, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
@@ -31,6 +31,18 @@ class Subwords:
         return len(self.ids)
 
 
+class PairIds(NamedTuple):
+    """What an encoder puts around a pair of texts: before the first, between the two, after the second.
+
+    text_type_id: the type that the second text has, and what comes after it, for encoders that are told; 0 for others.
+    """
+
+    before: Tuple[int, ...]
+    between: Tuple[int, ...]
+    after: Tuple[int, ...]
+    text_type_id: int = 0
+
+
 class SubwordEncoder(Protocol):
     """What turns a text into subwords, and knows the special ids around them."""
 
@@ -42,6 +54,9 @@ class SubwordEncoder(Protocol):
 
     def encode(self, text: str) -> Subwords:
         """Encode a text of any length; nothing is cut off, and no part of a text becomes a special id."""
+
+    def pair_ids(self) -> PairIds:
+        """What is put around two texts; a ValueError where that cannot be told."""
 
 
 class SentencePieceEncoder:
@@ -84,6 +99,10 @@ class SentencePieceEncoder:
         ids = np.where(sp_ids == 0, FAIRSEQ_UNK, sp_ids + 1)
         return Subwords(text, ids, tidy_offsets(text, offsets, is_word_start))
 
+    def pair_ids(self) -> PairIds:
+        """<s> first </s></s> second </s>, as XLMRobertaTokenizer and MLukeTokenizer have it."""
+        return PairIds((0,), (2, 2), (2,))
+
     def pieces(self, text: str) -> List[str]:
         """The pieces that `encode` gives ids for, as sentencepiece writes them (normalised, "▁" for a space)."""
         return self.processor.encode(replace_lone_surrogates(text), out_type=str)
@@ -111,6 +130,9 @@ class FastTokenizerEncoder:
         offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
         is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
         return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, is_word_start)))
+
+    def pair_ids(self) -> PairIds:
+        return find_pair_ids(self.tokenizer)
 
 
 class SlowTokenizerEncoder:
@@ -147,6 +169,9 @@ class SlowTokenizerEncoder:
         ids = without_control_ids(self.tokenizer.convert_tokens_to_ids(pieces), self.tokenizer)
         has_no_character = all_offsets[:, 0] == all_offsets[:, 1]
         return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, all_offsets, has_no_character)))
+
+    def pair_ids(self) -> PairIds:
+        return find_pair_ids(self.tokenizer)
 
     def _tokenize(self, text: str) -> Tuple[List[str], np.ndarray]:
         """RETURNS: the pieces, and their offsets (n_pieces, 2)."""
@@ -267,6 +292,28 @@ def find_special_ids(tokenizer: Any) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
     raise ValueError(
         f"{type(tokenizer).__name__} gives {whole} for 日本 with special subwords and {plain} without, "
         "so what it puts around a text cannot be told; a checkpoint with a working tokenizer is needed"
+    )
+
+
+def find_pair_ids(tokenizer: Any) -> PairIds:
+    """What a Hugging Face tokenizer puts around two texts, found by encoding a pair and each of its texts."""
+    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("東京", "日本"))
+    encoded = tokenizer("東京", "日本")
+    whole = encoded["input_ids"]
+    for first_start in range(len(whole) - len(first) + 1):
+        first_end = first_start + len(first)
+        if not first or whole[first_start:first_end] != first:
+            continue
+        for start in range(first_end, len(whole) - len(second)):  # an end may be the special subword behind
+            if second and whole[start : start + len(second)] == second and first_start:
+                type_id = encoded["token_type_ids"][start] if "token_type_ids" in encoded else 0
+                if type(tokenizer).__name__ == "BertJapaneseTokenizer":
+                    type_id = 1  # transformers 5 says 0, by mistake
+                end = start + len(second)
+                return PairIds(tuple(whole[:first_start]), tuple(whole[first_end:start]), tuple(whole[end:]), type_id)
+    raise ValueError(
+        f"{type(tokenizer).__name__} gives {whole} for the pair 東京 and 日本, {first} and {second} for each; it "
+        "should put special subwords before a pair of texts and behind it, as questions need them"
     )
 
 

@@ -1,4 +1,4 @@
-"""Record tests/golden/subword_ids.json with the tokenizer that is the reference: MLukeTokenizer of transformers 4.53.2.
+"""Record tests/golden/*_ids.json with the tokenizer that is the reference: MLukeTokenizer of transformers 4.53.2.
 
     .venv-compat/bin/python tests/golden/record.py
 
@@ -41,6 +41,15 @@ TEXTS = [
 ]
 
 
+PAIRS = [
+    ("日本で梅雨がないのは北海道とどこか。", "梅雨\n梅雨（つゆ、ばいう）は、北海道と小笠原諸島を除く日本でみられる。"),
+    ("ﾄﾖﾀの社長は誰？", "トヨタ自動車の豊田章男社長。"),
+    ("誰", ""),
+    ("　何年？ ", " ２０２０年 "),
+    ("</s>とは", "<s>と</s>は記号だ。"),
+]
+
+
 def main() -> None:
     import transformers
     from transformers import MLukeTokenizer
@@ -50,6 +59,9 @@ def main() -> None:
     ids = {text: tokenizer(text)["input_ids"] for text in TEXTS}
     content = {"tokenizer": f"MLukeTokenizer, transformers {VERSION}", "ids": ids}
     (HERE / "subword_ids.json").write_text(json.dumps(content, ensure_ascii=True, indent=1), encoding="utf8")
+    pairs = [[question, text, tokenizer(question, text)["input_ids"]] for question, text in PAIRS]
+    content = {"tokenizer": content["tokenizer"], "pairs": pairs}
+    (HERE / "pair_ids.json").write_text(json.dumps(content, ensure_ascii=True, indent=1), encoding="utf8")
 
 
 if __name__ == "__main__":

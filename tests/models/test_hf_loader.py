@@ -16,13 +16,13 @@ from spacy_luke_ja.models import hf_loader
 from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
 from spacy_luke_ja.models.hf_loader import build_module, max_subwords, read_tensors
-from spacy_luke_ja.models.roberta import TokenClassifier
+from spacy_luke_ja.models.roberta import Classifier
 
 
 def logits_of(module, ids):
     """(n_rows, n_subwords, n_tags); a module of ours takes the rows joined."""
     with torch.inference_mode():
-        if isinstance(module, TokenClassifier):
+        if isinstance(module, Classifier):
             return module(ids.flatten(), [ids.shape[1]] * len(ids)).view(*ids.shape, -1)
         return module(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
 
@@ -255,7 +255,7 @@ def test_an_unknown_architecture_is_named(checkpoints, tmp_path):
 
 
 def test_an_encoder_without_a_classifier_says_that_it_needs_training(checkpoints):
-    with pytest.raises(ValueError, match="an encoder without a classifier, to be trained"):
+    with pytest.raises(ValueError, match="an encoder without a classifier for TokenClassification, to be"):
         build_module(open_checkpoint(str(checkpoints["bare_luke"])).with_tags(["O", "X"]))
 
 
@@ -289,5 +289,5 @@ def test_no_remote_code_is_run(checkpoints, tmp_path):
     (path / "config.json").write_text(json.dumps(config))
     (path / "code.py").write_text("raise SystemExit('remote code was run')")
     module = build_module(open_checkpoint(str(path)))
-    assert type(module) is TokenClassifier
+    assert type(module) is Classifier
     assert np.isfinite(logits_of(module, torch.tensor([[2, 5, 3]])).numpy()).all()

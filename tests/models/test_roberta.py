@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import toys
 from spacy_luke_ja.models import roberta
-from spacy_luke_ja.models.roberta import BLOCK_ROWS, Run, TokenClassifier, can_build, find_blocks, find_runs, round_up
+from spacy_luke_ja.models.roberta import BLOCK_ROWS, Classifier, Run, can_build, find_blocks, find_runs, round_up
 
 LENGTHS = [20, 13, 13, 2, 1, 20]
 SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -30,7 +30,7 @@ def pair(request):
     config = CONFIGS[request.param]
     theirs = transformers.AutoModelForTokenClassification.from_config(config).eval()
     toys.spread_out(theirs, std=0.3)
-    ours = TokenClassifier(config.to_dict(), 5).eval()
+    ours = Classifier(config.to_dict(), 5).eval()
     ours.load_state_dict({name: tensor for name, tensor in theirs.state_dict().items() if "position_ids" not in name})
     return theirs, ours
 
@@ -100,7 +100,7 @@ def test_state_dicts_have_the_names_and_weights_of_transformers(pair):
 
 
 def test_a_state_dict_that_does_not_fit():
-    ours = TokenClassifier(CONFIGS["xlm-roberta"].to_dict(), 5)
+    ours = Classifier(CONFIGS["xlm-roberta"].to_dict(), 5)
     state = ours.state_dict()
     name = "roberta.encoder.layer.0.attention.self.key.weight"
     with pytest.raises(RuntimeError, match=f'Missing key.*"{name}"'):

@@ -1,0 +1,273 @@
+"""A file of questions as SQuAD has them in; its paragraphs, with the characters that answer each question, out.
+
+spacy-luke-ja.SquadCorpus.v1, for [corpora], makes Examples of them. JaQuAD and JSQuAD have this format, too.
+"""
+
+import gzip
+import json
+import lzma
+import reprlib
+import warnings
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..text.characters import LONE_SURROGATE, trim_blank
+from .examples import make_qa_example
+from .records import BadRecord, check_on_bad_record
+
+OPENERS: Dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open, ".json.xz": lzma.open}
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)  # what reading a compressed file may raise
+N_NAMED = 5  # questions in a warning
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and the right answers to it, in the order of the file and each once.
+
+    answers: (char_start, char_end) in the paragraph, without blank characters at the edges; none where the paragraph
+        does not answer the question.
+    n_mended: how many answers stand elsewhere than the file says, and only there.
+    n_left_out: how many stand nowhere, or elsewhere at several places, and are not in answers.
+    n_trimmed: how many began or ended with a blank character, which was left out.
+    """
+
+    id: str
+    text: str
+    answers: Tuple[Tuple[int, int], ...]
+    n_mended: int = field(default=0, compare=False)
+    n_left_out: int = field(default=0, compare=False)
+    n_trimmed: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+    questions: Tuple[Question, ...]
+
+
+def create_squad_corpus(
+    path: Optional[Path], on_bad_record: str = "raise", max_questions: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """
+    path: a file in SQuAD's format that ends in .json, .json.gz or .json.xz; see read_squad.
+    on_bad_record: "raise", or "skip" with a warning, when a question cannot be read.
+    max_questions: how many to take, from the first; 0 takes all.
+
+    Each question is an Example. Its predicted Doc has the question, its reference the right answers, too.
+    """
+    if path is None:
+        raise ValueError("path must name a file of questions (say --paths.train train.json), got null")
+    check_on_bad_record(on_bad_record)
+    if max_questions < 0:
+        raise ValueError(f"max_questions must be a number of questions, or 0 for all, got {max_questions}")
+
+    def read(nlp: Language) -> Iterator[Example]:
+        # Read to the end, whatever max_questions is: only then it is known what was left out.
+        paragraphs = list(read_squad(path, on_bad_record=on_bad_record))
+        yield from islice(make_examples(nlp, paragraphs), max_questions or None)
+
+    return read
+
+
+def make_examples(nlp: Language, paragraphs: Iterable[Paragraph]) -> Iterator[Example]:
+    for paragraph in paragraphs:
+        doc = nlp.make_doc(paragraph.text)
+        for question in paragraph.questions:
+            yield make_qa_example(doc, question.text, question.answers)
+
+
+def read_squad(
+    path: Union[str, Path], *, on_bad_record: str = "raise", title_separator: str = "[SEP]"
+) -> Iterator[Paragraph]:
+    """Read a file in the format of SQuAD 1 or 2: .json, .json.gz or .json.xz.
+
+    on_bad_record: "raise" a ValueError that names file and question, or "skip" such questions. What was left out or
+        changed is said in one warning for the whole file.
+    title_separator: what stands, between spaces, behind the title that each context of JSQuAD begins with. A line break
+        stands there instead, and answers move along. "" leaves contexts as they are. (In JSQuAD answer_start counts
+        from the title's first character, and a tenth of the answers are in the title, so it cannot be left out.)
+
+    A paragraph of which no question is left does not come.
+    """
+    path = Path(path)
+    check_on_bad_record(on_bad_record)
+    n_questions = 0
+    bad: List[Tuple[str, BadRecord]] = []
+    mended, left_out, trimmed = Counter(), Counter(), Counter()  # type: ignore[var-annotated]
+    for title, context, items in read_paragraphs(path):
+        text, move = put_title_on_line(context, title, title_separator)
+        questions = []
+        for item in items:
+            n_questions += 1
+            place = place_of(item, n_questions)
+            try:
+                question = parse_question(item, context, text, move)
+            except BadRecord as error:
+                if on_bad_record == "raise":
+                    advice = 'with "skip" for on_bad_record, such questions are left out'
+                    raise ValueError(f"{path}, {place}: {error}; {advice}") from error
+                bad.append((place, error))
+                continue
+            questions.append(question)
+            mended[place] += question.n_mended
+            left_out[place] += question.n_left_out
+            trimmed[place] += question.n_trimmed
+        if questions:
+            yield Paragraph(text, tuple(questions))
+    notes = []
+    if bad:
+        places = name_some(place for place, _ in bad)
+        notes.append(f"{len(bad)} of {n_questions} questions were left out ({places}); of the first, {bad[0][1]}")
+    for counts, what in (
+        (mended, "answers do not stand at their answer_start and were mended: each stands at one other place"),
+        (left_out, "answers stand neither at their answer_start nor at just one other place, and were left out"),
+        (trimmed, "answers began or ended with a blank character, which was left out"),
+    ):
+        if counts.total():
+            notes.append(f"{counts.total()} {what} ({name_some(+counts)})")
+    if notes:
+        warnings.warn(f"{path}: " + "; ".join(notes))
+
+
+def read_paragraphs(path: Path) -> Iterator[Tuple[str, str, List[Any]]]:
+    """RETURNS: title ("" where there is none), context and questions of each paragraph, as the file has them."""
+    for n, article in enumerate(require(read_json(path), "data", list, str(path)), start=1):
+        paragraphs = require(article, "paragraphs", list, f"{path}, article {n}")
+        for k, paragraph in enumerate(paragraphs, start=1):
+            place = f"{path}, article {n}, paragraph {k}"
+            context, items = require(paragraph, "context", str, place), require(paragraph, "qas", list, place)
+            yield str(article.get("title") or ""), context, items
+
+
+def read_json(path: Path) -> Any:
+    ending = next((ending for ending in OPENERS if path.name.endswith(ending)), None)
+    if ending is None:
+        raise ValueError(f"{path}: the name must end in {', '.join(OPENERS)}, got {path.suffix or 'no ending'}")
+    if not path.is_file():
+        raise OSError(f"there is no file {path}")
+    try:
+        with OPENERS[ending](path, "rb") as file:
+            content = file.read()
+    except DAMAGED as error:
+        raise ValueError(f"{path} is damaged, or not compressed as its name says: {error}") from error
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not JSON in UTF-8: {error}") from error
+
+
+def require(item: Any, key: str, kind: type, place: str) -> Any:
+    """RETURNS: item[key]; raises a ValueError that names the place when there is none of this kind."""
+    if isinstance(item, dict) and isinstance(item.get(key), kind):
+        return item[key]
+    raise ValueError(f'{place}: an object with "{key}", a {kind.__name__}, is needed, got {reprlib.repr(item)}')
+
+
+def put_title_on_line(context: str, title: str, separator: str) -> Tuple[str, Callable[[int], int]]:
+    """Put a line break for " [SEP] " behind the title, where the context begins so.
+
+    RETURNS: the text, and where in it an offset in the context is; one within the separator is behind the line break.
+    """
+    joint = f" {separator} "
+    if not title or not separator or not context.startswith(title + joint):
+        return context, lambda char: char
+    title_end, n_removed = len(title), len(joint) - 1
+    text = f"{title}\n{context[title_end + len(joint) :]}"
+    return text, lambda char: char if char <= title_end else max(title_end + 1, char - n_removed)
+
+
+def place_of(item: Any, n: int) -> str:
+    """n: the question's number in the file, from 1, for one that has no id."""
+    return f"question {item['id']}" if isinstance(item, dict) and "id" in item else f"question number {n}"
+
+
+def name_some(places: Iterable[str]) -> str:
+    names = [place.removeprefix("question ") for place in places]
+    return ", ".join(names[:N_NAMED]) + (", …" if len(names) > N_NAMED else "")
+
+
+def parse_question(item: Any, context: str, text: str, move: Callable[[int], int]) -> Question:
+    """Check a question and look for its answers; raises BadRecord.
+
+    context: the paragraph as the file has it, which answer_start counts in.
+    text: the paragraph as it is read.
+    move: an offset in the context → the one in the text.
+    """
+    for key in ("id", "question", "answers"):
+        if not isinstance(item, dict) or key not in item:
+            raise BadRecord(f'an object with "{key}" is needed, got {reprlib.repr(item)}')
+    check_text("context", context)
+    check_text("question", item["question"])
+    stated = parse_answers(item["answers"], item.get("is_impossible", False))
+    answers: List[Tuple[int, int]] = []
+    n_mended = n_trimmed = 0
+    for answer, char_start in stated:
+        found = find_answer(context, answer, char_start)
+        moved = (move(found[0]), move(found[1])) if found else (0, 0)
+        trimmed = trim_blank(text, *moved)
+        if trimmed[0] < trimmed[1]:
+            answers.append(trimmed)
+            n_mended += found != (char_start, char_start + len(answer))
+            n_trimmed += trimmed != moved
+    if stated and not answers:
+        answer, char_start = stated[0]
+        there = context[max(char_start, 0) :][: len(answer)]
+        raise BadRecord(
+            f"the answer {answer!r} does not stand at {char_start}, where {there!r} stands, nor at just one other place"
+        )
+    return Question(
+        str(item["id"]), item["question"], tuple(dict.fromkeys(answers)),
+        n_mended=n_mended, n_left_out=len(stated) - len(answers), n_trimmed=n_trimmed,
+    )  # fmt: skip
+
+
+def check_text(key: str, value: Any) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise BadRecord(f'"{key}" must be a string that is not blank, got {value!r}')
+    if LONE_SURROGATE.search(value):
+        raise BadRecord(f'"{key}" has a lone surrogate, which no UTF-8 can hold: {value!r}')
+
+
+def parse_answers(answers: Any, is_impossible: Any) -> List[Tuple[str, int]]:
+    """RETURNS: text and answer_start of each answer; none for a question that is marked impossible."""
+    if not isinstance(answers, list):
+        raise BadRecord(f'"answers" must be a list, got {reprlib.repr(answers)}')
+    if not isinstance(is_impossible, bool):
+        raise BadRecord(f'"is_impossible" must be true or false, got {is_impossible!r}')
+    stated = [parse_answer(answer) for answer in answers]
+    first = next((text for text, _ in stated if text.strip()), None)
+    if is_impossible and first:
+        raise BadRecord(f'"is_impossible" is true, and yet there is the answer {first!r}')
+    if not is_impossible and not first:
+        raise BadRecord(f'there is no answer in "answers", {answers!r}, and "is_impossible" is not true')
+    return [] if is_impossible else stated
+
+
+def parse_answer(answer: Any) -> Tuple[str, int]:
+    if isinstance(answer, dict):
+        text, char_start = answer.get("text"), answer.get("answer_start")
+        # bool is an int to Python, and to nobody else
+        if isinstance(text, str) and isinstance(char_start, int) and not isinstance(char_start, bool):
+            return text, char_start
+    raise BadRecord(f'an answer must be an object with "text" and "answer_start", a whole number, got {answer!r}')
+
+
+def find_answer(context: str, answer: str, char_start: int) -> Optional[Tuple[int, int]]:
+    """Look for an answer at char_start, then anywhere, then anywhere without the white space around it.
+
+    RETURNS: (char_start, char_end); None when it does not stand at char_start, and elsewhere nowhere or several times.
+    """
+    if char_start >= 0 and context.startswith(answer, char_start):
+        return char_start, char_start + len(answer)
+    for wanted in (answer, answer.strip()):
+        place = context.find(wanted)
+        if place >= 0 and place == context.rfind(wanted):
+            return place, place + len(wanted)
+    return None

@@ -1,0 +1,100 @@
+"""Questions and texts in, logits of where answers begin and end out, through windows that the encoder can take."""
+
+from typing import Callable, List, Optional, Tuple
+
+import numpy as np
+from thinc.api import Model
+
+from ..text.answers import AnswerLogits, AskedText
+from ..text.subwords import PairIds
+from ..text.windows import Window, plan_windows
+from .types import ClassifierModel
+from .window_rows import run_windows
+from .with_windows import check_window_settings
+
+
+def with_pair_windows(
+    layer: ClassifierModel, *, window: Optional[int], overlap: int, max_batch_subwords: int
+) -> Model[List[AskedText], List[AnswerLogits]]:
+    """Run a layer that takes windows over questions, each whole, and texts of any length.
+
+    layer: batches of windows in, two logits for each of their subwords out.
+    window: subwords of the text in a window; as many as the question leaves of what the encoder takes when None, and
+        never more than that.
+    overlap, max_batch_subwords: as in with_windows.
+
+    attrs["max_window"], the most subwords of question and window together, and pair_ids come with the checkpoint.
+    """
+    check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
+    return Model(
+        "with_pair_windows",
+        forward,
+        layers=[layer],
+        attrs={
+            "window": window,
+            "overlap": overlap,
+            "max_batch_subwords": max_batch_subwords,
+            "max_window": None,
+            "pair_ids": None,
+            "pad_id": 0,
+        },
+    )
+
+
+def forward(model: Model, texts: List[AskedText], is_train: bool) -> Tuple[List[AnswerLogits], Callable]:
+    pair_ids: PairIds = model.attrs["pair_ids"]
+    plans = [plan_pair_windows(model, asked) for asked in texts]
+    ends = np.cumsum([0, *map(len, plans)]).tolist()
+    starts = [len(pair_ids.before) + len(asked.question) + len(pair_ids.between) for asked in texts]
+    windows = [join_pair(pair_ids, asked, w) for asked, plan in zip(texts, plans) for w in plan]
+    text_starts = [start for start, plan in zip(starts, plans) for _ in plan]
+    type_ids = None
+    if pair_ids.text_type_id:
+        type_ids = [(np.arange(len(ids)) >= start) * pair_ids.text_type_id for ids, start in zip(windows, text_starts)]
+    rows, backprop_rows = run_windows(
+        model.layers[0],
+        windows,
+        type_ids=type_ids,
+        pad_id=model.attrs["pad_id"],
+        max_batch_subwords=model.attrs["max_batch_subwords"],
+        is_train=is_train,
+    )
+    lengths = [len(w) for plan in plans for w in plan]
+    # No answer, the window, and the special subword behind it.
+    places = [[0, *range(start, start + length + 1)] for start, length in zip(text_starts, lengths)]
+    answer_rows = [own[own_places] for own, own_places in zip(rows, places)]
+
+    def backprop_windows(d_logits: List[List[np.ndarray]]) -> List[AskedText]:
+        d_rows = [np.zeros(own.shape, dtype="float32") for own in rows]
+        for d_own, own_places, d_window in zip(d_rows, places, (d for text in d_logits for d in text)):
+            d_own[own_places] = d_window
+        backprop_rows(d_rows)
+        return []
+
+    outputs = [AnswerLogits(a, p, answer_rows[i:j]) for a, p, i, j in zip(texts, plans, ends, ends[1:])]
+    return outputs, backprop_windows
+
+
+def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
+    """Cut a text into windows that fit behind its question, which is never cut."""
+    overlap, limit = model.attrs["overlap"], model.attrs["max_window"]
+    room = limit - len(asked.question)
+    longest = longest_question(limit, overlap)
+    if len(asked.question) > longest:
+        raise ValueError(
+            f"a question may have at most {longest} subwords, so that windows of the text with an overlap of "
+            f"{overlap} fit behind it into the {limit} that the encoder takes; this one has {len(asked.question)}: "
+            f"{asked.question.text[:40]!r}…"
+        )
+    return plan_windows(asked.subwords, window=min(room, model.attrs["window"] or room), overlap=overlap)
+
+
+def longest_question(limit: int, overlap: int) -> int:
+    """Subwords of a question that leaves room for windows which move on by no less than they share."""
+    return limit - max(2 * overlap, 1)
+
+
+def join_pair(pair_ids: PairIds, asked: AskedText, window: Window) -> np.ndarray:
+    ids = asked.subwords.ids[window.subword_start : window.subword_end]
+    parts = (pair_ids.before, asked.question.ids, pair_ids.between, ids, pair_ids.after)
+    return np.concatenate(parts).astype("int64")

@@ -1,0 +1,295 @@
+"""Docs and questions in, answers out: the component luke_qa."""
+
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, overload
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example, validate_get_examples
+from spacy.util import logger
+from spacy.vocab import Vocab
+from thinc.api import Config
+
+from ..doc_answers import GOLD, AnsweredQuestion, get_answered, get_questions
+from ..models.architectures import fill_answerer
+from ..models.hf_checkpoint import Checkpoint
+from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
+from ..models.types import LukeQaModel
+from ..text.alignment import check_alignment_mode
+from ..text.answers import AnswerLogits, find_answers
+from ..token_splitting import token_offsets
+from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
+from .checkpoint_pipe import CheckpointPipe
+from .training import answer_loss
+
+DEFAULT_MODEL = Config().from_str(
+    """
+[model]
+@architectures = "spacy-luke-ja.HFQuestionAnswerer.v1"
+name = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
+revision = null
+window = null
+overlap = 128
+max_batch_subwords = 4096
+precision = "auto"
+training_precision = "float32"
+frozen_layers = 0
+freeze_embeddings = false
+"""
+)["model"]
+
+# The outputs of a new layer behind the encoder.
+OUTPUTS = ("start", "end")
+
+register_extensions()
+
+
+@Language.factory(
+    "luke_qa",
+    assigns=["doc.spans"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        "questions": [],
+        "alignment_mode": "expand",
+        "end_inclusive": True,
+        "max_answer_length": 100,
+        "top_n": 20,
+        "null_threshold": 1.0,
+        "spans_key": None,
+        "scorer": {"@scorers": "spacy-luke-ja.qa_scorer.v1"},
+    },
+    default_score_weights={"qa_f": 1.0, "qa_em": 0.0},
+)
+def make_luke_qa(
+    nlp: Language,
+    name: str,
+    model: LukeQaModel,
+    questions: List[str],
+    alignment_mode: str,
+    end_inclusive: bool,
+    max_answer_length: int,
+    top_n: int,
+    null_threshold: float,
+    spans_key: Optional[str],
+    scorer: Optional[Callable],
+) -> "LukeQa":
+    """Construct a LukeQa; see there for the settings."""
+    return LukeQa(
+        nlp.vocab,
+        model,
+        name,
+        questions=questions,
+        alignment_mode=alignment_mode,
+        end_inclusive=end_inclusive,
+        max_answer_length=max_answer_length,
+        top_n=top_n,
+        null_threshold=null_threshold,
+        spans_key=spans_key,
+        scorer=scorer,
+    )
+
+
+class LukeQa(CheckpointPipe):
+    """Answers to questions, as exact characters of a Doc's text, by a Hugging Face model.
+
+    `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.questions are
+    asked of each Doc; the answers go to doc._.luke_answers, and to doc.spans[spans_key] with attrs["scores"] and
+    attrs["questions"].
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: LukeQaModel,
+        name: str = "luke_qa",
+        *,
+        questions: Sequence[str] = (),
+        alignment_mode: str = "expand",
+        end_inclusive: bool = True,
+        max_answer_length: int = 100,
+        top_n: int = 20,
+        null_threshold: float = 1.0,
+        spans_key: Optional[str] = None,
+        scorer: Optional[Callable] = None,
+    ):
+        """
+        questions: what to ask of each Doc in a pipeline, before what is in its doc._.questions.
+        alignment_mode: how answers become token spans: "expand", "contract", "strict" as in Doc.char_span; "split"
+            splits the Doc's tokens at the edges of answers, also when `ask` finds them.
+        end_inclusive: whether the subword that the model marks as the end belongs to the answer, or is the first
+            behind it. Train and use a checkpoint with the same.
+        max_answer_length: in characters.
+        top_n: how many of the likeliest starts and ends in each window are tried with one another.
+        null_threshold: no answer is given when null_score is above it; with 1.0, always the likeliest one.
+        spans_key: where in doc.spans the answers go; the component's name when None.
+        scorer: what Language.evaluate calls.
+        """
+        check_alignment_mode(alignment_mode)
+        if isinstance(questions, str):
+            raise ValueError(f"questions must be a list of strings, got {questions!r}")
+        for question in questions:
+            check_question(question)
+        for setting, value in (("max_answer_length", max_answer_length), ("top_n", top_n)):
+            if value < 1:
+                raise ValueError(f"{setting} must be at least 1, got {value}")
+        if not 0.0 <= null_threshold <= 1.0:
+            raise ValueError(f"null_threshold must be between 0 and 1, got {null_threshold}")
+        super().__init__(vocab, model, name, scorer)
+        self.questions = list(questions)
+        self.alignment_mode = alignment_mode
+        self.end_inclusive = end_inclusive
+        self.max_answer_length = max_answer_length
+        self.top_n = top_n
+        self.null_threshold = null_threshold
+        self.spans_key = name if spans_key is None else spans_key
+
+    # Loading
+
+    def _fill(self, checkpoint: Checkpoint) -> None:
+        fill_answerer(self.model, checkpoint)
+
+    # Questions
+
+    @overload
+    def ask(self, doc: Doc, question: str) -> Answer: ...
+
+    @overload
+    def ask(self, doc: Doc, question: str, *, n_best: int) -> List[Answer]: ...
+
+    def ask(self, doc: Doc, question: str, *, n_best: Optional[int] = None) -> Union[Answer, List[Answer]]:
+        """Find the answer to a question in a Doc.
+
+        n_best: return so many, or as many as there are.
+        RETURNS: the answer, which is not true when there is none; with n_best, a list, the likeliest first.
+        Raises a ValueError when the question is empty or too long.
+        """
+        if n_best is None:
+            return self.ask_many([(doc, question)])[0]
+        return self.ask_many([(doc, question)], n_best=n_best)[0]
+
+    @overload
+    def ask_many(self, pairs: Iterable[Tuple[Doc, str]]) -> List[Answer]: ...
+
+    @overload
+    def ask_many(self, pairs: Iterable[Tuple[Doc, str]], *, n_best: int) -> List[List[Answer]]: ...
+
+    def ask_many(
+        self, pairs: Iterable[Tuple[Doc, str]], *, n_best: Optional[int] = None
+    ) -> Union[List[Answer], List[List[Answer]]]:
+        """As `ask`, for Docs and questions together, which is quicker than one by one."""
+        if n_best is not None and n_best < 1:
+            raise ValueError(f"n_best must be at least 1, got {n_best}")
+        pairs = list(pairs)
+        found = self.find_answers(pairs, n_best=n_best or 1)
+        docs = {id(doc): doc for doc, _ in pairs}
+        if self.alignment_mode == "split":
+            for key, doc in docs.items():
+                split_at_edges(doc, [answered for (own, _), answered in zip(pairs, found) if id(own) == key])
+        offsets = {key: token_offsets(doc) for key, doc in docs.items()}
+        answers = [
+            make_answers(doc, answered, offsets[id(doc)], alignment_mode=self.alignment_mode)
+            for (doc, _), answered in zip(pairs, found)
+        ]
+        if n_best is not None:
+            return answers
+        return [own[0] if own else no_answer(answered) for own, answered in zip(answers, found)]
+
+    def find_answers(self, pairs: Sequence[Tuple[Doc, str]], *, n_best: int = 1) -> List[AnsweredQuestion]:
+        """Find answers without touching the Docs.
+
+        RETURNS: per pair, at most n_best answers as characters, the likeliest first; none when null_score is above
+            null_threshold.
+        """
+        for doc, question in pairs:
+            if not isinstance(doc, Doc):
+                raise ValueError(f"a question is asked of a Doc, which nlp(text) makes; got {doc!r}")
+            check_question(question)
+        self.load()
+        outputs = self.model.predict(list(pairs)) if pairs else []
+        return [self._decode(output, n_best) for output in outputs]
+
+    def _decode(self, output: AnswerLogits, n_best: int) -> AnsweredQuestion:
+        if not all(np.isfinite(rows).all() for rows in output.rows):
+            raise ValueError(self._not_finite())
+        answers, null_score = find_answers(
+            output,
+            n_best=n_best,
+            n_edges=self.top_n,
+            max_answer_length=self.max_answer_length,
+            end_inclusive=self.end_inclusive,
+        )
+        given = answers if null_score <= self.null_threshold else []
+        return AnsweredQuestion(output.asked.question.text, tuple(given), null_score)
+
+    # Prediction
+
+    def predict(self, docs: Iterable[Doc]) -> List[List[AnsweredQuestion]]:
+        """RETURNS: per Doc, what its questions were answered, in their order, without touching it."""
+        docs = list(docs)
+        asked = [list(dict.fromkeys([*self.questions, *get_questions(doc)])) for doc in docs]
+        found = iter(self.find_answers([(doc, question) for doc, own in zip(docs, asked) for question in own]))
+        return [[next(found) for _ in own] for own in asked]
+
+    def set_annotations(self, docs: Iterable[Doc], scores: List[List[AnsweredQuestion]]) -> None:
+        """Write answers to Docs; with alignment_mode "split", tokens may be split."""
+        for doc, answered in zip(docs, scores):
+            annotate_answers(doc, answered, alignment_mode=self.alignment_mode, spans_key=self.spans_key)
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        return super().score(examples, **{"spans_key": self.spans_key, **kwargs})
+
+    # Training
+
+    def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None) -> None:
+        """Load the checkpoint for training; one that cannot answer questions gets a new layer, with random weights.
+
+        get_examples: gives examples whose references have answers, see set_gold_answers.
+        """
+        validate_get_examples(get_examples, "LukeQa.initialize")
+        if not any(get_answered(example.reference, GOLD) for example in get_examples()):
+            raise ValueError(
+                f"[{self.name}] none of the examples has a question with its answer; spacy-luke-ja.SquadCorpus.v1 "
+                "reads them, and spacy_luke_ja.doc_answers.set_gold_answers sets them"
+            )
+        checkpoint = self._open()
+        if len(checkpoint.tags) == len(OUTPUTS):
+            try:
+                self._fill(checkpoint)
+                return
+            except NoClassifier:
+                pass
+        logger.info("the checkpoint %s does not answer questions: a new layer is trained", checkpoint.name)
+        fill_answerer(self.model, checkpoint.with_new_classifier(OUTPUTS, QUESTION_ANSWERER.task), new_head=True)
+
+    def get_loss(self, examples: Iterable[Example], scores: List[AnswerLogits]) -> Tuple[float, List[List[np.ndarray]]]:
+        """Cross entropy of start and end in each window; "no answer" is right where the window has it not.
+
+        scores: what the model gave for the examples' questions.
+        RETURNS: the mean loss per window, and the gradient of each window's rows.
+        """
+        loss, gradients, n_terms = self._summed_loss(examples, scores)
+        scale = 1 / max(1, n_terms)
+        return loss * scale, [[d * scale for d in windows] for windows in gradients]
+
+    def _inputs(self, examples: Sequence[Example]) -> List[Tuple[Doc, str]]:
+        return [(example.predicted, asked.question) for example in examples for asked in get_gold(example)]
+
+    def _summed_loss(
+        self, examples: Iterable[Example], outputs: List[AnswerLogits]
+    ) -> Tuple[float, List[List[np.ndarray]], int]:
+        gold = [asked.answers for example in examples for asked in get_gold(example)]
+        return answer_loss(outputs, [answers[:1] for answers in gold], end_inclusive=self.end_inclusive)
+
+
+def get_gold(example: Example) -> List[AnsweredQuestion]:
+    if example.reference.text != example.predicted.text:
+        raise ValueError(
+            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
+            f"{example.reference.text[:40]!r}"
+        )
+    return get_answered(example.reference, GOLD)
+
+
+def check_question(question: str) -> None:
+    if not isinstance(question, str) or not question.strip():
+        raise ValueError(f"a question must be a string that is not empty, got {question!r}")

@@ -1,0 +1,134 @@
+"""What a model says of where an answer begins and ends, window by window, in; the likeliest answers out."""
+
+from dataclasses import dataclass
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+from .characters import trim_blank
+from .subwords import Subwords
+from .windows import Window
+
+# An answer so much less likely than the best one, as a logarithm, counts as impossible.
+NEGLIGIBLE = 30.0
+
+
+@dataclass(frozen=True)
+class AskedText:
+    """The subwords of a question, and those of the text to answer it from."""
+
+    question: Subwords
+    subwords: Subwords
+
+
+@dataclass(frozen=True)
+class AnswerLogits:
+    """What the model says of one AskedText.
+
+    windows: of the text's subwords, in text order.
+    rows: per window (len(window) + 2, 2) float32: the logits of "the answer starts here" and "it ends here", of the
+        encoder's first special subword, which stands for no answer; of each subword of the window; and of the special
+        one behind them, where answers may end when an end is one past the answer's last subword.
+    """
+
+    asked: AskedText
+    windows: Sequence[Window]
+    rows: Sequence[np.ndarray]
+
+
+class FoundAnswer(NamedTuple):
+    """text[char_start:char_end]; score: between 0 and 1, those of all answers and of none add up to at most 1."""
+
+    char_start: int
+    char_end: int
+    score: float
+
+
+def find_answers(
+    logits: AnswerLogits, *, n_best: int, n_edges: int, max_answer_length: int, end_inclusive: bool
+) -> Tuple[List[FoundAnswer], float]:
+    """Find the likeliest answers.
+
+    n_best: the most answers to return.
+    n_edges: how many of the likeliest starts and ends of each window are tried with one another.
+    max_answer_length: in characters.
+    end_inclusive: whether the subword that ends an answer belongs to it, or is the first one behind it.
+    RETURNS: answers, the likeliest first, those of one score in text order; and the score of no answer, 1.0 for a text
+        without subwords. Scores are a softmax over all answers that were tried, in all windows, and no answer, of
+        which the logit is that of the window least sure of it. What several windows show has the logit of the one
+        that shows it the most context.
+    """
+    if not logits.windows:
+        return [], 1.0
+    null = min(float(rows[0].sum()) for rows in logits.rows)
+    pairs = likely_pairs(logits, n_edges=n_edges, max_answer_length=max_answer_length, end_inclusive=end_inclusive)
+    joint = joint_logits(logits, pairs, end_inclusive=end_inclusive)
+    possible = joint > max(null, joint.max(initial=null)) - NEGLIGIBLE
+    best: Dict[Tuple[int, int], float] = {}
+    offsets, text = logits.asked.subwords.char_offsets, logits.asked.subwords.text
+    for (first, last), logit in zip(pairs[possible].tolist(), joint[possible].tolist()):
+        place = trim_blank(text, int(offsets[first, 0]), int(offsets[last, 1]))
+        if place[0] < place[1]:
+            best[place] = max(logit, best.get(place, logit))
+    scores = np.exp(np.array([null, *best.values()]) - max([null, *best.values()]))
+    scores /= scores.sum()
+    answers = [FoundAnswer(*place, float(score)) for place, score in zip(best, scores[1:])]
+    answers.sort(key=lambda answer: (-answer.score, answer.char_start, answer.char_end))
+    return answers[:n_best], float(scores[0])
+
+
+def likely_pairs(logits: AnswerLogits, *, n_edges: int, max_answer_length: int, end_inclusive: bool) -> np.ndarray:
+    """RETURNS: (n_pairs, 2), the first and last subword of answers, each once, in text order."""
+    offsets = logits.asked.subwords.char_offsets
+    found = [np.zeros((0, 2), dtype="int64")]
+    for window, rows in zip(logits.windows, logits.rows):
+        starts, ends = edge_logits(rows, end_inclusive)
+        firsts, lasts = np.meshgrid(likeliest(starts, n_edges), likeliest(ends, n_edges), indexing="ij")
+        pairs = window.subword_start + np.stack([firsts.ravel(), lasts.ravel()], axis=1)
+        n_chars = offsets[pairs[:, 1], 1] - offsets[pairs[:, 0], 0]
+        found.append(pairs[(pairs[:, 0] <= pairs[:, 1]) & (n_chars <= max_answer_length)])
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def edge_logits(rows: np.ndarray, end_inclusive: bool) -> Tuple[np.ndarray, np.ndarray]:
+    """RETURNS: per subword of a window, the logit of its being the first of the answer, and the last."""
+    return rows[1:-1, 0], rows[1:-1, 1] if end_inclusive else rows[2:, 1]
+
+
+def likeliest(logits: np.ndarray, n: int) -> np.ndarray:
+    """The places of the n largest, the first of equals first."""
+    return np.argsort(-logits, kind="stable")[:n]
+
+
+def joint_logits(logits: AnswerLogits, pairs: np.ndarray, *, end_inclusive: bool) -> np.ndarray:
+    """RETURNS: (n_pairs,) start and end together, of the window with the most context on the poorer side of a pair."""
+    n_subwords = len(logits.asked.subwords)
+    joint = np.zeros(len(pairs))
+    best_context = np.full(len(pairs), -1, dtype="int64")
+    for window, rows in zip(logits.windows, logits.rows):
+        low, high = np.searchsorted(pairs[:, 0], [window.subword_start, window.subword_end])
+        inside = low + np.flatnonzero(pairs[low:high, 1] < window.subword_end)
+        first, last = (pairs[inside] - window.subword_start).T
+        # An edge of the text is no edge: nothing is missing behind it.
+        left = first if window.subword_start else np.full(len(inside), n_subwords)
+        right = len(window) - 1 - last if window.subword_end < n_subwords else np.full(len(inside), n_subwords)
+        context = np.minimum(left, right)
+        better = context > best_context[inside]
+        starts, ends = edge_logits(rows, end_inclusive)
+        best_context[inside[better]] = context[better]
+        joint[inside[better]] = starts[first[better]].astype("float64") + ends[last[better]]
+    return joint
+
+
+def place_answer(asked: AskedText, char_start: int, char_end: int) -> Optional[Tuple[int, int]]:
+    """RETURNS: the first and last subword of text[char_start:char_end]; None where there is none."""
+    starts, ends = asked.subwords.char_offsets.T
+    inside = np.flatnonzero((starts < ends) & (ends > char_start) & (starts < char_end))
+    return (int(inside[0]), int(inside[-1])) if len(inside) else None
+
+
+def target_rows(window: Window, place: Optional[Tuple[int, int]], *, end_inclusive: bool) -> Tuple[int, int]:
+    """RETURNS: the rows of AnswerLogits where start and end should be; 0 and 0 when the answer is not in the window."""
+    if place is None or place[0] < window.subword_start or place[1] >= window.subword_end:
+        return 0, 0
+    return place[0] - window.subword_start + 1, place[1] - window.subword_start + (1 if end_inclusive else 2)
