@@ -14,6 +14,7 @@ from spacy.util import load_config
 from thinc.api import Config
 
 import spacy_luke_ja
+import toy_corpora
 import toys
 from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.training.loop import train
@@ -53,6 +54,7 @@ def test_there_is_one_for_each_architecture_and_size():
     names = {path.stem for path in CONFIGS}
     assert names == {
         "luke_ner_sm", "luke_ner_base", "luke_ner_large", "xlmr_ner_base", "luke_ner_published", "luke_shared", "spacy_ner",
+        "luke_qa_sm", "luke_qa_base",
     }  # fmt: skip
 
 
@@ -67,6 +69,8 @@ def test_it_trains(path, checkpoints, tmp_path):
         docs = [make_example(nlp, text, spans).reference for text, spans in toys.EXAMPLES]
         data = tmp_path / "data.spacy"
         DocBin(docs=docs).to_disk(data)
+    if "SquadCorpus" in path.read_text(encoding="utf8"):
+        data = toy_corpora.write_squad(tmp_path / "data.json")
     config = load_config(path, overrides={"paths.train": str(data), "paths.dev": str(data), "training.max_steps": 1})
     for component in config["components"].values():
         if component["model"]["@architectures"].startswith("spacy-luke-ja."):
@@ -75,4 +79,8 @@ def test_it_trains(path, checkpoints, tmp_path):
     if path.stem == "luke_ner_published":
         config["components"]["luke_ner"]["model"]["name"] = str(checkpoints["luke"])
     train(init_nlp(config), tmp_path / "out", stdout=io.StringIO())
+    if "luke_qa" in config["components"]:
+        nlp = spacy.load(tmp_path / "out" / "model-best")
+        assert nlp.get_pipe("luke_qa").ask(nlp("山田花子は東京へ行った。"), "誰が行きましたか。")
+        return
     assert spacy.load(tmp_path / "out" / "model-best")("山田花子は東京へ行った。").has_annotation("ENT_IOB")

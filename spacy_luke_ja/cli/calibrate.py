@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
 
 from spacy.cli._util import import_code, setup_gpu
 from typer import Argument, Exit, Option
@@ -77,14 +77,13 @@ def check_output(output_path: Path, pipeline: str) -> None:
         )
 
 
-def find_component(nlp: "Language", component: Optional[str]) -> str:
-    from ..pipeline.luke_ner import LukeNer
-
-    names = [name for name, pipe in nlp.pipeline if isinstance(pipe, LukeNer)]
+def find_component(nlp: "Language", component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:
+    names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in factories]
     if not names:
-        raise ValueError(f"the pipeline has no luke_ner, only {', '.join(nlp.pipe_names) or 'a tokenizer'}")
+        others = ", ".join(nlp.pipe_names) or "a tokenizer"
+        raise ValueError(f"the pipeline has no {' and no '.join(factories)}, only {others}")
     if component is None and len(names) > 1:
-        raise ValueError(f"--component must say which to calibrate, for the pipeline has {', '.join(names)}")
+        raise ValueError(f"--component must say which to take, for the pipeline has {', '.join(names)}")
     if component is not None and component not in names:
         raise ValueError(f"--component must be one of {', '.join(names)}, got {component}")
     return component or names[0]

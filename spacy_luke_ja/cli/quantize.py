@@ -21,10 +21,10 @@ def quantize_cli(
     data_path: Optional[Path] = Option(
         None, "--data", "-d", help="Texts (.spacy, .jsonl, .conll; annotated or not) to compare both pipelines on"
     ),
-    component: Optional[str] = Option(None, "--component", help="Which luke_ner, where the pipeline has several"),
+    component: Optional[str] = Option(None, "--component", help="Which luke_ner or luke_qa, where there are several"),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
 ) -> None:
-    """Write a pipeline that runs luke_ner by OpenVINO, as a rule with weights of eight bits: smaller, and quicker.
+    """Write a pipeline that runs luke_ner or luke_qa by OpenVINO, as a rule in eight bits: smaller, and quicker.
 
     It needs the extra openvino wherever it runs. It does not train: keep the pipeline it was made from.
     """
@@ -41,7 +41,7 @@ def quantize_cli(
         check_output(output_path, pipeline)
         texts = [record.text for record in read_records(data_path)] if data_path else []
         nlp = load_pipeline(pipeline)
-        name = find_component(nlp, component)
+        name = find_component(nlp, component, ("luke_ner", "luke_qa"))
         replace_directory(output_path.resolve(), lambda path: write_on_openvino(nlp, name, precision, path))
         quantized = spacy.load(output_path)
     except (OSError, ValueError, ImportError) as error:
@@ -60,8 +60,8 @@ def write_on_openvino(nlp: "Language", name: str, precision: str, path: Path) ->
     config = nlp.config.copy()
     model = config["components"][name]["model"]
     settings = {key: model[key] for key in ("name", "revision", "window", "overlap", "max_batch_subwords")}
-    architecture = {"@architectures": "spacy-luke-ja.OpenVINOTokenClassifier.v1", **settings, "precision": precision}
-    config["components"][name]["model"] = architecture
+    architecture = model["@architectures"].replace("-ja.HF", "-ja.OpenVINO")
+    config["components"][name]["model"] = {"@architectures": architecture, **settings, "precision": precision}
     with tempfile.TemporaryDirectory() as directory:
         nlp.to_disk(directory)
         config.to_disk(Path(directory) / "config.cfg")

@@ -234,3 +234,35 @@ def test_quantize_says_what_is_wrong(tmp_path, arguments, message):
     result = CliRunner().invoke(app, ["luke", "quantize", "ja_luke_ner_sm", str(tmp_path / "nlp"), *arguments])
     assert result.exit_code == 1 and message in " ".join(result.output.split())  # wasabi wraps lines
     assert not (tmp_path / "nlp").exists()
+
+
+def test_questions_are_answered_alike(answerers, tmp_path):
+    text = "昨日、山田花子は東京都で社長に会った。" + "あいう。" * 60
+    expected = None
+    for architecture in ("HF", "OpenVINO"):
+        nlp = spacy_luke_ja.blank()
+        model = {"@architectures": f"spacy-luke-ja.{architecture}QuestionAnswerer.v1", "precision": "float32"}
+        nlp.add_pipe("luke_qa", config={"model": {**model, "name": str(answerers["luke"]), "overlap": 8}})
+        answer = nlp.get_pipe("luke_qa").ask(nlp(text), "誰？")
+        found = (answer.text, answer.char_start, pytest.approx(answer.score, rel=1e-3))
+        assert found == (expected or found) and answer.text == "山田花子"
+        expected = expected or (answer.text, answer.char_start, answer.score)
+        if architecture == "HF":
+            nlp.to_disk(tmp_path / "hf")
+    result = CliRunner().invoke(app, ["luke", "quantize", str(tmp_path / "hf"), str(tmp_path / "int8")])
+    assert result.exit_code == 0, result.output
+    nlp = spacy.load(tmp_path / "int8")
+    assert nlp.get_pipe("luke_qa").precision == "int8"
+    assert nlp.get_pipe("luke_qa").ask(nlp(text), "誰？").text == "山田花子"
+
+
+def test_an_encoder_that_is_told_the_question_is_refused(answerers):
+    nlp = spacy_luke_ja.blank()
+    model = {
+        "@architectures": "spacy-luke-ja.OpenVINOQuestionAnswerer.v1",
+        "name": str(answerers["bert"]),
+        "overlap": 4,
+    }
+    qa = nlp.add_pipe("luke_qa", config={"model": model})
+    with pytest.raises(ValueError, match="use spacy-luke-ja.HFQuestionAnswerer.v1"):
+        qa.ask(nlp("山田花子は東京へ行った。"), "誰？")
