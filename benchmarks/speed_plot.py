@@ -57,7 +57,8 @@ def plot_speeds(results: Mapping[str, Any], paths: Sequence[Path]) -> None:
             titles = list(model["runs"]["sentences"])
             for place, work in zip(row, ("sentences", "documents")):
                 draw_bars(place, titles, speeds_of(model, work))
-                place.set_title(f"{name}: {model['counts'][work]:,} {work}, characters a second")
+                n = model["counts"][work]
+                place.set_title(f"{name}: {n:,} {work if n > 1 else work[:-1]}, characters a second")
             row[1].tick_params(labelleft=False)
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else {}

@@ -22,15 +22,16 @@ PARAGRAPH_SENTENCES = 6
 KATAKANA = "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモラリルレロ"
 
 
-def read_sentences(path: Optional[Path], *, n_generated: int = 1069) -> List[str]:
-    """The texts of an annotated file, of ner.json its 1069 test sentences; made-up ones where path is None."""
+def read_sentences(path: Optional[Path], *, test_only: bool = True, n_generated: int = 1069) -> List[str]:
+    """The texts of an annotated file, of ner.json its 1069 test sentences or all; made-up ones where path is None."""
     if path is None:
         return generate_sentences(n_generated)
     from spacy_luke_ja.corpora.records import read_records
     from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
 
     if path.suffix == ".json":
-        return [record.text for record in split_records(read_stockmark(path, md5=""))["test"]]
+        records = read_stockmark(path, md5="")
+        return [record.text for record in (split_records(records)["test"] if test_only else records)]
     return [record.text for record in read_records(path) if record.text]
 
 

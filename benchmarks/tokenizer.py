@@ -28,7 +28,7 @@ def main() -> None:
     args = parse_arguments()
     warnings.simplefilter("ignore")
     rng = random.Random(args.seed)
-    sentences = read_sentences(args.data)
+    sentences = read_sentences(args.data, test_only=False)
     strings = ["".join(rng.choices(HARD, k=rng.randrange(1, 25))) for _ in range(args.strings)]
     print(f"{len(sentences)} sentences of {args.data.name}, {len(strings)} strings")
     n_different = 0
