@@ -25,8 +25,9 @@ def test_examples_run(tmp_path, monkeypatch, capsys):
 
 def test_every_setting_is_in_the_table():
     from spacy_luke_ja.pipeline.luke_ner import DEFAULT_MODEL, LukeNer
+    from spacy_luke_ja.pipeline.luke_qa import LukeQa
 
-    settings = [f"`{name}`" for name in LukeNer.__init__.__kwdefaults__]
+    settings = [f"`{name}`" for part in (LukeNer, LukeQa) for name in part.__init__.__kwdefaults__]
     settings += [f"`model.{name}`" for name in DEFAULT_MODEL if not name.startswith("@")]
     assert [setting for setting in settings if setting not in README] == []
 
