@@ -46,7 +46,7 @@ register_extensions()
 
 @Language.factory(
     "luke_qa",
-    assigns=["doc.spans"],
+    assigns=["doc._.luke_answers", "doc.spans"],
     default_config={
         "model": DEFAULT_MODEL,
         "questions": [],
