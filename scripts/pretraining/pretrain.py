@@ -87,13 +87,16 @@ def save_encoder(encoder: Encoder, start: Path, output: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("input", type=Path, help="with start/, corpus.npz, wac.npz, gsd.npz and labels.json")
+    parser.add_argument("input", type=Path, help="with corpus.npz, wac.npz, gsd.npz and labels.json")
     parser.add_argument("output", type=Path)
     parser.add_argument("--n-steps", type=int, default=15_000)
     parser.add_argument("--n-subwords", type=int, default=4096, help="of each step")
     parser.add_argument("--learn-rate", type=float, default=1e-3)
+    parser.add_argument("--start", type=Path, help="the checkpoint to start from; INPUT/start when not given")
     parser.add_argument("--warmup", type=int, default=300)
-    parser.add_argument("--decay", type=int, default=3500, help="steps over which the learning rate falls at the end")
+    parser.add_argument(
+        "--decay", type=int, default=3500, help="steps over which the learning rate falls at the end, or 0"
+    )
     parser.add_argument("--mask-share", type=float, default=0.2)
     parser.add_argument("--every-ner", type=int, default=12)
     parser.add_argument("--every-long", type=int, default=16)
@@ -105,12 +108,13 @@ def main() -> None:
     keep_heap()
     torch.manual_seed(args.seed)
     labels = json.loads((args.input / "labels.json").read_text(encoding="utf8"))
-    model = PretrainingModel(load_encoder(args.input / "start"), labels).to(args.device)
+    start = args.start or args.input / "start"
+    model = PretrainingModel(load_encoder(start), labels).to(args.device)
     optimizer = make_optimizer({model: 1.0}, args.learn_rate)
     sets = {name: Blocks(args.input / f"{name}.npz", args.seed) for name in SETS}
     args.output.mkdir(parents=True, exist_ok=True)
-    inputs = [args.input / "start" / "model.safetensors", *(args.input / f"{name}.npz" for name in SETS)]
-    free = ("input", "output", "n_steps", "decay", "save_every", "device")
+    inputs = [start / "model.safetensors", *(args.input / f"{name}.npz" for name in SETS)]
+    free = ("input", "output", "start", "n_steps", "decay", "save_every", "device")
     parts, settings = {"model": model, "optimizer": optimizer}, settings_of(args, inputs, free)
     state_path = args.output / "state.pt"
     first_step = 0
@@ -152,7 +156,7 @@ def main() -> None:
             save_state(state_path, parts, done, settings)
         if step + 1 == args.n_steps - args.decay:
             save_state(args.output / "before-decay.pt", parts, done, settings)
-    save_encoder(model.encoder, args.input / "start", args.output)
+    save_encoder(model.encoder, start, args.output)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from torch import nn
 
 def learn_rate_share(step: int, n_steps: int, n_warmup: int, n_decay: int) -> float:
     """Rises to 1, stays, falls to 0."""
-    return max(0.0, min(1.0, (step + 1) / n_warmup, (n_steps - step) / n_decay))
+    return max(0.0, min(1.0, (step + 1) / n_warmup, (n_steps - step) / max(1, n_decay)))
 
 
 def make_optimizer(modules: Mapping[nn.Module, float], learn_rate: float) -> torch.optim.Optimizer:

@@ -220,7 +220,7 @@ def download(name: str, file_name: str, revision: Optional[str]) -> Optional[Pat
         raise OSError(
             f"the checkpoint {name} is no directory here, it is not in the Hugging Face cache, and the hub cannot be "
             "reached. Copy the checkpoint's directory to this machine and give its path as name, run once with a "
-            "network, or use the embedded ja_luke_ner_sm"
+            "network, or, for entities, use the embedded ja_luke_ner_sm"
         ) from error
     except EntryNotFoundError:
         return None

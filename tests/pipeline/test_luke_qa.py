@@ -401,3 +401,14 @@ def test_nothing_is_said_that_need_not_be(make_qa):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         nlp(TEXT)
+
+
+def test_an_answer_that_no_window_holds_teaches_nothing(make_qa):
+    nlp = make_qa("random_luke", model={"precision": "float32", "window": 10, "overlap": 4})
+    qa = nlp.get_pipe("luke_qa")
+    qa.load()
+    examples = [make_qa_example(nlp.make_doc("あいう。" * 20), WHO, [(0, 60)]), examples_for(nlp)[0]]
+    outputs = qa.model.predict(qa._inputs(examples))
+    loss, gradients = qa.get_loss(examples, outputs)
+    assert not any(window.any() for window in gradients[0]) and all(window.any() for window in gradients[1])
+    assert loss == pytest.approx(qa.get_loss(examples[1:], outputs[1:])[0])
