@@ -12,7 +12,7 @@ from speed_machine import resident_mb
 from speed_texts import stream_of_texts
 
 import spacy_luke_ja
-from spacy_luke_ja.models.roberta import Encoder, TokenClassifier
+from spacy_luke_ja.models.roberta import Classifier, Encoder
 from spacy_luke_ja.models.types import WindowBatch
 from spacy_luke_ja.models.with_windows import join_windows
 from spacy_luke_ja.text.windows import group_by_length, plan_windows
@@ -99,7 +99,7 @@ def padding_of_batches(nlp: Language, texts: Sequence[str]) -> Dict[str, int]:
         del shim.infer_all
     n_subwords = sum(len(batch.ids) for batch in batches)
     padded = sum(batch.is_subword().size for batch in batches)
-    is_unpadded = isinstance(shim.module, (Encoder, TokenClassifier))
+    is_unpadded = isinstance(shim.module, (Encoder, Classifier))
     return {"subwords": n_subwords, "positions": n_subwords if is_unpadded else padded, "padded": padded}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import spacy_luke_ja
+import toy_corpora
 import toys
 from spacy_luke_ja.evaluation.measures import EvaluatedText
 from spacy_luke_ja.evaluation.pipelines import named_pipelines
@@ -25,7 +26,7 @@ def load(name):
     return module
 
 
-robustness, out_of_domain = load("robustness"), load("out_of_domain")
+robustness, out_of_domain, qa_baseline = load("robustness"), load("out_of_domain"), load("qa_baseline")
 # The parts of speed.py import each other, as they do when it runs.
 sys.path.append(str(ROOT / "benchmarks"))
 import speed  # noqa: E402
@@ -125,6 +126,32 @@ def test_the_tables_of_other_data(toy, tmp_path, capsys):
         "micro": ["0.667", "1.000", "0.800", "2"],
     }
     assert "Found with labels that are left out: toy none." in output
+
+
+@pytest.mark.parametrize(
+    "text, question, answer",
+    [
+        ("大阪は晴れ。山田花子は東京へ行った。", "誰が東京へ行きましたか。", "山田花子"),
+        ("山田花子は東京へ行った。田中一郎は京都へ行った。", "田中一郎はどこへ行きましたか。", "京都"),
+        ("彼は笑った。\n約15メートルの仏像がある", "どれほどの高さの仏像がありますか。", "約15メートル"),
+        ("東京へ行った。京都と大阪も見た。", "東京へ行ったのは誰ですか。", "京都"),  # no other noun beside it
+        ("行った。", "誰が行きましたか。", ""),
+    ],
+)
+def test_answers_without_a_model(text, question, answer):
+    nlp = spacy_luke_ja.blank()
+    assert qa_baseline.find_answer(nlp(text), nlp(question)) == answer
+
+
+def test_the_table_of_answers_without_a_model(tmp_path, capsys):
+    path = toy_corpora.write_squad(tmp_path / "toy.json")
+    (tmp_path / "empty.json").write_text('{"data": []}')
+    qa_baseline.main(["--data", str(path), str(tmp_path / "empty.json")])
+    qa_baseline.main(["--data", str(path), "--limit", "2"])
+    rows = table_rows(capsys.readouterr().out)
+    assert rows[0] == ["data", "questions", "exact match", "F1"]
+    assert rows[1][:2] == ["toy.json", "7"] and rows[2] == ["empty.json", "0", "0.000", "0.000"]
+    assert rows[4] == ["toy.json", "2", "0.500", "0.500"]
 
 
 # Speed

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting", "doc_answers"},
     "backends": {"text", "models"},
-    "training": set(),
+    "training": {"doc_answers"},
     "evaluation": {"text", "models", "colors"},
     "cli": {
         "training",

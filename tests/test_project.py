@@ -1,7 +1,10 @@
 """project.yml says what is there, and its workflows run from end to end on tiny data."""
 
 import hashlib
+import importlib.util
+import io
 import json
+import lzma
 import os
 import re
 import shutil
@@ -22,6 +25,9 @@ import toys
 ROOT = Path(__file__).parents[1]
 PROJECT = srsly.read_yaml(ROOT / "project.yml")
 COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+spec = importlib.util.spec_from_file_location("fetch_qa", ROOT / "scripts" / "project" / "fetch_qa.py")
+fetch_qa = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fetch_qa)
 BLOCK_NETWORK = "import socket\ndef refuse(*a, **k): raise OSError('no network')\nsocket.socket.connect = refuse\n"
 
 
@@ -39,6 +45,7 @@ def test_what_commands_depend_on_is_in_the_repository_or_made_by_another():
     for command in COMMANDS.values():
         for dependency in command.get("deps", []):
             path = dependency.replace("${vars.config}", PROJECT["vars"]["config"])
+            path = path.replace("${vars.qa_config}", PROJECT["vars"]["qa_config"])
             is_outside = dependency.startswith("${vars.corpora}/")  # not part of the repository
             assert dependency in made or path in made or is_outside or (ROOT / path).exists(), dependency
 
@@ -48,6 +55,90 @@ def test_the_readme_has_the_section_that_the_project_generates():
     document = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     section = re.compile("<!-- WEASEL: AUTO-GENERATED DOCS START.*AUTO-GENERATED DOCS END[^\n]*", re.DOTALL)
     assert section.search((ROOT / "README.md").read_text(encoding="utf8")).group() == section.search(document).group()
+
+
+def fetch(path, capsys, **copies):
+    arguments = [part for name, copy in copies.items() for part in (f"--{name.replace('_', '-')}", str(copy))]
+    fetch_qa.main([str(path), *arguments])
+    return capsys.readouterr().out
+
+
+def read_articles(path):
+    return json.loads(path.read_text(encoding="utf8"))["data"]
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.xz"])
+def test_questions_come_from_copies(tmp_path, capsys, ending):
+    content = toy_corpora.write_squad(tmp_path / "data.json").read_bytes()
+    copy = tmp_path / f"copy{ending}"
+    copy.write_bytes(lzma.compress(content) if ending.endswith("xz") else content)
+    copies = {"jaquad_train": copy, "jaquad_dev": copy, "jsquad_valid": copy}
+    printed = fetch(tmp_path / "assets", capsys, **copies)
+    assert f"wrote {tmp_path / 'assets' / 'jaquad_dev.json'}: 4 articles, 7 questions" in printed
+    all_, rest, held_out = (
+        read_articles(tmp_path / "assets" / f"{name}.json")
+        for name in ("jaquad_dev", "jaquad_train_part", "jaquad_heldout")
+    )
+    assert all_ == read_articles(tmp_path / "assets" / "jsquad_valid.json") == toy_corpora.squad_articles()
+    assert len(held_out) == 1 and len(rest) == 3 and all(article in all_ for article in [*held_out, *rest])
+    assert {path.suffix for path in (tmp_path / "assets").iterdir()} == {".json"}
+    copy.unlink()
+    again = fetch(tmp_path / "assets", capsys, **copies)
+    assert f"{tmp_path / 'assets' / 'jaquad_dev.json'}: there already" in again and "wrote" not in again
+
+
+def test_which_articles_are_held_out_depends_on_titles_alone():
+    articles = [{"title": f"第{i}回", "paragraphs": [{"context": str(i), "qas": []}]} for i in range(200)]
+    rest, held_out = fetch_qa.hold_out(articles)
+    assert len(held_out) == 6 and [*rest, *held_out] != articles
+    _, turned = fetch_qa.hold_out(articles[::-1])
+    assert turned == held_out[::-1]
+    twice = [*articles, *held_out]  # an article in two pieces stays together
+    assert fetch_qa.hold_out(twice) == (rest, [*held_out, *held_out])
+    with pytest.raises(ValueError, match="at least two titles of articles, got 1"):
+        fetch_qa.hold_out(articles[:1])
+
+
+def open_toys(url, *, timeout):
+    """As many questions as there are articles in each part."""
+    (n,) = re.findall(r"(\d)\.json$", url)
+    return io.BytesIO(json.dumps({"data": toy_corpora.squad_articles()[int(n) : int(n) + 1]}).encode())
+
+
+def test_questions_are_downloaded_part_by_part():
+    articles = toy_corpora.squad_articles()
+    source = fetch_qa.Source([f"https://x/part_{i}.json" for i in range(4)], 7)
+    assert fetch_qa.download(source, open_toys) == articles
+    with pytest.raises(ValueError, match="must have 8 questions, got 7"):
+        fetch_qa.download(source._replace(n_questions=8), open_toys)
+    for content, said in ((b"404: Not Found", "part_0.json: Extra data"), (b'{"data": [', "part_0.json: Expecting")):
+        with pytest.raises(OSError, match=said):
+            fetch_qa.download(source, lambda url, timeout, content=content: io.BytesIO(content))
+
+
+def test_what_is_downloaded_has_the_names_of_the_repositories():
+    urls = fetch_qa.SOURCES["jaquad_train"].urls
+    assert (urls[0].rpartition("/")[2], urls[-1].rpartition("/")[2]) == (
+        "jaquad_train_0000.json",
+        "jaquad_train_0029.json",
+    )
+    assert [url.rpartition("/data/")[2] for url in fetch_qa.SOURCES["jaquad_dev"].urls] == [
+        f"dev/jaquad_dev_000{i}.json" for i in range(4)
+    ]
+
+
+def test_without_a_copy_and_without_a_network(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="jaquad_train cannot be downloaded: .*\n.*--vars.jaquad_train_copy PATH"):
+        fetch(tmp_path / "assets", capsys, jaquad_train=tmp_path / "none.json")
+    assert not list((tmp_path / "assets").iterdir())
+
+
+@pytest.mark.parametrize("content", ["[", "[]", '{"data": [{}]}', '{"data": [{"paragraphs": [{"context": "a"}]}]}'])
+def test_a_copy_that_is_no_file_of_questions(tmp_path, capsys, content):
+    (tmp_path / "copy.json").write_text(content)
+    with pytest.raises(SystemExit, match="copy.json"):
+        fetch(tmp_path / "assets", capsys, jaquad_train=tmp_path / "copy.json")
+    assert not list((tmp_path / "assets").iterdir())
 
 
 @pytest.fixture
@@ -60,15 +151,23 @@ def project(tmp_path):
     checkpoint = toys.write_luke(tmp_path / "checkpoint", lexicon=toys.LEXICON, max_length=128)
     tiny = Config().from_disk(ROOT / "configs" / "luke_ner_sm.cfg", interpolate=False)
     tiny["components"]["luke_ner"]["model"]["name"] = str(checkpoint)
+    tiny_qa = Config().from_disk(ROOT / "configs" / "luke_qa_sm.cfg", interpolate=False)
+    encoder = toys.write_luke(tmp_path / "encoder", task="MaskedLM", tags=["LABEL_0", "LABEL_1"])
+    tiny_qa["components"]["luke_qa"]["model"].update(name=str(encoder), overlap=16)
     for name, config in (
         ("tiny", tiny),
+        ("tiny_qa", tiny_qa),
         ("spacy_ner", Config().from_disk(ROOT / "configs" / "spacy_ner.cfg", interpolate=False)),
     ):
         config["training"].update(max_steps=4, eval_frequency=2)
         config.to_disk(tmp_path / "configs" / f"{name}.cfg")
     data = json.dumps(toys.stockmark_items(60), ensure_ascii=False).encode()
     (tmp_path / "copy.json").write_bytes(data)
-    overrides = ["--vars.stockmark_md5", hashlib.md5(data).hexdigest(), "--vars.stockmark_copy", "copy.json",
+    toy_corpora.write_squad(tmp_path / "questions.json")
+    overrides = ["--vars.qa_config", "tiny_qa"]
+    for name in ("jaquad_train", "jaquad_dev", "jsquad_valid"):
+        overrides += [f"--vars.{name}_copy", "questions.json"]
+    overrides += ["--vars.stockmark_md5", hashlib.md5(data).hexdigest(), "--vars.stockmark_copy", "copy.json",
                  "--vars.config", "tiny", "--vars.quickstart_steps", "3", "--vars.compare_runs", "1", "--vars.other", str(checkpoint)]  # fmt: skip
 
     def run(workflow, *more, fails=False):
@@ -133,10 +232,24 @@ def test_all_then_package_then_compare(project, tmp_path):
 
 
 @pytest.mark.slow
+def test_qa(project):
+    project("qa")
+    for name in ("jaquad", "jsquad"):
+        metrics = json.loads((project.path / "metrics" / "tiny_qa" / name / "metrics.json").read_text(encoding="utf8"))
+        assert metrics["all"]["n"] == 7 and metrics["unanswerable"]["n"] == 1
+        answers = project.path / "metrics" / "tiny_qa" / name / "answers.jsonl"
+        assert len(answers.read_text(encoding="utf8").splitlines()) == 7
+    log = (project.path / "training" / "tiny_qa" / "training-log.jsonl").read_text(encoding="utf8").splitlines()
+    held_out = json.loads((project.path / "assets" / "jaquad_heldout.json").read_text(encoding="utf8"))["data"]
+    assert {json.loads(line)["scores"]["qa_n"] for line in log} == {fetch_qa.count_questions(held_out)}
+    assert "Skipping 'train-qa': nothing changed" in project("qa")
+
+
+@pytest.mark.slow
 def test_pretrain(project):
     """From corpora to two checkpoints, outside of the package's own."""
     toy_corpora.write_corpora(project.path / "data", n_sentences=200)
-    settings = {"corpora": "data", "n_pieces": 200, "pretrain_steps": 3, "teacher_epochs": 20, "student_epochs": 20,
+    settings = {"corpora": "data", "n_pieces": 200, "shallow_steps": 3, "pretrain_steps": 3, "teacher_epochs": 20, "student_epochs": 20,
                 "soft_sentences": 30}  # fmt: skip
     more = [part for name, value in settings.items() for part in (f"--vars.{name}", str(value))]
     assert "best dev F1" in project("pretrain", *more)

@@ -1,7 +1,7 @@
 """Small corpora in the layout that scripts/pretraining reads: corpus/*.txt.xz, ner/*.jsonl.xz, linked/*.xz, qa/*.xz.
 
 Whatever is not given has made-up sentences in it, which name people, places and companies. A sentencepiece model of it
-has room for 100 pieces.
+has room for 100 pieces. And a file of questions, for toy checkpoints.
 """
 
 import json
@@ -24,6 +24,13 @@ VERBS = ("で働いた", "の社長に会った", "の歴史を調べた", "へ�
 WORDS = [start + end for start in ("inter", "pro", "con", "trans", "star", "mono", "super", "auto", "data", "micro")
          for end in ("", "net", "ner", "gram", "gramme", "duct", "duce", "form", "format", "t", "test", "text")]  # fmt: skip
 TITLES = [("jawiki_gocon", "", "任天堂"), ("kyoto_wiki", "RLW00001", "京都駅 (京都市)"), ("jawiki_country", "", "時間")]
+# Title → a text, and what is asked of it: question → the answer, "" where the text has none.
+QUESTIONS = {
+    "山田花子": ("山田花子は東京へ行った。", {"誰が行きましたか。": "山田花子", "どこへ行きましたか。": "東京"}),
+    "国会": ("大阪の国会に日立製作所。", {"どこの国会ですか。": "大阪", "会社はどれですか。": "日立製作所"}),
+    "首相": ("訪日した独伊の首相。", {"誰ですか。": "首相", "山はどれですか。": ""}),
+    "京都": ("京都と大阪は日本の都市である。", {"どこの都市ですか。": "日本"}),
+}
 NAMES = [("花子", "人名", "名", "ハナコ"), ("田中", "人名", "姓", "タナカ"), ("ソニー", "組織", "*", "ソニー")]
 
 
@@ -47,6 +54,28 @@ def entity_items(n: int) -> List[Dict]:
             text += part
         items.append({"text": f"{text}{WORDS[i % len(WORDS)]}{VERBS[i // 3 % len(VERBS)]}。", "entities": entities})
     return items
+
+
+def squad_articles() -> List[Dict]:
+    """QUESTIONS, as files in SQuAD's format have them."""
+    articles = []
+    for title, (context, asked) in QUESTIONS.items():
+        qas = [
+            {
+                "id": f"{title}{n}",
+                "question": question,
+                "answers": [{"text": answer, "answer_start": context.index(answer)}] if answer else [],
+                "is_impossible": not answer,
+            }
+            for n, (question, answer) in enumerate(asked.items())
+        ]
+        articles.append({"title": title, "paragraphs": [{"context": context, "qas": qas}]})
+    return articles
+
+
+def write_squad(path: Path) -> Path:
+    path.write_text(json.dumps({"data": squad_articles()}, ensure_ascii=False), encoding="utf8")
+    return path
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:

@@ -5,9 +5,9 @@
         --calibrate ner.json
 
 The weights become float16. What LUKE has beyond XLM-RoBERTa is there too, so that LukeModel and
-LukeForTokenClassification load it strictly: an entity vocabulary of the four special entities, entity queries that
-copy the word query, which is how LUKE starts them, and for the encoder a pooler with an identity matrix. None of these
-is trained. The temperature of the scores is fitted to Stockmark's dev part.
+LukeForTokenClassification load it strictly: an entity vocabulary of the four special entities, and for the encoder a
+pooler with an identity matrix. None of these is trained. There are no queries of entities' own: it is a LUKE without
+entity-aware attention. The temperature of the scores is fitted to Stockmark's dev part.
 """
 
 import argparse
@@ -26,7 +26,7 @@ ENTITY_VOCAB = {"[MASK2]": 3, "[MASK]": 0, "[PAD]": 2, "[UNK]": 1}
 ENTITY_WIDTH = 64
 
 
-def as_luke(tensors: Dict[str, torch.Tensor], n_layers: int, width: int) -> Dict[str, torch.Tensor]:
+def as_luke(tensors: Dict[str, torch.Tensor], width: int) -> Dict[str, torch.Tensor]:
     """tensors: those of XLMRobertaForTokenClassification or of its encoder; the vocabulary grows by <ent> and <ent2>.
 
     RETURNS: those of LukeForTokenClassification, or of LukeModel where there is no classifier.
@@ -34,11 +34,6 @@ def as_luke(tensors: Dict[str, torch.Tensor], n_layers: int, width: int) -> Dict
     luke = {name.replace("roberta.", "luke.", 1): tensor for name, tensor in tensors.items()}
     words = luke["luke.embeddings.word_embeddings.weight"]
     luke["luke.embeddings.word_embeddings.weight"] = torch.cat([words, torch.zeros(2, width)])
-    for layer in range(n_layers):
-        attention = f"luke.encoder.layer.{layer}.attention.self."
-        for query in ("w2e_query", "e2w_query", "e2e_query"):
-            for part in ("weight", "bias"):
-                luke[f"{attention}{query}.{part}"] = luke[f"{attention}query.{part}"].clone()
     entity = "luke.entity_embeddings."
     luke[f"{entity}entity_embeddings.weight"] = torch.zeros(len(ENTITY_VOCAB), ENTITY_WIDTH)
     luke[f"{entity}entity_embedding_dense.weight"] = torch.zeros(width, ENTITY_WIDTH)
@@ -80,7 +75,7 @@ def main() -> None:
     args = parser.parse_args()
     source = args.source
     config: Dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf8"))
-    tensors = as_luke(load_file(source / "model.safetensors"), config["num_hidden_layers"], config["hidden_size"])
+    tensors = as_luke(load_file(source / "model.safetensors"), config["hidden_size"])
     args.output.mkdir(parents=True, exist_ok=True)
     has_classifier = "classifier.weight" in tensors
     if has_classifier:
@@ -88,7 +83,7 @@ def main() -> None:
     config.update(
         architectures=["LukeForTokenClassification" if has_classifier else "LukeModel"],
         model_type="luke", vocab_size=config["vocab_size"] + 2,
-        entity_vocab_size=len(ENTITY_VOCAB), entity_emb_size=ENTITY_WIDTH, use_entity_aware_attention=True,
+        entity_vocab_size=len(ENTITY_VOCAB), entity_emb_size=ENTITY_WIDTH, use_entity_aware_attention=False,
     )  # fmt: skip
     write_json(args.output / "config.json", config)
     save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})

@@ -1,4 +1,4 @@
-"""A pretrained encoder in, a deeper one to pretrain further out: some of its layers stand in it twice (stage 6).
+"""A pretrained encoder in, a deeper one to start from out: some layers stand in it twice (then stage 5 again).
 
     python -m scripts.pretraining.grow build/pretraining/encoder build/pretraining/grown --layers 0 1 2 3 2 3
 

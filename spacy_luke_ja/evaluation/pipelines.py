@@ -21,18 +21,19 @@ def named_pipelines(pipelines: Sequence[str]) -> Dict[str, str]:
     return paths
 
 
-def load_pipeline(name: str) -> Language:
-    """Load a spaCy pipeline, or put a token classifier into a new one.
+def load_pipeline(name: str, *, factory: str = "luke_ner") -> Language:
+    """Load a spaCy pipeline, or put a checkpoint into a new one.
 
     name: the first that there is of a pipeline's directory, an embedded checkpoint, an installed pipeline, a directory
         in the Hugging Face layout, and a name on the hub.
+    factory: of the component that a checkpoint becomes, "luke_ner" or "luke_qa".
     """
     if (Path(name) / "model-best").is_dir():
         raise OSError(f"{name} holds model-best and perhaps model-last: name one of them")
     if (Path(name) / "meta.json").exists() or (is_package(name) and not is_embedded(name)):
         return spacy.load(name)
     nlp = spacy_luke_ja.blank()
-    component: Any = nlp.add_pipe("luke_ner", config={"model": {"name": name}})
+    component: Any = nlp.add_pipe(factory, config={"model": {"name": name}})
     component.load()
     return nlp
 

@@ -15,6 +15,7 @@ from spacy.training.loop import train as spacy_train
 from thinc.api import Config
 
 import spacy_luke_ja
+import toy_corpora
 import toys
 from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.training import loop
@@ -165,6 +166,44 @@ def test_other_components_resume_too(config, tmp_path, monkeypatch):
     assert models[0] == models[1]
 
 
+@pytest.fixture
+def qa_config(config, checkpoints, tmp_path):
+    """luke_qa on toy questions."""
+    nlp = spacy_luke_ja.blank()
+    model = {"name": str(checkpoints["bare_luke"]), "overlap": 8, "precision": "float32"}
+    nlp.add_pipe("luke_qa", config={"model": model})
+    config["nlp"], config["components"] = nlp.config["nlp"], nlp.config["components"]
+    for part in ("train", "dev"):
+        path = toy_corpora.write_squad(tmp_path / f"{part}.json")
+        config["corpora"][part] = {"@readers": "spacy-luke-ja.SquadCorpus.v1", "path": str(path)}
+    config["training"]["score_weights"] = {"qa_f": 1.0}
+    return config
+
+
+def test_answers_resume_too(qa_config, tmp_path, monkeypatch):
+    run(qa_config, tmp_path / "whole")
+    kill_at(8, qa_config, tmp_path / "killed", monkeypatch)
+    run(qa_config, tmp_path / "killed", resume=True)
+    models = [(tmp_path / run / "model-last" / "luke_qa" / "model" / "model.safetensors").read_bytes()
+              for run in ("whole", "killed")]  # fmt: skip
+    assert models[0] == models[1]
+    log = (tmp_path / "killed" / "training-log.jsonl").read_text(encoding="utf8").splitlines()
+    assert [json.loads(line)["scores"]["qa_n"] for line in log] == [7] * 5
+
+
+@pytest.mark.parametrize("old, new", [("誰が行きましたか。", "誰がですか。"), ('"text": "山田花子"', '"text": "山田"')])
+def test_other_questions_or_answers_cannot_be_resumed(qa_config, tmp_path, monkeypatch, old, new):
+    kill_at(8, qa_config, tmp_path / "run", monkeypatch)
+    for part, name in (("train", "training"), ("dev", "dev")):
+        path = tmp_path / f"{part}.json"
+        before = path.read_text(encoding="utf8")
+        assert old in before
+        path.write_text(before.replace(old, new), encoding="utf8")
+        with pytest.raises(CannotResume, match=f"the checksum of the {name} data was .* and is .* now"):
+            run(qa_config, tmp_path / "run", resume=True)
+        path.write_text(before, encoding="utf8")
+
+
 def test_heads_on_a_shared_encoder_resume_too(config, checkpoints, tmp_path, monkeypatch):
     pytest.importorskip("spacy_transformers")
     shared = Config().from_disk(Path(__file__).parents[2] / "configs" / "luke_shared.cfg", interpolate=False)
@@ -182,20 +221,19 @@ def test_heads_on_a_shared_encoder_resume_too(config, checkpoints, tmp_path, mon
 def test_a_run_without_a_seed_resumes_where_it_was(config, tmp_path, monkeypatch):
     """There is no other run to compare with: the batches after the kill are those that were left."""
     config["training"]["seed"] = None
-    seen = []
+    seen = {}
     update = loop.update
 
-    def record(nlp, batch, *args):
-        if len(seen) == 13:
-            del seen[11:]  # what the killed run did after it had saved
-        seen.append(sorted(example.reference.text for example in batch))
-        update(nlp, batch, *args)
+    def record(nlp, batch, settings, optimizer, dropout, step, *args):
+        seen[step] = [example.reference.text for example in batch]  # in place of what was not saved
+        update(nlp, batch, settings, optimizer, dropout, step, *args)
 
     monkeypatch.setattr(loop, "update", record)
     kill_at(13, config, tmp_path / "killed", monkeypatch)  # two batches an epoch; saved after step 10, in an epoch
     run(config, tmp_path / "killed", resume=True)
     texts = sorted(text for text, _ in toys.EXAMPLES)
-    assert len(seen) > 12 and all(sorted(a + b) == texts for a, b in zip(seen[::2], seen[1::2]))
+    assert list(seen) == list(range(21))
+    assert all(sorted(seen[step] + seen[step + 1]) == texts for step in range(0, 20, 2))
 
 
 @pytest.mark.slow

@@ -1,0 +1,86 @@
+"""A pipeline, and questions with their right answers in, its metrics and what it answered out."""
+
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
+
+from spacy.cli._util import import_code, setup_gpu
+from typer import Argument, Exit, Option
+
+from . import app
+
+if TYPE_CHECKING:
+    from ..evaluation.answers import GoldQuestion
+
+
+@app.command("evaluate-qa")
+def evaluate_qa_cli(
+    pipeline: str = Argument(..., help="A pipeline (directory or package) with a luke_qa, or a checkpoint for it"),
+    data_path: Path = Argument(..., help="Questions in SQuAD's format: .json, .json.gz or .json.xz"),
+    output_path: Path = Argument(..., help="Directory for metrics.json and answers.jsonl"),
+    component: Optional[str] = Option(None, "--component", help="Which luke_qa, where the pipeline has several"),
+    limit: int = Option(0, "--limit", min=0, help="How many questions to ask, from the first; 0 asks all"),
+    on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+    use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+) -> None:
+    """Score answers as JSQuAD does: exact match, and F1 over characters."""
+    from wasabi import msg
+
+    from ..evaluation.answers import evaluate_answers, write_answers
+    from ..evaluation.pipelines import load_pipeline, size_on_disk
+    from .calibrate import find_component
+
+    import_code(code_path)
+    try:
+        setup_gpu(use_gpu, silent=True)
+        output_path.mkdir(parents=True, exist_ok=True)
+        questions = read_questions(data_path, on_bad_record)[: limit or None]
+        started = time.perf_counter()
+        nlp = load_pipeline(pipeline, factory="luke_qa")
+        load_seconds = time.perf_counter() - started
+        metrics, answers = evaluate_answers(nlp, find_component(nlp, component, ("luke_qa",)), questions)
+    except (OSError, ValueError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    metrics["data"] = data_path.name
+    metrics["load_seconds"] = load_seconds
+    metrics["size"] = size_on_disk(nlp, pipeline)
+    (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
+    write_answers(output_path / "answers.jsonl", answers)
+    print_metrics(metrics)
+    msg.good(f"Wrote metrics.json and answers.jsonl to {output_path}")
+
+
+def read_questions(path: Path, on_bad_record: str) -> "List[GoldQuestion]":
+    from wasabi import msg
+
+    from ..corpora.squad import read_squad
+    from ..evaluation.answers import GoldQuestion
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        paragraphs = list(read_squad(path, on_bad_record=on_bad_record))
+    for warning in caught:
+        msg.warn(str(warning.message))
+    return [
+        GoldQuestion(question.id, paragraph.text, question.text, question.answers)
+        for paragraph in paragraphs
+        for question in paragraph.questions
+    ]
+
+
+def print_metrics(metrics: Dict[str, Any]) -> None:
+    from .evaluate import number
+    from .tables import print_table
+
+    rows = []
+    for name in ("all", "answerable", "unanswerable"):
+        block = metrics[name]
+        rows.append((name, number(block["exact_match"]), number(block["f1"]), block["n"]))
+    print_table(("", "exact match", "F1", "questions"), rows)
+    for name, counted in metrics["counted"].items():
+        print(f"{name}: {counted}.")
+    print(f"{metrics['questions_per_second']:.1f} questions a second")
