@@ -97,6 +97,18 @@ class LayerNorm(Unset, nn.LayerNorm):
     pass
 
 
+class Dropout(nn.Dropout):
+    """On a CPU, drawing a mask as PyTorch does takes nearly half the time of a training step: here sixteen bits of each
+    draw decide on an element."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or not 0.0 < self.p < 1.0 or input.device.type != "cpu":
+            return super().forward(input)
+        draws = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
+        is_kept = draws.view(torch.int16)[: input.numel()].view(input.shape) >= round(self.p * 2**16) - 2**15
+        return input * is_kept.to(input.dtype).mul_(1 / (1 - self.p))
+
+
 class Embeddings(nn.Module):
     def __init__(self, config: Mapping[str, Any]):
         super().__init__()
@@ -108,7 +120,7 @@ class Embeddings(nn.Module):
         self.position_embeddings = Embedding(config["max_position_embeddings"], width, padding_idx=padding)
         self.token_type_embeddings = Embedding(config["type_vocab_size"], width)
         self.LayerNorm = LayerNorm(width, eps=config["layer_norm_eps"])
-        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+        self.dropout = Dropout(config["hidden_dropout_prob"])
 
     def forward(self, ids: Tensor, runs: Sequence[Run], type_ids: Optional[Tensor]) -> Tensor:
         first, device = self.first_position, ids.device
@@ -131,7 +143,7 @@ class SelfAttention(nn.Module):
         self.n_heads = config["num_attention_heads"]
         self.weight = nn.Parameter(torch.empty(3 * width, width))
         self.bias = nn.Parameter(torch.empty(3 * width))
-        self.dropout = nn.Dropout(config["attention_probs_dropout_prob"])
+        self.dropout = Dropout(config["attention_probs_dropout_prob"])
 
     def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
         width = hidden.shape[1]
@@ -189,7 +201,7 @@ class Output(nn.Module):
         super().__init__()
         self.dense = Linear(n_in, config["hidden_size"])
         self.LayerNorm = LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
-        self.dropout = nn.Dropout(config["hidden_dropout_prob"])
+        self.dropout = Dropout(config["hidden_dropout_prob"])
 
     def forward(self, hidden: Tensor, residual: Tensor) -> Tensor:
         return self.LayerNorm(residual + self.dropout(self.dense(hidden)))
@@ -263,7 +275,7 @@ class Classifier(nn.Module):
         self.config, self.base_model_prefix, self.num_labels = encoder.config, encoder.base_model_prefix, n_tags
         self.add_module(self.base_model_prefix, encoder)
         dropout = self.config.classifier_dropout
-        self.dropout = nn.Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
+        self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
         self._head = head
         self.add_module(head, Linear(self.config.hidden_size, n_tags))
 

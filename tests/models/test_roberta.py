@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 import toys
 from spacy_luke_ja.models import roberta
-from spacy_luke_ja.models.roberta import BLOCK_ROWS, Classifier, Run, can_build, find_blocks, find_runs, round_up
+from spacy_luke_ja.models.roberta import (
+    BLOCK_ROWS,
+    Classifier,
+    Dropout,
+    Run,
+    can_build,
+    find_blocks,
+    find_runs,
+    round_up,
+)
 
 LENGTHS = [20, 13, 13, 2, 1, 20]
 SIZES = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -157,3 +166,27 @@ def test_bfloat16_stays_near(pair):
         found = copy.deepcopy(ours).bfloat16()(ids, LENGTHS)
     assert found.dtype == torch.bfloat16
     assert 0 < float((found.float() - expected).abs().mean()) < 0.05 * float(expected.std())
+
+
+@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("shape", [(1000, 101), (3,)])
+def test_dropout_keeps_the_share_and_the_mean(p, shape):
+    torch.manual_seed(0)
+    dropped = Dropout(p).train()(torch.ones(shape, requires_grad=True))
+    if p < 1.0:
+        kept = dropped[dropped > 0]
+        torch.testing.assert_close(kept, torch.full_like(kept, 1 / (1 - p)))
+    if len(shape) == 2:
+        share = float((dropped == 0).float().mean())
+        assert abs(share - p) < 0.005
+        # Neighbours are drawn from the same bits, and yet by themselves.
+        assert abs(float(((dropped[:, 1:] == 0) & (dropped[:, :-1] == 0)).float().mean()) - p * p) < 0.005
+    assert torch.equal(Dropout(p).eval()(torch.ones(shape)), torch.ones(shape))
+
+
+def test_the_gradient_of_dropout_goes_where_the_values_went():
+    torch.manual_seed(0)
+    values = torch.randn(40, 7, requires_grad=True)
+    dropped = Dropout(0.3).train()(values)
+    dropped.sum().backward()
+    torch.testing.assert_close(values.grad * values, dropped)
