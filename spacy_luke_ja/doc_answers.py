@@ -1,16 +1,16 @@
 """What a Doc was asked and what was answered, kept in its user_data: gold and predicted alike."""
 
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from spacy.tokens import Doc
 
 from .text.answers import FoundAnswer
+from .text.characters import trim_blank
 
 # In doc.user_data, so that they survive to_bytes and DocBin.
 QUESTIONS = "luke_questions"
 ANSWERS = "luke_answers"  # a dict with a value per spans_key
-# The spans_key of answers that are right.
-GOLD = "gold"
+GOLD = "luke_gold_answers"
 
 
 class AnsweredQuestion(NamedTuple):
@@ -24,29 +24,44 @@ class AnsweredQuestion(NamedTuple):
     null_score: float = 0.0
 
 
-def get_questions(doc: Doc) -> List[str]:
-    """doc._.questions: what to ask of this Doc."""
-    return list(doc.user_data.get(QUESTIONS, []))
+def check_question(question: Any) -> None:
+    if not isinstance(question, str) or not len(range(*trim_blank(question, 0, len(question)))):
+        raise ValueError(f"a question must be a string that is not empty, got {question!r}")
 
 
-def set_questions(doc: Doc, questions: Sequence[str]) -> None:
-    if isinstance(questions, str) or not all(isinstance(question, str) for question in questions):
-        raise ValueError(f"doc._.questions must be a list of strings, got {questions!r}")
-    doc.user_data[QUESTIONS] = list(questions)
+def check_questions(questions: Any) -> List[str]:
+    """RETURNS: them in a list; a ValueError where they are none."""
+    if isinstance(questions, str) or not isinstance(questions, Iterable):
+        raise ValueError(f"questions must be a list of strings, got {questions!r}")
+    questions = list(questions)
+    for question in questions:
+        check_question(question)
+    return questions
+
+
+def get_questions(doc: Doc) -> Tuple[str, ...]:
+    """doc._.questions: what to ask of this Doc. To change it, assign a list."""
+    return tuple(doc.user_data.get(QUESTIONS, ()))
+
+
+def set_questions(doc: Doc, questions: Iterable[str]) -> None:
+    doc.user_data[QUESTIONS] = check_questions(questions)
+
+
+def get_answered(doc: Doc, spans_key: str) -> List[AnsweredQuestion]:
+    """RETURNS: in the order of the questions; empty when there is nothing under this key, or of another text."""
+    return unpack(doc, doc.user_data.get(ANSWERS, {}).get(spans_key))
 
 
 def set_answered(doc: Doc, spans_key: str, answered: Sequence[AnsweredQuestion]) -> None:
     """In place of what was there under this key."""
-    # Plain lists and dicts: this is what msgpack gives back.
-    found: List[Any] = [[a.question, [list(answer) for answer in a.answers], a.null_score] for a in answered]
     stored: Dict[str, Any] = doc.user_data.setdefault(ANSWERS, {})
-    stored[spans_key] = found
+    stored[spans_key] = pack(doc, answered)
 
 
-def get_answered(doc: Doc, spans_key: str) -> List[AnsweredQuestion]:
-    """RETURNS: in the order of the questions; empty when there is nothing under this key."""
-    found = doc.user_data.get(ANSWERS, {}).get(spans_key, [])
-    return [AnsweredQuestion(q, tuple(FoundAnswer(*answer) for answer in answers), null) for q, answers, null in found]
+def get_gold_answers(doc: Doc) -> List[AnsweredQuestion]:
+    """What set_gold_answers said, question by question."""
+    return unpack(doc, doc.user_data.get(GOLD))
 
 
 def set_gold_answers(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]) -> None:
@@ -54,12 +69,25 @@ def set_gold_answers(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]
 
     answers: (char_start, char_end) each; none: the text does not answer the question.
     """
+    check_question(question)
     for char_start, char_end in answers:
         if not 0 <= char_start < char_end <= len(doc.text):
             raise ValueError(
                 f"the answer {char_start}–{char_end} is not within the {len(doc.text)} characters of the text"
             )
-    answered = [a for a in get_answered(doc, GOLD) if a.question != question]
     right = tuple(FoundAnswer(char_start, char_end, 1.0) for char_start, char_end in answers)
-    set_answered(doc, GOLD, [*answered, AnsweredQuestion(question, right, 0.0 if right else 1.0)])
-    set_questions(doc, [a.question for a in get_answered(doc, GOLD)])
+    others = [asked for asked in get_gold_answers(doc) if asked.question != question]
+    doc.user_data[GOLD] = pack(doc, [*others, AnsweredQuestion(question, right, 0.0 if right else 1.0)])
+    set_questions(doc, [asked.question for asked in get_gold_answers(doc)])
+
+
+def pack(doc: Doc, answered: Sequence[AnsweredQuestion]) -> List[Any]:
+    """The length of the text, and plain lists: this is what msgpack gives back."""
+    return [len(doc.text), [[a.question, [list(answer) for answer in a.answers], a.null_score] for a in answered]]
+
+
+def unpack(doc: Doc, packed: Any) -> List[AnsweredQuestion]:
+    """A part of a Doc (as_doc) keeps the user_data of the whole; its characters are others."""
+    if packed is None or packed[0] != len(doc.text):
+        return []
+    return [AnsweredQuestion(q, tuple(FoundAnswer(*own) for own in answers), null) for q, answers, null in packed[1]]

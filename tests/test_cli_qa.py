@@ -49,7 +49,7 @@ def test_metrics_and_answers(write_pipeline, data, tmp_path):
     assert first.pop("score") > 0.9 and first.pop("null_score") < 1e-6
     assert first == {
         "question": "誰が行きましたか。", "gold": ["山田花子"], "text": "山田花子", "char_start": 0, "char_end": 4,
-        "id": "山田花子0", "exact_match": 1.0, "f1": 1.0,
+        "id": "山田花子0", "exact_match": 1.0, "f1": 1.0, "jaquad_f1": 1.0, "error": "",
     }  # fmt: skip
     assert answers["山田花子1"]["text"] == "山田花子" and answers["山田花子1"]["exact_match"] == 0.0
     assert answers["首相1"]["gold"] == []
@@ -61,19 +61,24 @@ def test_metrics_and_answers(write_pipeline, data, tmp_path):
         )
     nlp = spacy.load(pipeline)
     scores = nlp.evaluate(create_squad_corpus(data)(nlp))
-    assert (scores["qa_em"], scores["qa_f"], scores["qa_n"]) == pytest.approx((*list(metrics["all"].values()),))
+    assert (scores["qa_em"], scores["qa_f"], scores["qa_n"]) == pytest.approx(
+        (metrics["all"]["exact_match"], metrics["all"]["f1"], 7)
+    )
     assert metrics["data"] == "data.json" and metrics["component"] == "luke_qa" and metrics["size"] > 10_000
     assert metrics["questions_per_second"] > 0 and metrics["load_seconds"] > 0
-    row = f"all {metrics['all']['exact_match']:.3f} {metrics['all']['f1']:.3f} 7"
-    assert f"exact match F1 questions ------------ ----------- ----- --------- {row}" in output
+    keys = ("exact_match", "f1", "jaquad_exact_match", "jaquad_f1")
+    assert "exact match F1 JaQuAD's EM JaQuAD's F1 questions" in output
+    assert " ".join(["all", *(f"{metrics['all'][key]:.3f}" for key in keys), "7"]) in output
     assert "as JSQuAD compares" in output and "questions a second" in output
 
 
 def test_no_answer(write_pipeline, data, tmp_path):
     run(write_pipeline("luke_qa", null_threshold=0.0), data, tmp_path / "metrics")
     metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text(encoding="utf8"))
-    assert metrics["answerable"] == {"exact_match": 0.0, "f1": 0.0, "n": 6}
-    assert metrics["unanswerable"] == {"exact_match": 1.0, "f1": 1.0, "n": 1}
+    assert metrics["answerable"] == {
+        "exact_match": 0.0, "f1": 0.0, "jaquad_exact_match": 0.0, "jaquad_f1": 0.0, "n": 6,
+    }  # fmt: skip
+    assert set(metrics["unanswerable"].values()) == {1.0}
     lines = (tmp_path / "metrics" / "answers.jsonl").read_text(encoding="utf8").splitlines()
     for answer in map(json.loads, lines):
         assert (answer["text"], answer["char_start"], answer["char_end"]) == ("", 0, 0)
@@ -83,7 +88,7 @@ def test_no_answer(write_pipeline, data, tmp_path):
 def test_a_checkpoint_and_the_first_questions(data, tmp_path):
     task = {"task": "QuestionAnswering", "tags": ["LABEL_0", "LABEL_1"], "answers": toys.ANSWERS}
     output = run(toys.write_luke(tmp_path / "luke", **task, max_length=512), data, tmp_path / "metrics", "--limit", "2")
-    assert "all 0.500 " in output and "answerable 0.500 " in output and "unanswerable – – 0" in output
+    assert "all 0.500 " in output and "answerable 0.500 " in output and "unanswerable – – – – 0" in output
 
 
 def test_one_of_several(write_pipeline, data, tmp_path):
@@ -124,3 +129,13 @@ def test_what_cannot_be(write_pipeline, checkpoints, data, tmp_path):
         assert said in run(*arguments, fails=True)
     result = CliRunner().invoke(app, ["luke", "evaluate-qa", str(pipeline), str(data), str(output), "--limit", "-1"])
     assert result.exit_code == 2
+
+
+def test_a_question_that_cannot_be_asked_is_named_and_the_others_are_answered(write_pipeline, data, tmp_path):
+    content = json.loads(data.read_text(encoding="utf8"))
+    content["data"][0]["paragraphs"][0]["qas"][0]["question"] = "あいうえお" * 30
+    data.write_text(json.dumps(content, ensure_ascii=False), encoding="utf8")
+    output = run(write_pipeline("luke_qa"), data, tmp_path / "metrics")
+    metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text(encoding="utf8"))
+    assert list(metrics["not_asked"]) == ["山田花子0"] and metrics["all"]["n"] == 7
+    assert "山田花子0: a question may have at most" in output and "1 questions could not be asked" in output

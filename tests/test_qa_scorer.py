@@ -39,14 +39,12 @@ def example(gold, found, spans_key="luke_qa"):
         ({WHERE: [TOKYO]}, {WHERE: [CAPITAL, TOKYO]}, {"qa_em": 0.0, "qa_f": 0.8}),  # only the likeliest counts
         ({WHERE: [TOKYO, CAPITAL]}, {WHERE: [CAPITAL]}, {"qa_em": 1.0, "qa_f": 1.0}),
         ({WHO: [(0, 4)]}, {WHO: [(0, 2)]}, {"qa_em": 0.0, "qa_f": 2 / 3}),
-        # What was not answered, and what was not asked.
+        # What was not answered.
         ({WHERE: [TOKYO]}, {WHERE: []}, {"qa_em": 0.0, "qa_f": 0.0, "qa_unanswerable_em": None}),
-        ({WHERE: [TOKYO]}, {WHO: [TOKYO]}, {"qa_em": 0.0, "qa_f": 0.0}),
         ({WHERE: [TOKYO]}, {WHERE: [TOKYO], WHO: [YAMADA]}, {"qa_em": 1.0, "qa_n": 1}),
         # What the text does not answer.
         ({WHEN: []}, {WHEN: []}, {"qa_em": 1.0, "qa_unanswerable_em": 1.0, "qa_answerable_f": None}),
         ({WHEN: []}, {WHEN: [TOKYO]}, {"qa_em": 0.0, "qa_f": 0.0, "qa_unanswerable_em": 0.0}),
-        ({WHEN: []}, {}, {"qa_em": 1.0, "qa_n": 1}),
         (
             {WHO: [HANAKO], WHERE: [TOKYO], WHEN: []},
             {WHO: [HANAKO], WHERE: [CAPITAL], WHEN: []},
@@ -60,6 +58,14 @@ def test_answers_of_one_text(gold, found, scores):
     assert {key: result[key] for key in scores} == pytest.approx(scores)
 
 
+@pytest.mark.parametrize(
+    "gold, found, n", [({WHERE: [TOKYO]}, {WHO: [TOKYO]}, None), ({WHEN: [], WHERE: [TOKYO]}, {WHEN: []}, 1)]
+)
+def test_what_was_not_asked_is_left_out_with_a_warning(gold, found, n):
+    with pytest.warns(UserWarning, match="1 questions with gold answers were not asked"):
+        assert make_qa_scorer()([example(gold, found)])["qa_n"] == n
+
+
 def test_means_are_over_questions_not_texts():
     first = example({WHO: [HANAKO], WHERE: [TOKYO]}, {WHO: [HANAKO], WHERE: [TOKYO]})
     second = example({WHERE: [TOKYO]}, {WHERE: []})
@@ -69,7 +75,8 @@ def test_means_are_over_questions_not_texts():
 def test_answers_under_another_key():
     examples = [example({WHERE: [TOKYO]}, {WHERE: [TOKYO]}, spans_key="mine")]
     assert make_qa_scorer()(examples, spans_key="mine", cfg_of_the_pipe=1)["qa_em"] == 1.0
-    assert make_qa_scorer()(examples)["qa_em"] == 0.0
+    with pytest.warns(UserWarning, match="were not asked"):
+        assert make_qa_scorer()(examples)["qa_em"] is None
 
 
 def test_the_same_words_elsewhere_are_right():

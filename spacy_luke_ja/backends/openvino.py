@@ -1,4 +1,4 @@
-"""A token classifier on OpenVINO: for processors, quicker than PyTorch, also with weights of eight bits."""
+"""A checkpoint on OpenVINO: for processors, quicker than PyTorch, also with weights of eight bits."""
 
 import os
 import threading
@@ -71,6 +71,8 @@ def OpenVINOQuestionAnswerer(
 class OpenVINOShim(CheckpointShim):
     """Runs a checkpoint by OpenVINO, and saves it as it was stored, or in eight bits where it runs in them."""
 
+    takes_type_ids = False
+
     def __init__(self, *, precision: str = "auto", head: Head = TOKEN_CLASSIFIER):
         if precision != "auto" and precision not in PRECISIONS:
             raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)} with OpenVINO, got {precision}")
@@ -120,11 +122,6 @@ class OpenVINOShim(CheckpointShim):
         logger.info("checkpoint %s runs in %s by OpenVINO", checkpoint.name, self.precision_in_use)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
-        if inputs.type_ids is not None:
-            raise ValueError(
-                f"the encoder of {self.checkpoint.name} is told which text is the question and which the context, "
-                "and the OpenVINO model cannot tell it; use spacy-luke-ja.HFQuestionAnswerer.v1"
-            )
         lengths = inputs.lengths.tolist()
         windows = np.split(inputs.ids, np.cumsum(inputs.lengths)[:-1])
         logits: List[Any] = [None] * len(windows)

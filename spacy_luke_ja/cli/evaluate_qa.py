@@ -51,6 +51,10 @@ def evaluate_qa_cli(
     (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
     write_answers(output_path / "answers.jsonl", answers)
     print_metrics(metrics)
+    for id_, message in list(metrics["not_asked"].items())[:5]:
+        msg.warn(f"{id_}: {message}")
+    if metrics["not_asked"]:
+        msg.warn(f"{len(metrics['not_asked'])} questions could not be asked, and count as not answered")
     msg.good(f"Wrote metrics.json and answers.jsonl to {output_path}")
 
 
@@ -79,8 +83,9 @@ def print_metrics(metrics: Dict[str, Any]) -> None:
     rows = []
     for name in ("all", "answerable", "unanswerable"):
         block = metrics[name]
-        rows.append((name, number(block["exact_match"]), number(block["f1"]), block["n"]))
-    print_table(("", "exact match", "F1", "questions"), rows)
+        scores = (number(block[key]) for key in ("exact_match", "f1", "jaquad_exact_match", "jaquad_f1"))
+        rows.append((name, *scores, str(block["n"])))
+    print_table(("", "exact match", "F1", "JaQuAD's EM", "JaQuAD's F1", "questions"), rows)
     for name, counted in metrics["counted"].items():
         print(f"{name}: {counted}.")
     print(f"{metrics['questions_per_second']:.1f} questions a second")

@@ -32,7 +32,7 @@ def quantize_cli(
     from wasabi import msg
 
     from ..corpora.records import read_records
-    from ..evaluation.pipelines import load_pipeline
+    from ..evaluation.pipelines import factory_for, load_pipeline
     from ..training.directories import replace_directory
     from .calibrate import check_output, find_component
 
@@ -40,8 +40,10 @@ def quantize_cli(
     try:
         check_output(output_path, pipeline)
         texts = [record.text for record in read_records(data_path)] if data_path else []
-        nlp = load_pipeline(pipeline)
+        nlp = load_pipeline(pipeline, factory=factory_for(pipeline))
         name = find_component(nlp, component, ("luke_ner", "luke_qa"))
+        if texts and nlp.get_pipe_meta(name).factory == "luke_qa":
+            raise ValueError("--data compares entities, which luke_qa does not find; compare by spacy luke evaluate-qa")
         replace_directory(output_path.resolve(), lambda path: write_on_openvino(nlp, name, precision, path))
         quantized = spacy.load(output_path)
     except (OSError, ValueError, ImportError) as error:

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.language import Language
+from spacy.tokens import DocBin
 from spacy.training import Example
 
+from ..doc_answers import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
 from .examples import make_qa_example
 from .records import BadRecord, check_on_bad_record
@@ -56,7 +58,8 @@ def create_squad_corpus(
     path: Optional[Path], on_bad_record: str = "raise", max_questions: int = 0
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file in SQuAD's format that ends in .json, .json.gz or .json.xz; see read_squad.
+    path: a file in SQuAD's format that ends in .json, .json.gz or .json.xz, see read_squad; or a DocBin, .spacy, with
+        the user_data of Docs that set_gold_answers was called on.
     on_bad_record: "raise", or "skip" with a warning, when a question cannot be read.
     max_questions: how many to take, from the first; 0 takes all.
 
@@ -69,6 +72,9 @@ def create_squad_corpus(
         raise ValueError(f"max_questions must be a number of questions, or 0 for all, got {max_questions}")
 
     def read(nlp: Language) -> Iterator[Example]:
+        if Path(path).suffix == ".spacy":
+            yield from islice(read_docbin(nlp, Path(path)), max_questions or None)
+            return
         # Read to the end, whatever max_questions is: only then it is known what was left out.
         paragraphs = list(read_squad(path, on_bad_record=on_bad_record))
         yield from islice(make_examples(nlp, paragraphs), max_questions or None)
@@ -81,6 +87,22 @@ def make_examples(nlp: Language, paragraphs: Iterable[Paragraph]) -> Iterator[Ex
         doc = nlp.make_doc(paragraph.text)
         for question in paragraph.questions:
             yield make_qa_example(doc, question.text, question.answers)
+
+
+def read_docbin(nlp: Language, path: Path) -> Iterator[Example]:
+    if not path.is_file():
+        raise OSError(f"there is no file {path}")
+    n_questions = 0
+    for reference in DocBin().from_disk(path).get_docs(nlp.vocab):
+        doc = nlp.make_doc(reference.text)
+        for gold in get_gold_answers(reference):
+            n_questions += 1
+            yield make_qa_example(doc, gold.question, [answer[:2] for answer in gold.answers])
+    if not n_questions:
+        raise ValueError(
+            f"{path} has no questions: call spacy_luke_ja.doc_answers.set_gold_answers on its Docs, and save them with "
+            "DocBin(store_user_data=True)"
+        )
 
 
 def read_squad(

@@ -9,13 +9,15 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 from spacy.language import Language
 from spacy.util import minibatch
 
-from ..text.answer_scores import char_f1, exact_match
+from ..text.answer_scores import char_f1, exact_match, jaquad_f1
 from .pipelines import peak_memory
 
 # What each number of the metrics counts, for those who read only the numbers.
 COUNTED = {
     "exact_match": "answers that are a right one, but for capitals, white space and the last 。, as JSQuAD compares",
     "f1": "characters, in any order, that the answer shares with the right one closest to it; the mean over questions",
+    "jaquad_f1": "as f1, but without white space and nothing else changed, as JaQuAD's makers count",
+    "jaquad_exact_match": "answers of which jaquad_f1 is 1, as JaQuAD's makers count",
     "unanswerable": "questions that the text does not answer; right is no answer, which null_threshold decides on",
 }
 # Questions to answer together.
@@ -36,6 +38,7 @@ class EvaluatedAnswer:
     """A line of answers.jsonl.
 
     gold: the right answers; none where the text does not answer the question.
+    error: why the question could not be asked; then it counts as one to which no answer was given.
     text: the likeliest answer, which stands at char_start:char_end; "" and 0:0 when none was given.
     score: how likely it is; of no answer, null_score.
     """
@@ -50,6 +53,8 @@ class EvaluatedAnswer:
     null_score: float
     exact_match: float
     f1: float
+    jaquad_f1: float
+    error: str = ""
 
 
 def evaluate_answers(
@@ -76,6 +81,7 @@ def evaluate_answers(
         "all": summarize(answers),
         "answerable": summarize([answer for answer in answers if answer.gold]),
         "unanswerable": summarize([answer for answer in answers if not answer.gold]),
+        "not_asked": {answer.id: answer.error for answer in answers if answer.error},
         "questions_per_second": len(answers) / seconds,
         "peak_memory": peak_memory(),
     }
@@ -85,18 +91,25 @@ def evaluate_answers(
 def ask_all(nlp: Language, name: str, questions: Sequence[GoldQuestion]) -> List[EvaluatedAnswer]:
     luke_qa: Any = nlp.get_pipe(name)
     docs = {text: nlp.make_doc(text) for text in dict.fromkeys(asked.text for asked in questions)}
-    found = luke_qa.find_answers([(docs[asked.text], asked.question) for asked in questions])
+    try:
+        found = luke_qa.find_answers([(docs[asked.text], asked.question) for asked in questions])
+    except ValueError as error:
+        if len(questions) == 1:
+            return [compare(questions[0], (), 1.0, error=str(error))]
+        return [answer for asked in questions for answer in ask_all(nlp, name, [asked])]
     return [compare(asked, own.answers[:1], own.null_score) for asked, own in zip(questions, found)]
 
 
-def compare(asked: GoldQuestion, found: Sequence[Tuple[int, int, float]], null_score: float) -> EvaluatedAnswer:
+def compare(
+    asked: GoldQuestion, found: Sequence[Tuple[int, int, float]], null_score: float, error: str = ""
+) -> EvaluatedAnswer:
     """found: the answer, or nothing."""
     char_start, char_end, score = found[0] if found else (0, 0, null_score)
     text = asked.text[char_start:char_end]
     gold = tuple(asked.text[start:end] for start, end in asked.answers)
     return EvaluatedAnswer(
         asked.id, asked.question, gold, text, char_start, char_end, score, null_score,
-        exact_match=exact_match(text, gold), f1=char_f1(text, gold),
+        exact_match=exact_match(text, gold), f1=char_f1(text, gold), jaquad_f1=jaquad_f1(text, gold), error=error,
     )  # fmt: skip
 
 
@@ -106,6 +119,8 @@ def summarize(answers: Sequence[EvaluatedAnswer]) -> Dict[str, Any]:
     scores: Dict[str, Optional[float]] = {
         "exact_match": mean([answer.exact_match for answer in answers]),
         "f1": mean([answer.f1 for answer in answers]),
+        "jaquad_exact_match": mean([float(answer.jaquad_f1 == 1.0) for answer in answers]),
+        "jaquad_f1": mean([answer.jaquad_f1 for answer in answers]),
     }
     return {**scores, "n": len(answers)}
 

@@ -10,7 +10,10 @@ from spacy.language import Language
 from spacy.util import is_package
 
 import spacy_luke_ja
-from spacy_luke_ja.models.hf_checkpoint import is_embedded
+from spacy_luke_ja.models.hf_checkpoint import is_embedded, open_checkpoint
+
+# What the names of classes in transformers end with.
+QUESTION_ANSWERING = "ForQuestionAnswering"
 
 
 def named_pipelines(pipelines: Sequence[str]) -> Dict[str, str]:
@@ -36,6 +39,15 @@ def load_pipeline(name: str, *, factory: str = "luke_ner") -> Language:
     component: Any = nlp.add_pipe(factory, config={"model": {"name": name}})
     component.load()
     return nlp
+
+
+def factory_for(name: str) -> str:
+    """The factory of the component that a checkpoint is for, as its config.json says; "luke_ner" for all else."""
+    try:
+        architectures = open_checkpoint(name, allow_download=False).config.get("architectures") or [""]
+    except (OSError, ValueError):
+        return "luke_ner"
+    return "luke_qa" if architectures[0].endswith(QUESTION_ANSWERING) else "luke_ner"
 
 
 def size_on_disk(nlp: Language, name: str) -> int:

@@ -146,6 +146,13 @@ def fill_answerer(model: LukeQaModel, checkpoint: Checkpoint, *, new_head: bool 
         )
     encoder = open_encoder(checkpoint)
     pair_ids = encoder.pair_ids()
+    if pair_ids.text_type_id >= checkpoint.config.get("type_vocab_size", 2):
+        pair_ids = pair_ids._replace(text_type_id=0)  # its tokenizer has types, but its encoder none
+    if pair_ids.text_type_id and not cast(CheckpointShim, model.get_ref("classifier").shims[0]).takes_type_ids:
+        raise ValueError(
+            f"the encoder of {checkpoint.name} is told which text is the question and which the context, and the "
+            "OpenVINO model cannot tell it; use spacy-luke-ja.HFQuestionAnswerer.v1"
+        )
     limit = load_weights(model, checkpoint, new_head=new_head)
     windows = model.get_ref("windows")
     n_special = sum(map(len, (pair_ids.before, pair_ids.between, pair_ids.after)))

@@ -19,6 +19,8 @@ class CheckpointShim(Shim, ABC):
     Heirs say how the network is built and run, and which tensors are to be saved.
     """
 
+    takes_type_ids = True  # of pairs of texts, see WindowBatch
+
     def __init__(self) -> None:
         super().__init__(None)
         self._checkpoint: Optional[Checkpoint] = None

@@ -1,4 +1,4 @@
-"""A PyTorch token classifier as thinc sees it: loaded late, kept in safetensors, run in the precision asked for."""
+"""A PyTorch model as thinc sees it: loaded late, kept in safetensors, run in the precision asked for."""
 
 import contextlib
 import ctypes

@@ -105,7 +105,8 @@ class Dropout(nn.Dropout):
         if not self.training or not 0.0 < self.p < 1.0 or input.device.type != "cpu":
             return super().forward(input)
         draws = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        is_kept = draws.view(torch.int16)[: input.numel()].view(input.shape) >= round(self.p * 2**16) - 2**15
+        bits = draws.view(torch.int16)[: input.numel()].view(input.shape)
+        is_kept = bits >= min(round(self.p * 2**16), 2**16 - 1) - 2**15
         return input * is_kept.to(input.dtype).mul_(1 / (1 - self.p))
 
 

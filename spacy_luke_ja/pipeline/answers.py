@@ -1,14 +1,12 @@
 """Found answers in, an annotated Doc out: Answer objects, doc._.luke_answers, doc.spans."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import List, Optional, Sequence
 
-import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..doc_answers import ANSWERS, AnsweredQuestion, get_answered, get_questions, set_answered, set_questions
 from ..text.alignment import align_to_tokens
-from ..text.answers import FoundAnswer
 from ..text.decoding import CharSpan
 from ..token_splitting import span_at, split_tokens, token_offsets
 
@@ -20,49 +18,49 @@ LABEL = "answer"
 class Answer:
     """What was found for a question. bool(answer): whether anything was.
 
-    span: its tokens, by the component's alignment_mode; None where that gives none, or there is no answer.
     char_start, char_end: text is doc.text[char_start:char_end], exactly; 0 and 0 where there is no answer.
     score: between 0 and 1, how likely this answer is; of no answer, null_score.
     null_score: how likely it is that the text does not answer the question.
+    doc: what was asked. alignment_mode: how span comes to whole tokens.
     """
 
-    span: Optional[Span]
     char_start: int
     char_end: int
     text: str
     score: float
     null_score: float
     question: str
+    doc: Doc = field(repr=False, compare=False)
+    alignment_mode: str = field(repr=False, compare=False)
+
+    @property
+    def span(self) -> Optional[Span]:
+        """The answer's tokens as they are now; None where alignment_mode gives none, or there is no answer."""
+        return place_on_tokens(self) if self else None
 
     def __bool__(self) -> bool:
         return self.char_start < self.char_end
 
 
-def make_answers(doc: Doc, answered: AnsweredQuestion, offsets: np.ndarray, *, alignment_mode: str) -> List[Answer]:
-    """offsets: those of the Doc's tokens. RETURNS: the likeliest first."""
+def make_answers(doc: Doc, answered: AnsweredQuestion, *, alignment_mode: str) -> List[Answer]:
+    """RETURNS: the likeliest first."""
     return [
-        Answer(
-            place_on_tokens(doc, found, offsets, alignment_mode=alignment_mode),
-            found.char_start,
-            found.char_end,
-            doc.text[found.char_start : found.char_end],
-            found.score,
-            answered.null_score,
-            answered.question,
-        )
-        for found in answered.answers
+        Answer(start, end, doc.text[start:end], score, answered.null_score, answered.question, doc, alignment_mode)
+        for start, end, score in answered.answers
     ]
 
 
-def no_answer(answered: AnsweredQuestion) -> Answer:
-    return Answer(None, 0, 0, "", answered.null_score, answered.null_score, answered.question)
+def no_answer(doc: Doc, answered: AnsweredQuestion, *, alignment_mode: str) -> Answer:
+    null_score = answered.null_score
+    return Answer(0, 0, "", null_score, null_score, answered.question, doc, alignment_mode)
 
 
-def place_on_tokens(doc: Doc, found: FoundAnswer, offsets: np.ndarray, *, alignment_mode: str) -> Optional[Span]:
-    aligned = align_to_tokens([CharSpan(*found[:2], LABEL)], offsets, alignment_mode=alignment_mode)
-    if aligned.split_at:  # a Doc whose tokens were merged since
-        aligned = align_to_tokens([CharSpan(*found[:2], LABEL)], offsets, alignment_mode="expand")
-    return span_at(doc, *aligned.char_spans[0][:3]) if aligned.char_spans else None
+def place_on_tokens(answer: Answer) -> Optional[Span]:
+    char_span, offsets = CharSpan(answer.char_start, answer.char_end, LABEL), token_offsets(answer.doc)
+    aligned = align_to_tokens([char_span], offsets, alignment_mode=answer.alignment_mode)
+    if aligned.split_at:  # tokens were merged since they were split
+        aligned = align_to_tokens([char_span], offsets, alignment_mode="expand")
+    return span_at(answer.doc, *aligned.char_spans[0][:3]) if aligned.char_spans else None
 
 
 def split_at_edges(doc: Doc, answered: Sequence[AnsweredQuestion]) -> None:
@@ -75,9 +73,8 @@ def annotate_answers(doc: Doc, answered: Sequence[AnsweredQuestion], *, alignmen
     if alignment_mode == "split":
         split_at_edges(doc, answered)
     set_answered(doc, spans_key, answered)
-    offsets = token_offsets(doc)
-    best = [a for asked in answered for a in make_answers(doc, asked, offsets, alignment_mode=alignment_mode)[:1]]
-    placed = [(answer, answer.span) for answer in best if answer.span is not None]
+    best = [answer for own in answered for answer in make_answers(doc, own, alignment_mode=alignment_mode)[:1]]
+    placed = [(answer, span) for answer, span in ((answer, answer.span) for answer in best) if span is not None]
     attrs = {
         "scores": [answer.score for answer, _ in placed],
         "questions": [answer.question for answer, _ in placed],
@@ -89,11 +86,11 @@ def annotate_answers(doc: Doc, answered: Sequence[AnsweredQuestion], *, alignmen
 def get_luke_answers(doc: Doc) -> List[Answer]:
     """doc._.luke_answers: the best answer to each question, in their order; where there is none, one that is false."""
     answers: List[Answer] = []
-    offsets = token_offsets(doc)
     for key in doc.user_data.get(ANSWERS, {}):
         mode = doc.spans[key].attrs.get("alignment_mode", "expand") if key in doc.spans else "expand"
         for answered in get_answered(doc, key):
-            answers += make_answers(doc, answered, offsets, alignment_mode=mode)[:1] or [no_answer(answered)]
+            found = make_answers(doc, answered, alignment_mode=mode)[:1]
+            answers += found or [no_answer(doc, answered, alignment_mode=mode)]
     return answers
 
 

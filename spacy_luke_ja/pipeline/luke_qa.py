@@ -6,18 +6,17 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
+from spacy.util import logger, minibatch
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..doc_answers import GOLD, AnsweredQuestion, get_answered, get_questions
+from ..doc_answers import AnsweredQuestion, check_question, check_questions, get_gold_answers, get_questions
 from ..models.architectures import fill_answerer
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
 from ..models.types import LukeQaModel
 from ..text.alignment import check_alignment_mode
 from ..text.answers import AnswerLogits, find_answers
-from ..token_splitting import token_offsets
 from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
 from .training import answer_loss
@@ -37,6 +36,9 @@ frozen_layers = 0
 freeze_embeddings = false
 """
 )["model"]
+
+# Of which the windows are in memory together.
+PAIRS_AT_ONCE = 256
 
 # The outputs of a new layer behind the encoder.
 OUTPUTS = ("start", "end")
@@ -120,22 +122,18 @@ class LukeQa(CheckpointPipe):
             behind it. Train and use a checkpoint with the same.
         max_answer_length: in characters.
         top_n: how many of the likeliest starts and ends in each window are tried with one another.
-        null_threshold: no answer is given when null_score is above it; with 1.0, always the likeliest one.
+        null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given.
         spans_key: where in doc.spans the answers go; the component's name when None.
         scorer: what Language.evaluate calls.
         """
         check_alignment_mode(alignment_mode)
-        if isinstance(questions, str):
-            raise ValueError(f"questions must be a list of strings, got {questions!r}")
-        for question in questions:
-            check_question(question)
         for setting, value in (("max_answer_length", max_answer_length), ("top_n", top_n)):
             if value < 1:
                 raise ValueError(f"{setting} must be at least 1, got {value}")
         if not 0.0 <= null_threshold <= 1.0:
             raise ValueError(f"null_threshold must be between 0 and 1, got {null_threshold}")
         super().__init__(vocab, model, name, scorer)
-        self.questions = list(questions)
+        self.questions = check_questions(questions)
         self.alignment_mode = alignment_mode
         self.end_inclusive = end_inclusive
         self.max_answer_length = max_answer_length
@@ -181,18 +179,16 @@ class LukeQa(CheckpointPipe):
             raise ValueError(f"n_best must be at least 1, got {n_best}")
         pairs = list(pairs)
         found = self.find_answers(pairs, n_best=n_best or 1)
-        docs = {id(doc): doc for doc, _ in pairs}
-        if self.alignment_mode == "split":
-            for key, doc in docs.items():
-                split_at_edges(doc, [answered for (own, _), answered in zip(pairs, found) if id(own) == key])
-        offsets = {key: token_offsets(doc) for key, doc in docs.items()}
-        answers = [
-            make_answers(doc, answered, offsets[id(doc)], alignment_mode=self.alignment_mode)
-            for (doc, _), answered in zip(pairs, found)
-        ]
+        mode = self.alignment_mode
+        answers = []
+        for (doc, _), answered in zip(pairs, found):
+            if mode == "split":
+                split_at_edges(doc, [answered])
+            answers.append(make_answers(doc, answered, alignment_mode=mode))
         if n_best is not None:
             return answers
-        return [own[0] if own else no_answer(answered) for own, answered in zip(answers, found)]
+        nothing = [no_answer(doc, answered, alignment_mode=mode) for (doc, _), answered in zip(pairs, found)]
+        return [own[0] if own else none for own, none in zip(answers, nothing)]
 
     def find_answers(self, pairs: Sequence[Tuple[Doc, str]], *, n_best: int = 1) -> List[AnsweredQuestion]:
         """Find answers without touching the Docs.
@@ -205,8 +201,10 @@ class LukeQa(CheckpointPipe):
                 raise ValueError(f"a question is asked of a Doc, which nlp(text) makes; got {doc!r}")
             check_question(question)
         self.load()
-        outputs = self.model.predict(list(pairs)) if pairs else []
-        return [self._decode(output, n_best) for output in outputs]
+        found: List[AnsweredQuestion] = []
+        for some in minibatch(pairs, size=PAIRS_AT_ONCE):
+            found += [self._decode(output, n_best) for output in self.model.predict(list(some))]
+        return found
 
     def _decode(self, output: AnswerLogits, n_best: int) -> AnsweredQuestion:
         if not all(np.isfinite(rows).all() for rows in output.rows):
@@ -241,16 +239,11 @@ class LukeQa(CheckpointPipe):
     # Training
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Optional[Language] = None) -> None:
-        """Load the checkpoint for training; one that cannot answer questions gets a new layer, with random weights.
+        """Load the checkpoint; one that cannot answer questions gets a new layer, with random weights, to be trained.
 
         get_examples: gives examples whose references have answers, see set_gold_answers.
         """
         validate_get_examples(get_examples, "LukeQa.initialize")
-        if not any(get_answered(example.reference, GOLD) for example in get_examples()):
-            raise ValueError(
-                f"[{self.name}] none of the examples has a question with its answer; spacy-luke-ja.SquadCorpus.v1 "
-                "reads them, and spacy_luke_ja.doc_answers.set_gold_answers sets them"
-            )
         checkpoint = self._open()
         if len(checkpoint.tags) == len(OUTPUTS):
             try:
@@ -258,6 +251,12 @@ class LukeQa(CheckpointPipe):
                 return
             except NoClassifier:
                 pass
+        if not any(get_gold_answers(example.reference) for example in get_examples()):
+            raise ValueError(
+                f"[{self.name}] the checkpoint {checkpoint.name} does not answer questions yet, and none of the "
+                "examples has one with its answer: spacy-luke-ja.SquadCorpus.v1 reads them, and "
+                "spacy_luke_ja.doc_answers.set_gold_answers sets them"
+            )
         logger.info("the checkpoint %s does not answer questions: a new layer is trained", checkpoint.name)
         fill_answerer(self.model, checkpoint.with_new_classifier(OUTPUTS, QUESTION_ANSWERER.task), new_head=True)
 
@@ -287,9 +286,4 @@ def get_gold(example: Example) -> List[AnsweredQuestion]:
             f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
             f"{example.reference.text[:40]!r}"
         )
-    return get_answered(example.reference, GOLD)
-
-
-def check_question(question: str) -> None:
-    if not isinstance(question, str) or not question.strip():
-        raise ValueError(f"a question must be a string that is not empty, got {question!r}")
+    return get_gold_answers(example.reference)

@@ -6,12 +6,13 @@ Who made the data compares so:
   of what is left; F1 counts all of its characters, spaces too. Of several right answers, the best counts.
 - JaQuAD: its notebook (SkelterLabsInc/JaQuAD, JaQuAD.ipynb, char_f1_score) takes out all white space and nothing else.
   Exact match is an F1 of 1, so that the order of characters does not matter. There is one right answer.
-Neither changes widths or composes marks (NFKC). These scores are JSQuAD's, for any data. Those of lm-evaluation-harness
-(lm_eval/jasquad/evaluate.py: cleaned with neologdn, F1 over words of MeCab) do not compare with them.
+Neither changes widths or composes marks (NFKC). exact_match and char_f1 are JSQuAD's, jaquad_f1 is JaQuAD's. Those of
+lm-evaluation-harness (lm_eval/jasquad/evaluate.py: cleaned with neologdn, F1 over words of MeCab) do not compare with
+them.
 """
 
 from collections import Counter
-from typing import List, Sequence
+from typing import Callable, List, Sequence
 
 
 def normalize_answer(text: str) -> str:
@@ -30,6 +31,12 @@ def char_f1(predicted: str, golds: Sequence[str]) -> float:
     predicted: "" for no answer, which has 1.0 where there is no right answer and 0.0 where there is.
     """
     return max(f1_of(normalize_answer(predicted), gold) for gold in normalize_golds(golds))
+
+
+def jaquad_f1(predicted: str, golds: Sequence[str]) -> float:
+    """As char_f1, but as JaQuAD's makers count; of several right answers, the best."""
+    strip: Callable[[str], str] = lambda text: "".join(text.split())
+    return max(f1_of(strip(predicted), gold) for gold in [strip(gold) for gold in golds if strip(gold)] or [""])
 
 
 def normalize_golds(golds: Sequence[str]) -> List[str]:

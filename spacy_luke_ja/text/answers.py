@@ -9,7 +9,7 @@ from .characters import trim_blank
 from .subwords import Subwords
 from .windows import Window
 
-# An answer so much less likely than the best one, as a logarithm, counts as impossible.
+# What is so much less likely than the best answer, as a logarithm, counts as impossible.
 NEGLIGIBLE = 30.0
 
 
@@ -54,16 +54,19 @@ def find_answers(
     max_answer_length: in characters.
     end_inclusive: whether the subword that ends an answer belongs to it, or is the first one behind it.
     RETURNS: answers, the likeliest first, those of one score in text order; and the score of no answer, 1.0 for a text
-        without subwords. Scores are a softmax over all answers that were tried, in all windows, and no answer, of
-        which the logit is that of the window least sure of it. What several windows show has the logit of the one
-        that shows it the most context.
+        in which nothing is short enough to be one. Scores are a softmax over all answers that were tried, in all
+        windows, and no answer, of which the logit is that of the window least sure of it. What several windows show
+        has the logit of the one that shows it the most context.
     """
-    if not logits.windows:
+    pairs = likely_pairs(logits, n_edges=n_edges, max_answer_length=max_answer_length, end_inclusive=end_inclusive)
+    if not len(pairs):  # perhaps the likeliest ends are all before the likeliest starts
+        n_edges = len(logits.asked.subwords)
+        pairs = likely_pairs(logits, n_edges=n_edges, max_answer_length=max_answer_length, end_inclusive=end_inclusive)
+    if not len(pairs):
         return [], 1.0
     null = min(float(rows[0].sum()) for rows in logits.rows)
-    pairs = likely_pairs(logits, n_edges=n_edges, max_answer_length=max_answer_length, end_inclusive=end_inclusive)
     joint = joint_logits(logits, pairs, end_inclusive=end_inclusive)
-    possible = joint > max(null, joint.max(initial=null)) - NEGLIGIBLE
+    possible = joint > joint.max() - NEGLIGIBLE
     best: Dict[Tuple[int, int], float] = {}
     offsets, text = logits.asked.subwords.char_offsets, logits.asked.subwords.text
     for (first, last), logit in zip(pairs[possible].tolist(), joint[possible].tolist()):
@@ -79,15 +82,15 @@ def find_answers(
 
 def likely_pairs(logits: AnswerLogits, *, n_edges: int, max_answer_length: int, end_inclusive: bool) -> np.ndarray:
     """RETURNS: (n_pairs, 2), the first and last subword of answers, each once, in text order."""
-    offsets = logits.asked.subwords.char_offsets
-    found = [np.zeros((0, 2), dtype="int64")]
+    offsets, n_subwords = logits.asked.subwords.char_offsets, len(logits.asked.subwords)
+    found = [np.zeros(0, dtype="int64")]
     for window, rows in zip(logits.windows, logits.rows):
         starts, ends = edge_logits(rows, end_inclusive)
         firsts, lasts = np.meshgrid(likeliest(starts, n_edges), likeliest(ends, n_edges), indexing="ij")
-        pairs = window.subword_start + np.stack([firsts.ravel(), lasts.ravel()], axis=1)
-        n_chars = offsets[pairs[:, 1], 1] - offsets[pairs[:, 0], 0]
-        found.append(pairs[(pairs[:, 0] <= pairs[:, 1]) & (n_chars <= max_answer_length)])
-    return np.unique(np.concatenate(found), axis=0)
+        first, last = window.subword_start + firsts.ravel(), window.subword_start + lasts.ravel()
+        is_allowed = (first <= last) & (offsets[last, 1] - offsets[first, 0] <= max_answer_length)
+        found.append((first * n_subwords + last)[is_allowed])
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), max(1, n_subwords)), axis=1)
 
 
 def edge_logits(rows: np.ndarray, end_inclusive: bool) -> Tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from spacy.training.loop import create_before_to_disk_callback, create_evaluatio
 from spacy.util import registry, resolve_dot_names
 from thinc.api import constant, fix_random_seed, set_gpu_allocator
 
-from ..doc_answers import GOLD, get_answered
+from ..doc_answers import get_gold_answers
 from .directories import recover_directory, remove_directory, replace_directory
 from .progress import Progress, dump_random_states, load_random_states, load_run, save_run
 
@@ -180,7 +180,7 @@ def checksum_of(docs: Iterable[Doc]) -> int:
         spans = {key: [(span.start, span.end, span.label_) for span in group] for key, group in doc.spans.items()}
         checksum = zlib.crc32(doc.to_array(attributes).tobytes(), checksum)
         checksum = zlib.crc32(f"{spans} {sorted(doc.cats.items())}".encode(), checksum)
-        checksum = zlib.crc32("".join(map(str, get_answered(doc, GOLD))).encode(), checksum)
+        checksum = zlib.crc32("".join(map(str, get_gold_answers(doc))).encode(), checksum)
     return checksum
 
 

@@ -265,4 +265,21 @@ def test_an_encoder_that_is_told_the_question_is_refused(answerers):
     }
     qa = nlp.add_pipe("luke_qa", config={"model": model})
     with pytest.raises(ValueError, match="use spacy-luke-ja.HFQuestionAnswerer.v1"):
-        qa.ask(nlp("山田花子は東京へ行った。"), "誰？")
+        qa.load()
+
+
+def test_quantize_a_checkpoint_that_answers(answerers, tmp_path):
+    result = CliRunner().invoke(app, ["luke", "quantize", str(answerers["random_luke"]), str(tmp_path / "nlp")])
+    # Windows of the toy are too short for the default overlap.
+    assert result.exit_code == 1 and "overlap must be at most 29" in " ".join(result.output.split())
+
+
+def test_quantize_does_not_compare_answers(answerers, tmp_path):
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_qa", config={"model": {"name": str(answerers["luke"]), "overlap": 8}})
+    nlp.to_disk(tmp_path / "nlp")
+    data = tmp_path / "texts.jsonl"
+    data.write_text('{"text": "東京", "entities": []}\n', encoding="utf8")
+    arguments = ["luke", "quantize", str(tmp_path / "nlp"), str(tmp_path / "out"), "--data", str(data)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1 and "compare by spacy luke evaluate-qa" in " ".join(result.output.split())

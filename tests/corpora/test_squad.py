@@ -8,10 +8,11 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import DocBin
 
 from spacy_luke_ja.corpora.examples import make_qa_example
 from spacy_luke_ja.corpora.squad import create_squad_corpus, put_title_on_line, read_squad
-from spacy_luke_ja.doc_answers import GOLD, get_answered, get_questions
+from spacy_luke_ja.doc_answers import get_gold_answers, get_questions, set_gold_answers
 
 nlp = spacy.blank("ja")
 TEXT = "梅雨は北海道にない。梅雨は五月に来る。"
@@ -305,20 +306,20 @@ def test_an_example_for_each_question(tmp_path):
     questions = ask("どこにない", [("北海道", 9 + 3)]), ask("何がない"), ask("なぜ", [], is_impossible=True)
     path = write(tmp_path / "data.json", *questions, context=f"梅雨 [SEP] {TEXT}")
     examples = list(create_squad_corpus(path)(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [["どこにない"], ["何がない"], ["なぜ"]]
+    assert [get_questions(example.predicted) for example in examples] == [("どこにない",), ("何がない",), ("なぜ",)]
     for example, right in zip(examples, (["北海道"], ["梅雨"], [])):
         assert example.predicted.text == example.reference.text == f"梅雨\n{TEXT}"
-        (gold,) = get_answered(example.reference, GOLD)
+        (gold,) = get_gold_answers(example.reference)
         assert [example.text[a.char_start : a.char_end] for a in gold.answers] == right
-        assert [gold.question] == get_questions(example.reference) == get_questions(example.predicted)
-        assert get_answered(example.predicted, GOLD) == []
+        assert (gold.question,) == get_questions(example.reference) == get_questions(example.predicted)
+        assert get_gold_answers(example.predicted) == []
 
 
 @pytest.mark.parametrize("max_questions, n", [(0, 4), (1, 1), (3, 3), (9, 4)])
 def test_the_first_questions_only(tmp_path, max_questions, n):
     path = write(tmp_path / "data.json", *(ask(f"何{i}") for i in range(4)))
     examples = list(create_squad_corpus(path, max_questions=max_questions)(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [[f"何{i}"] for i in range(n)]
+    assert [get_questions(example.predicted) for example in examples] == [(f"何{i}",) for i in range(n)]
 
 
 def test_a_bad_question_behind_the_last_that_is_taken_is_still_named(tmp_path):
@@ -332,7 +333,24 @@ def test_a_bad_question_behind_the_last_that_is_taken_is_still_named(tmp_path):
 def test_an_example_is_made_of_copies():
     doc = nlp.make_doc(TEXT)
     first, second = make_qa_example(doc, "何", [(0, 2)]), make_qa_example(doc, "どこ", [(3, 6)])
-    assert get_questions(doc) == [] and get_questions(first.predicted) == ["何"]
-    assert [gold.question for gold in get_answered(second.reference, GOLD)] == ["どこ"]
+    assert get_questions(doc) == () and get_questions(first.predicted) == ("何",)
+    assert [gold.question for gold in get_gold_answers(second.reference)] == ["どこ"]
     with pytest.raises(ValueError, match="answer 3–99 is not within"):
         make_qa_example(doc, "何", [(3, 99)])
+
+
+def test_docs_with_gold_answers(tmp_path):
+    nlp = spacy.blank("ja")
+    docs = [nlp.make_doc("山田は東京へ行った。"), nlp.make_doc("何もない。")]
+    set_gold_answers(docs[0], "どこへ？", [(3, 5)])
+    set_gold_answers(docs[0], "いつ？", [])
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "gold.spacy")
+    examples = list(create_squad_corpus(tmp_path / "gold.spacy")(nlp))
+    assert [get_questions(example.predicted) for example in examples] == [("どこへ？",), ("いつ？",)]
+    assert [[a[:2] for a in get_gold_answers(e.reference)[0].answers] for e in examples] == [[(3, 5)], []]
+    assert len(list(create_squad_corpus(tmp_path / "gold.spacy", max_questions=1)(nlp))) == 1
+    DocBin(docs=docs).to_disk(tmp_path / "bare.spacy")
+    with pytest.raises(ValueError, match="has no questions: call .*set_gold_answers"):
+        list(create_squad_corpus(tmp_path / "bare.spacy")(nlp))
+    with pytest.raises(OSError, match="there is no file"):
+        list(create_squad_corpus(tmp_path / "none.spacy")(nlp))

@@ -1,12 +1,14 @@
 """What luke_qa answers, where it writes it, and how it behaves in a pipeline. What it knows is in toys.ANSWERS."""
 
 import json
+import pickle
 import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import spacy
+from safetensors.torch import load_file, save_file
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
@@ -14,7 +16,7 @@ from thinc.api import Adam
 
 import spacy_luke_ja
 from spacy_luke_ja.corpora.examples import make_qa_example
-from spacy_luke_ja.doc_answers import GOLD, get_answered, set_gold_answers
+from spacy_luke_ja.doc_answers import get_gold_answers, set_gold_answers
 
 TEXT = "昨日、山田花子は東京都で社長に会った。"
 WHO, WHERE = "誰が会いましたか。", "どこで？"
@@ -190,12 +192,12 @@ def test_without_questions_nothing_is_asked(make_qa):
     with pytest.raises(OSError):
         nlp(TEXT)
     doc = make_qa()(TEXT)
-    assert doc._.luke_answers == [] and len(doc.spans["luke_qa"]) == 0 and doc._.questions == []
+    assert doc._.luke_answers == [] and len(doc.spans["luke_qa"]) == 0 and doc._.questions == ()
 
 
 def test_questions_must_be_a_list(make_qa):
     doc = make_qa().make_doc(TEXT)
-    with pytest.raises(ValueError, match="must be a list of strings"):
+    with pytest.raises(ValueError, match="questions must be a list of strings"):
         doc._.questions = "誰？"
     with pytest.raises(ValueError, match="questions must be a list of strings"):
         nlp = make_qa()
@@ -378,11 +380,12 @@ def test_the_gradient_is_that_of_the_loss(make_qa):
         assert (more - loss) / 0.01 == pytest.approx(gradients[i][k][row, column], abs=1e-3)
 
 
-def test_examples_without_questions(make_qa):
+def test_examples_without_questions(make_qa, checkpoints):
     nlp = make_qa("random_luke")
     doc = nlp.make_doc(TEXT)
-    with pytest.raises(ValueError, match="none of the examples has a question"):
-        nlp.initialize(lambda: [Example(doc, doc.copy())])
+    nlp.initialize(lambda: [Example(doc, doc.copy())])  # it can answer already
+    with pytest.raises(ValueError, match="none of the examples has one"):
+        make_qa(str(checkpoints["bare_luke"])).initialize(lambda: [Example(doc, doc.copy())])
     assert nlp.update([Example(doc, doc.copy())], losses={})["luke_qa"] == 0.0
 
 
@@ -392,8 +395,8 @@ def test_gold_answers_that_are_not_there(make_qa):
         set_gold_answers(doc, WHO, [(0, 9)])
     set_gold_answers(doc, WHO, [(0, 1)])
     set_gold_answers(doc, WHO, [(0, 2), (1, 2)])
-    assert [a[:2] for a in get_answered(doc, GOLD)[0].answers] == [(0, 2), (1, 2)]
-    assert doc._.questions == [WHO]
+    assert [a[:2] for a in get_gold_answers(doc)[0].answers] == [(0, 2), (1, 2)]
+    assert doc._.questions == (WHO,)
 
 
 def test_nothing_is_said_that_need_not_be(make_qa):
@@ -412,3 +415,66 @@ def test_an_answer_that_no_window_holds_teaches_nothing(make_qa):
     loss, gradients = qa.get_loss(examples, outputs)
     assert not any(window.any() for window in gradients[0]) and all(window.any() for window in gradients[1])
     assert loss == pytest.approx(qa.get_loss(examples[1:], outputs[1:])[0])
+
+
+def test_a_span_is_that_of_the_tokens_as_they_are_now(make_qa):
+    nlp = make_qa(alignment_mode="split")
+    doc = Doc(nlp.vocab, words=["東京都民", "と", "山田花子さん"], spaces=[False] * 3)
+    answer = nlp.get_pipe("luke_qa").ask(doc, WHO)
+    assert answer.span.text == "山田花子"
+    nlp.get_pipe("luke_qa").ask(doc, WHO, n_best=5)
+    assert answer.span.text == answer.text == "山田花子"
+    assert pickle.loads(pickle.dumps(answer)) == answer
+
+
+def test_gold_is_no_prediction(make_qa):
+    nlp = make_qa(questions=[WHO])
+    doc = nlp.make_doc(TEXT)
+    set_gold_answers(doc, WHERE, [(0, 2)])
+    assert [(a.question, a.text) for a in nlp(doc)._.luke_answers] == [(WHO, "山田花子"), (WHERE, "山田花子")]
+    assert [a.question for a in get_gold_answers(doc)] == [WHERE]
+
+
+@pytest.mark.parametrize("questions", ["誰？", None, 5, [""], ["\u200b"], [None]])
+def test_questions_that_cannot_be(make_qa, questions):
+    doc = make_qa().make_doc(TEXT)
+    with pytest.raises(ValueError, match="question"):
+        doc._.questions = questions
+
+
+def test_questions_are_assigned(make_qa):
+    doc = make_qa().make_doc(TEXT)
+    doc._.questions = (question for question in [WHO, WHERE])
+    assert doc._.questions == (WHO, WHERE)
+    with pytest.raises(AttributeError):
+        doc._.questions.append(WHO)
+
+
+def test_a_part_of_a_doc_has_no_answers(make_qa):
+    doc = make_qa(questions=[WHO])(TEXT)
+    assert doc[4:].as_doc(copy_user_data=True)._.luke_answers == []
+
+
+def test_questions_that_were_not_asked_are_not_scored(make_qa):
+    nlp = make_qa()
+    reference = nlp.make_doc(TEXT)
+    set_gold_answers(reference, WHO, [(3, 7)])
+    with pytest.warns(UserWarning, match="1 questions with gold answers were not asked"):
+        assert nlp.evaluate([Example(nlp.make_doc(TEXT), reference)])["qa_em"] is None
+
+
+def test_many_pairs_are_asked_in_parts(make_qa, monkeypatch):
+    monkeypatch.setattr("spacy_luke_ja.pipeline.luke_qa.PAIRS_AT_ONCE", 3)
+    nlp = make_qa()
+    pairs = [(nlp.make_doc("あ" * i + "東京"), WHERE) for i in range(10)]
+    assert [a.char_start for a in nlp.get_pipe("luke_qa").ask_many(pairs)] == list(range(10))
+
+
+def test_an_encoder_without_types_is_told_none(make_qa, answerers, tmp_path):
+    path = shutil.copytree(answerers["bert"], tmp_path / "bert")
+    config = json.loads((path / "config.json").read_text())
+    tensors = load_file(path / "model.safetensors")
+    name = "bert.embeddings.token_type_embeddings.weight"
+    save_file({**tensors, name: tensors[name][:1].clone()}, path / "model.safetensors", metadata={"format": "pt"})
+    (path / "config.json").write_text(json.dumps({**config, "type_vocab_size": 1}))
+    assert ask(make_qa(str(path), model={"overlap": 4}), TEXT).text in TEXT

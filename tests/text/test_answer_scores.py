@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_luke_ja.text.answer_scores import char_f1, exact_match, normalize_answer
+from spacy_luke_ja.text.answer_scores import char_f1, exact_match, jaquad_f1, normalize_answer
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,15 @@ answers = st.text(alphabet="東京都 。aA", max_size=6)
 def test_scores_are_shares_and_an_exact_match_has_the_full_f1(predicted, golds):
     em, f1 = exact_match(predicted, golds), char_f1(predicted, golds)
     assert em in (0.0, 1.0) and em <= f1 <= 1.0
+
+
+@pytest.mark.parametrize("predicted, golds, f1", [
+    ("東 京", ["東京"], 1.0),
+    ("東京。", ["東京"], 0.8),
+    ("NHK", ["nhk"], 0.0),
+    ("京東", ["大阪", "東京"], 1.0),
+    ("", [], 1.0),
+    ("東京", [], 0.0),
+])  # fmt: skip
+def test_as_jaquad_counts(predicted, golds, f1):
+    assert jaquad_f1(predicted, golds) == pytest.approx(f1)

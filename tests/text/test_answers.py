@@ -118,6 +118,25 @@ def test_an_answer_across_a_window_edge_is_found_in_the_overlap():
         assert texts_of(logits)[0] == "こたえ"
 
 
+def test_ends_before_all_starts_still_leave_an_answer():
+    logits = make_logits("あいうえお", {3: 6.0, 4: 4.0}, {0: 5.0, 1: 4.0})
+    answers, null_score = find_answers(logits, **{**SETTINGS, "n_edges": 1})
+    assert "あいうえお"[answers[0].char_start : answers[0].char_end] == "え" and null_score < 1.0
+
+
+def test_the_likeliest_answer_is_found_however_sure_the_model_is_that_there_is_none():
+    logits = make_logits("あいう", {0: 3.0}, {1: 3.0}, null=(50.0, 50.0))
+    answers, null_score = find_answers(logits, **SETTINGS)
+    assert texts_of(logits)[0] == "あい" and answers[0].score < 1e-9 and null_score == pytest.approx(1.0)
+
+
+def test_nothing_is_short_enough():
+    logits = make_logits("あい", {}, {})
+    wide = Subwords("あい", np.arange(1), np.array([[0, 2]]))
+    one = AnswerLogits(AskedText(QUESTION, wide), [Window(0, 1, 0, 1)], [logits.rows[0][:3]])
+    assert find_answers(one, **{**SETTINGS, "max_answer_length": 1}) == ([], 1.0)
+
+
 def test_a_text_without_subwords_has_no_answer():
     assert find_answers(make_logits("", {}, {}), **SETTINGS) == ([], 1.0)
 
