@@ -95,7 +95,7 @@ def write_checkpoint(path: Path, size: Size, *, seed: int = 0) -> Path:
     config.update(
         vocab_size=size.n_pieces + 4, hidden_size=size.width, num_hidden_layers=size.n_layers,
         num_attention_heads=size.n_heads, intermediate_size=size.inner_width,
-        entity_vocab_size=size.n_entities, entity_emb_size=size.entity_width,
+        entity_vocab_size=size.n_entities, entity_emb_size=size.entity_width, use_entity_aware_attention=True,
     )  # fmt: skip
     write_json(path / "config.json", config)
     return path

@@ -249,8 +249,8 @@ def test_qa(project):
 def test_pretrain(project):
     """From corpora to two checkpoints, outside of the package's own."""
     toy_corpora.write_corpora(project.path / "data", n_sentences=200)
-    settings = {"corpora": "data", "n_pieces": 200, "shallow_steps": 3, "pretrain_steps": 3, "teacher_epochs": 20, "student_epochs": 20,
-                "soft_sentences": 30}  # fmt: skip
+    settings = {"corpora": "data", "n_pieces": 200, "shallow_steps": 3, "pretrain_steps": 3, "grown_layers": "0 1 2 3",
+                "teacher_epochs": 20, "student_epochs": 20, "soft_sentences": 30}  # fmt: skip
     more = [part for name, value in settings.items() for part in (f"--vars.{name}", str(value))]
     assert "best dev F1" in project("pretrain", *more)
     pipelines = {}
