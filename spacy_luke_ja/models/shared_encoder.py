@@ -12,7 +12,7 @@ from ..text.subwords import Subwords
 from ..text.windows import Window, check_window, group_by_length, plan_windows
 from .hf_encoder import EncoderShim
 from .transformer_batch import WindowedDoc, import_spacy_transformers, make_transformer_batch
-from .with_windows import join_windows
+from .with_windows import check_window_settings, join_windows
 
 if TYPE_CHECKING:
     from spacy_transformers.data_classes import FullTransformerBatch
@@ -54,12 +54,7 @@ def SharedEncoder(
     initialize() or from_disk.
     """
     import_spacy_transformers()
-    if overlap < 0:
-        raise ValueError(f"overlap must be at least 0, got {overlap}")
-    if window is not None:
-        check_window(window, overlap)
-    if max_batch_subwords < 1:
-        raise ValueError(f"max_batch_subwords must be at least 1, got {max_batch_subwords}")
+    check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
     shim = EncoderShim(
         name,
         revision=revision,
