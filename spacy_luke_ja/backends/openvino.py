@@ -11,8 +11,9 @@ from spacy.util import logger
 from ..models.architectures import windowed_answerer, windowed_classifier
 from ..models.checkpoint_shim import CheckpointShim
 from ..models.hf_checkpoint import Checkpoint
-from ..models.hf_loader import QUESTION_ANSWERER, TOKEN_CLASSIFIER, Head, Tensors, build_module, max_subwords
+from ..models.hf_loader import QUESTION_ANSWERER, TOKEN_CLASSIFIER, Head, build_module, max_subwords
 from ..models.hf_shim import cpu_has_bfloat16
+from ..models.hf_tensors import Tensors
 from ..models.int8 import round_matrices
 from ..models.roberta import PREFIXES, can_build
 from ..models.types import LukeNerModel, LukeQaModel, WindowBatch

@@ -125,10 +125,10 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     windows = model.get_ref("windows")
     window = windows.attrs["window"]
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
-    max_window_ = max_window(limit, checkpoint, n_special=n_special, window=window)
-    check_window(window or max_window_, windows.attrs["overlap"])
+    most = max_window(limit, checkpoint, n_special=n_special, window=window)
+    check_window(window or most, windows.attrs["overlap"])
     windows.attrs.update(
-        max_window=max_window_, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id
+        max_window=most, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id
     )
     model.attrs.update(decoding)
     model.get_ref("encoder").attrs["encoder"] = encoder

@@ -9,7 +9,7 @@ import numpy as np
 from thinc.shims import Shim
 
 from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
-from .hf_loader import Tensors, read_tensors
+from .hf_tensors import Tensors, read_tensors
 from .types import WindowBatch
 
 

@@ -7,8 +7,9 @@ import torch
 
 from ..text.subwords import SubwordEncoder
 from .hf_checkpoint import Checkpoint, open_checkpoint
-from .hf_loader import Tensors, build_encoder, max_window
+from .hf_loader import build_encoder, max_window
 from .hf_shim import HFShim
+from .hf_tensors import Tensors
 from .hf_tokenizer import open_encoder
 from .types import WindowBatch
 

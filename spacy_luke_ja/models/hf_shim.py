@@ -16,7 +16,8 @@ from thinc.shims import PyTorchShim
 
 from .checkpoint_shim import CheckpointShim
 from .hf_checkpoint import Checkpoint
-from .hf_loader import TOKEN_CLASSIFIER, Head, Tensors, build_module, max_subwords, resize_head
+from .hf_loader import TOKEN_CLASSIFIER, Head, build_module, max_subwords, resize_head
+from .hf_tensors import Tensors
 from .roberta import Classifier, Encoder
 from .types import WindowBatch
 

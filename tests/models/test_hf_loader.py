@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import toys
-from spacy_luke_ja.models import hf_loader
+from spacy_luke_ja.models import hf_tensors
 from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
-from spacy_luke_ja.models.hf_loader import build_module, max_subwords, read_tensors
+from spacy_luke_ja.models.hf_loader import build_module, max_subwords
+from spacy_luke_ja.models.hf_tensors import read_tensors
 from spacy_luke_ja.models.roberta import Classifier
 
 
@@ -93,7 +94,7 @@ def test_weights_are_read_in_the_precision_asked_for(checkpoints):
 @pytest.mark.parametrize("name", ["random_luke", "luke_bin"])
 @pytest.mark.parametrize("part_bytes", [1, 700, 2**24])
 def test_a_cast_part_by_part_is_the_cast_of_the_whole(checkpoints, name, part_bytes, monkeypatch):
-    monkeypatch.setattr(hf_loader, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(hf_tensors, "PART_BYTES", part_bytes)
     checkpoint = open_checkpoint(str(checkpoints[name]))
     stored, cast = read_tensors(checkpoint), read_tensors(checkpoint, dtype=torch.bfloat16)
     assert stored.keys() == cast.keys()
