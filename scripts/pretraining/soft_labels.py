@@ -4,7 +4,8 @@
         --teachers build/pretraining/teacher-0 build/pretraining/teacher-1
 
 The sentences are drawn from all documents, those of the corpora that read most like Stockmark's more often, and
-a share of them is put in another form first (titles, lists, capitals …). Those in which the teachers find no entity are
+a share of them is put in another form first (titles, lists, capitals …). On the label of a name that comes several
+times, all its sentences have a vote (votes.py). Those in which the teachers find no entity are
 kept in part; the sentences of WAC and GSD are other_sets.py's. Output: ids, probabilities (n_subwords, n_tags) as
 float16, starts (of the sentences), tags, and the vocabulary's checksum.
 """
@@ -29,6 +30,7 @@ from .finetune import FORM_WEIGHTS, save_soft
 from .heap import keep_heap
 from .tagger import MAX_SUBWORDS, Tagger, predict
 from .vocabulary import read_sentences
+from .votes import vote_on_names
 
 # Source → the share of its sentences that are kept.
 SHARES = {
@@ -118,6 +120,7 @@ def main() -> None:
     parser.add_argument("--n-sentences", type=int, default=80_000)
     parser.add_argument("--empty-share", type=float, default=0.25, help="kept of the sentences without an entity")
     parser.add_argument("--change-share", type=float, default=0.3)
+    parser.add_argument("--vote-weight", type=float, default=0.5, help="of a name's other sentences; 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keep_heap()
@@ -127,7 +130,7 @@ def main() -> None:
     encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_proto=vocabulary))
     sentences = change_share(pick_sentences(args.documents, args.n_sentences, rng), args.change_share, rng)
     ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
-    labelled = mean_probabilities(teachers, ids)
+    labelled = vote_on_names(ids, mean_probabilities(teachers, ids), tags, args.vote_weight)
     # What an O is, gold sentences say often enough.
     kept = [i for i, own in enumerate(labelled) if own.argmax(axis=1).any() or rng.random() < args.empty_share]
     ids, probabilities = [ids[i] for i in kept], [labelled[i] for i in kept]
