@@ -175,6 +175,10 @@ def test_evaluate_a_checkpoint_and_a_pipeline_of_spacy(checkpoints, corpus, tmp_
     assert "No label of the pipeline stands in the data: it finds 地名, the data has 魚" in run(
         "evaluate", tmp_path / "ruler", tmp_path / "fish.jsonl", tmp_path / "c"
     )
+    spacy.blank("ja").to_disk(tmp_path / "blank")
+    assert "found no entity; its components are none" in run(
+        "evaluate", tmp_path / "blank", corpus / "dev.spacy", tmp_path / "c"
+    )
     assert "no directory ./nowhere" in run("evaluate", "./nowhere", corpus / "dev.spacy", tmp_path / "c", fails=True)
     assert "no file" in run("evaluate", tmp_path / "ruler", corpus / "none.spacy", tmp_path / "c", fails=True)
     (tmp_path / "bare.jsonl").write_text('{"text": "何もない", "entities": []}')

@@ -50,6 +50,11 @@ def evaluate_cli(
     if gold and found and not gold & found:
         labels = [", ".join(sorted(side)) for side in (found, gold)]
         msg.warn(f"No label of the pipeline stands in the data: it finds {labels[0]}, the data has {labels[1]}")
+    if gold and not found:
+        msg.warn(
+            f"The pipeline found no entity; its components are {', '.join(nlp.pipe_names) or 'none'}. "
+            "Answers of luke_qa are scored by evaluate-qa"
+        )
     msg.good(f"Wrote metrics.json and texts.jsonl to {output_path}")
     print(f"As a page: python -m spacy luke report {output_path}/metrics.json {output_path}/texts.jsonl report.html")
 
