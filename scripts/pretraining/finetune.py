@@ -26,14 +26,15 @@ from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, precision_recall_f1
+from spacy_luke_ja.models.roberta import Classifier
 from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
 from .blocks import UNK
-from .encoder import best_device, load_encoder
+from .encoder import best_device, new_classifier
 from .heap import keep_heap
-from .tagger import MAX_SUBWORDS, Averages, Tagged, Tagger, make_batches, make_rows, predict, save_classifier, tag_loss
+from .tagger import MAX_SUBWORDS, Averages, Tagged, join, make_batches, predict, save_classifier, tag_loss
 from .training import learn_rate_share, load_state, make_optimizer, save_state, set_learn_rate, settings_of
 
 # In the order of the published LUKE.
@@ -68,7 +69,7 @@ class Sentences:
         return tagged
 
 
-def evaluate(model: Tagger, records: Sequence[Record], sentences: Sentences) -> np.ndarray:
+def evaluate(model: Classifier, records: Sequence[Record], sentences: Sentences) -> np.ndarray:
     """RETURNS: precision, recall and F1 over exact characters and labels."""
     subwords = [sentences.encoder.encode(record.text) for record in records]
     texts = []
@@ -103,22 +104,22 @@ def read_soft(path: Path, sp_path: Path, tags: Sequence[str]) -> List[Tagged]:
 class Training:
     """Model, running averages and optimizer, and the epochs that are behind them."""
 
-    def __init__(self, model: Tagger, learn_rate: float, decay: float):
+    def __init__(self, model: Classifier, learn_rate: float, decay: float):
         self.model = model
         self.averages = Averages(model, decay)
         # The new classifier learns faster than the encoder.
-        self.optimizer = make_optimizer({model.encoder: 1.0, model.classifier: 5.0}, learn_rate)
+        self.optimizer = make_optimizer({model.base_model: 1.0, model.head: 5.0}, learn_rate)
         self.learn_rate = learn_rate
         self.n_epochs = 0
         self.best = -1.0
 
-    def run_epoch(self, batches: Sequence[List[Tagged]], *, n_epochs: int, dropout: float, mask_share: float) -> float:
+    def run_epoch(self, batches: Sequence[List[Tagged]], *, n_epochs: int, mask_share: float) -> float:
         """n_epochs: that the training will have, for the learning rate. mask_share: of the subwords, that are masked.
 
         RETURNS: the mean loss.
         """
-        device = self.model.classifier.weight.device
-        mask_id = self.model.encoder.config["vocab_size"] - 1
+        device = self.model.head.weight.device
+        mask_id = self.model.config.vocab_size - 1
         self.model.train()
         total = 0.0
         for i, batch in enumerate(batches):
@@ -126,9 +127,9 @@ class Training:
             share = learn_rate_share(step, n_steps, max(n_steps // 20, 1), n_steps)
             set_learn_rate(self.optimizer, self.learn_rate * share)
             with torch.autocast(device.type, dtype=torch.bfloat16):
-                rows = make_rows([example.ids for example in batch], device)
-                is_masked = (torch.rand(rows["ids"].shape, device=device) < mask_share) & (rows["ids"] > UNK)
-                logits = self.model(rows["ids"].masked_fill(is_masked, mask_id), rows["lengths"], dropout=dropout)
+                ids, lengths = join([example.ids for example in batch], device)
+                is_masked = (torch.rand(ids.shape, device=device) < mask_share) & (ids > UNK)
+                logits = self.model(ids.masked_fill(is_masked, mask_id), lengths)
             loss = tag_loss(logits, batch)
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -184,7 +185,8 @@ def main() -> None:
     soft = [read_soft(path, args.encoder / "sentencepiece.bpe.model", tags) for path in args.soft]
     # Each sentence of a file comes once before one comes again.
     soft_orders = [np.random.default_rng(args.seed).permutation(len(own)) for own in soft]
-    training = Training(Tagger(load_encoder(args.encoder), len(tags)).to(args.device), args.learn_rate, args.decay)
+    model = new_classifier(args.encoder, len(tags), args.dropout).to(args.device)
+    training = Training(model, args.learn_rate, args.decay)
     args.output.mkdir(parents=True, exist_ok=True)
     inputs = [args.encoder / "model.safetensors", *args.soft]
     settings = settings_of(args, inputs, free=("encoder", "data", "output", "soft", "device"))
@@ -205,7 +207,6 @@ def main() -> None:
         mean_loss = training.run_epoch(
             make_batches(examples, args.n_subwords, rng),
             n_epochs=args.epochs,
-            dropout=args.dropout,
             mask_share=args.mask_share,
         )
         scores = evaluate(training.averages.model, parts["dev"], sentences)

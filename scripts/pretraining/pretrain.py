@@ -22,8 +22,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from spacy_luke_ja.models.roberta import Encoder
+
 from .blocks import NONE, Blocks, mask_units, plan
-from .encoder import PREFIX, Encoder, best_device, load_encoder
+from .encoder import PREFIX, best_device, load_encoder
 from .heap import keep_heap
 from .training import learn_rate_share, load_state, make_optimizer, save_state, set_learn_rate, settings_of
 
@@ -38,16 +40,17 @@ class PretrainingModel(nn.Module):
 
     def __init__(self, encoder: Encoder, labels: Dict[str, List[str]]):
         super().__init__()
-        width = encoder.config["hidden_size"]
+        width = encoder.config.hidden_size
         self.encoder = encoder
         n_classes = {target: len(labels[key]) * (2 if key == "pos" else 1) for target, key in TOKEN_TARGETS.items()}
         self.heads = nn.ModuleDict({target: nn.Linear(width, n) for target, n in n_classes.items()})
         self.transform = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
-        self.word_bias = nn.Parameter(torch.zeros(encoder.config["vocab_size"]))
+        self.word_bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
 
     def forward(self, ids: Tensor, words: Tensor, targets: Dict[str, Tensor]) -> Dict[str, Tensor]:
         """words: (n_rows, length) the masked subwords, NONE_WORD elsewhere. RETURNS: the mean loss of each target."""
-        hidden = self.encoder(ids).flatten(0, 1)
+        n_rows, length = ids.shape
+        hidden = self.encoder(ids.flatten(), [length] * n_rows)
         losses = {}
         picked = (words.flatten() != NONE_WORD).nonzero()[:, 0]
         transformed = self.transform(hidden[picked])
@@ -125,7 +128,7 @@ def main() -> None:
                 f"{state_path} has {first_step} steps behind it; --n-steps must be no less, got {args.n_steps}"
             )
         print(f"goes on after step {first_step}", flush=True)
-    n_ids = model.encoder.config["vocab_size"]
+    n_ids = model.encoder.config.vocab_size
     schedule = plan(args.n_steps, n_subwords=args.n_subwords, every_ner=args.every_ner, every_long=args.every_long)
     started, sums, counts = time.time(), dict.fromkeys(WEIGHTS, 0.0), dict.fromkeys(WEIGHTS, 0)
     for step, what in enumerate(schedule):

@@ -20,15 +20,15 @@ from typing import List, Sequence, Tuple
 import numpy as np
 import sentencepiece
 import torch
-from safetensors.torch import load_file
 
 from spacy_luke_ja.corpora.augmentation import FORMS
+from spacy_luke_ja.models.roberta import Classifier
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
-from .encoder import best_device, load_encoder
+from .encoder import best_device, load_classifier
 from .finetune import FORM_WEIGHTS, save_soft
 from .heap import keep_heap
-from .tagger import MAX_SUBWORDS, Tagger, predict
+from .tagger import MAX_SUBWORDS, predict
 from .vocabulary import read_sentences
 from .votes import vote_on_names
 
@@ -89,21 +89,13 @@ def add_teachers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default=best_device())
 
 
-def read_teachers(teachers: Sequence[Path], device: str) -> Tuple[List[Tagger], bytes, List[str]]:
+def read_teachers(teachers: Sequence[Path], device: str) -> Tuple[List[Classifier], bytes, List[str]]:
     """RETURNS: the teachers, and the sentencepiece model and the tags that they share."""
     vocabulary, tags = read_vocabulary_and_tags(teachers)
-    return [load_tagger(path).to(device) for path in teachers], vocabulary, tags
+    return [load_classifier(path).to(device) for path in teachers], vocabulary, tags
 
 
-def load_tagger(directory: Path) -> Tagger:
-    """What tagger.save_classifier wrote."""
-    tensors = load_file(directory / "model.safetensors")
-    tagger = Tagger(load_encoder(directory), len(tensors["classifier.bias"]))
-    tagger.classifier.load_state_dict({part: tensors[f"classifier.{part}"] for part in ("weight", "bias")})
-    return tagger.eval()
-
-
-def mean_probabilities(teachers: List[Tagger], ids: List[np.ndarray]) -> List[np.ndarray]:
+def mean_probabilities(teachers: List[Classifier], ids: List[np.ndarray]) -> List[np.ndarray]:
     """RETURNS: (n, n_tags) float16 for each sentence."""
     sums: List[np.ndarray] = []
     for teacher in teachers:

@@ -27,4 +27,4 @@ def test_the_vector_of_a_piece_stands_in_the_row_after_its_id():
 
 
 def test_the_checkpoint_loads(work):
-    assert load_encoder(work / "start").config["vocab_size"] == 202
+    assert load_encoder(work / "start").config.vocab_size == 202

@@ -1,4 +1,4 @@
-"""Rows, batches, the loss, running averages, and logits for sentences of any length."""
+"""Joined sentences, batches, the loss, running averages, and logits for sentences of any length."""
 
 from collections import Counter
 
@@ -9,21 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from scripts.pretraining.encoder import Encoder
-from scripts.pretraining.soft_labels import load_tagger, mean_probabilities
+from scripts.pretraining.encoder import load_classifier, new_classifier
+from scripts.pretraining.soft_labels import mean_probabilities
 from scripts.pretraining.tagger import (
     Averages,
     Tagged,
-    Tagger,
+    join,
     make_batches,
-    make_rows,
     predict,
     save_classifier,
     tag_loss,
 )
+from spacy_luke_ja.models.roberta import Classifier
 
 CONFIG = {
-    "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
+    "model_type": "xlm-roberta", "type_vocab_size": 1, "vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16,
     "max_position_embeddings": 514, "layer_norm_eps": 1e-5,
 }  # fmt: skip
 N_TAGS = 3
@@ -31,8 +31,9 @@ N_TAGS = 3
 
 def make_tagger(seed=0):
     torch.manual_seed(seed)
-    tagger = Tagger(Encoder(CONFIG), N_TAGS)
-    torch.nn.init.normal_(tagger.classifier.weight)
+    tagger = Classifier(CONFIG, N_TAGS)
+    for parameter in tagger.parameters():
+        torch.nn.init.normal_(parameter)
     return tagger.eval()
 
 
@@ -42,10 +43,10 @@ def sentence(n, *, soft=False, seed=0):
     return Tagged(rng.integers(4, 40, n), tags)
 
 
-def test_rows_have_signs_and_padding_at_the_end():
-    rows = make_rows([np.array([7, 8, 9]), np.array([7], dtype="uint16"), np.array([], dtype="int64")])
-    assert rows["ids"].tolist() == [[0, 7, 8, 9, 2], [0, 7, 2, 1, 1], [0, 2, 1, 1, 1]]
-    assert rows["lengths"].tolist() == [5, 3, 2]
+def test_sentences_are_joined_between_their_signs():
+    ids, lengths = join([np.array([7, 8, 9]), np.array([7], dtype="uint16"), np.array([], dtype="int64")])
+    assert ids.tolist() == [0, 7, 8, 9, 2, 0, 7, 2, 0, 2] and ids.dtype == torch.int64
+    assert lengths == [5, 3, 2]
 
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=30), st.integers(20, 200))
@@ -54,6 +55,7 @@ def test_batches_have_each_sentence_once_and_room_for_it(lengths, n_subwords):
     batches = make_batches(sentences, n_subwords, np.random.default_rng(0))
     assert Counter(id(s) for batch in batches for s in batch) == Counter(map(id, sentences))
     for batch in batches:
+        assert [len(s.ids) for s in batch] == sorted(len(s.ids) for s in batch)
         assert len(batch) == 1 or len(batch) * (max(len(s.ids) for s in batch) + 2) <= n_subwords
 
 
@@ -66,8 +68,8 @@ def test_batches_differ_from_pass_to_pass():
 @pytest.mark.parametrize("as_probabilities", [False, True])
 def test_the_loss_of_gold_tags_is_their_cross_entropy(as_probabilities):
     batch = [sentence(5), sentence(3), sentence(1)]
-    logits = torch.randn(3, 7, N_TAGS, generator=torch.Generator().manual_seed(0))
-    rows = torch.cat([logits[i, 1 : len(s.ids) + 1] for i, s in enumerate(batch)])
+    logits = torch.randn(7 + 5 + 3, N_TAGS, generator=torch.Generator().manual_seed(0))
+    rows = torch.cat([logits[1:6], logits[8:11], logits[13:14]])
     expected = torch.nn.functional.cross_entropy(rows, torch.from_numpy(np.concatenate([s.tags for s in batch])))
     if as_probabilities:
         batch = [Tagged(s.ids, np.eye(N_TAGS, dtype="float16")[s.tags]) for s in batch]
@@ -76,8 +78,8 @@ def test_the_loss_of_gold_tags_is_their_cross_entropy(as_probabilities):
 
 def test_the_loss_of_probabilities_is_their_cross_entropy():
     batch = [sentence(5, soft=True), sentence(3)]
-    logits = torch.randn(2, 7, N_TAGS, generator=torch.Generator().manual_seed(0))
-    rows = torch.cat([logits[0, 1:6], logits[1, 1:4]])
+    logits = torch.randn(7 + 5, N_TAGS, generator=torch.Generator().manual_seed(0))
+    rows = torch.cat([logits[1:6], logits[8:11]])
     targets = np.concatenate([batch[0].tags.astype("float32"), np.eye(N_TAGS, dtype="float32")[batch[1].tags]])
     expected = torch.nn.functional.cross_entropy(rows, torch.from_numpy(targets))
     torch.testing.assert_close(tag_loss(logits, batch), expected)
@@ -128,11 +130,9 @@ def test_the_mean_of_teachers():
 
 
 def test_a_saved_classifier_loads_as_it_was(work, tmp_path):
-    from scripts.pretraining.encoder import load_encoder
-
-    tagger = Tagger(load_encoder(work / "start"), N_TAGS).eval()
+    tagger = new_classifier(work / "start", N_TAGS)
     save_classifier(tagger, work / "start", tmp_path, ["O", "B-地名", "I-地名"])
-    loaded = load_tagger(tmp_path)
+    loaded = load_classifier(tmp_path)
     for name, tensor in tagger.state_dict().items():
         assert torch.equal(tensor, loaded.state_dict()[name]), name
     assert "roberta.encoder.layer.0.output.dense.weight" in load_file(tmp_path / "model.safetensors")
