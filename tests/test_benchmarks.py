@@ -29,6 +29,7 @@ def load(name):
 robustness, out_of_domain, qa_baseline = load("robustness"), load("out_of_domain"), load("qa_baseline")
 # The parts of speed.py import each other, as they do when it runs.
 sys.path.append(str(ROOT / "benchmarks"))
+import runtimes  # noqa: E402
 import speed  # noqa: E402
 import speed_checkpoints  # noqa: E402
 import speed_measure  # noqa: E402
@@ -268,6 +269,19 @@ def test_clocks_around_stages_are_taken_off_again(loaded):
 def test_own_network_computes_no_padding(loaded):
     padding = speed_ours.padding_of_batches(loaded, ["東京", "山田花子は東京都で会った。"])
     assert padding["subwords"] == padding["positions"] < padding["padded"]
+
+
+def test_a_runtime_that_is_not_installed_is_passed_over(tmp_path, capsys, monkeypatch):
+    checkpoint = toys.write_luke(tmp_path / "luke", max_length=128)
+    makers = {name: runtimes.MAKERS[name] for name in ("PyTorch bfloat16", "PyTorch float32")}
+    monkeypatch.setattr(runtimes, "MAKERS", {**makers, "another": None})
+    monkeypatch.setattr(runtimes, "NEEDS", {"another": ("no_such_module",)})
+    monkeypatch.setattr(sys, "argv", ["runtimes", "--checkpoint", str(checkpoint), "--windows", "2",
+                                      "--length", "8", "--repeats", "1", "--threads", "1"])  # fmt: skip
+    runtimes.main()
+    printed = capsys.readouterr().out
+    assert "another: no_such_module is not installed, passed over" in printed
+    assert printed.count("times the first") == 2
 
 
 def test_speed_table():
