@@ -31,7 +31,7 @@ def quantize_cli(
     import spacy
     from wasabi import msg
 
-    from ..corpora.records import read_records
+    from ..corpora.records import read_texts
     from ..evaluation.pipelines import factory_for, load_pipeline
     from ..training.directories import replace_directory
     from .calibrate import check_output, find_component
@@ -39,7 +39,7 @@ def quantize_cli(
     import_code(code_path)
     try:
         check_output(output_path, pipeline)
-        texts = [record.text for record in read_records(data_path)] if data_path else []
+        texts = list(read_texts(data_path)) if data_path else []
         nlp = load_pipeline(pipeline, factory=factory_for(pipeline))
         name = find_component(nlp, component, ("luke_ner", "luke_qa"))
         if texts and nlp.get_pipe_meta(name).factory == "luke_qa":

@@ -91,6 +91,22 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
         warnings.warn(f"{n_left_out} of {n_records} records of {path} were left out: Prodigy has them as not accepted")
 
 
+def read_texts(path: Union[str, Path]) -> Iterator[str]:
+    """Read a file as read_records does, of which the texts alone matter: JSONL and Docs may lack entities."""
+    path = Path(path)
+    if path.suffix == ".jsonl" and path.is_file():
+        for n, line in enumerate(read_lines(path), start=1):
+            if line.strip():
+                try:
+                    yield make_record(parse_json_object(line)["text"], ()).text
+                except BadRecord as error:
+                    raise ValueError(f"{path}, line {n}: {error}") from error
+    elif path.suffix == ".spacy" and path.is_file():
+        yield from (doc.text for doc in open_docbin(path))
+    else:
+        yield from (record.text for record in read_records(path))
+
+
 def find_bad_records(path: Union[str, Path]) -> List[str]:
     """Where in a file something is wrong, and what."""
     path = Path(path)
@@ -141,13 +157,19 @@ def read_jsonl(path: Path) -> Read:
             yield f"line {n}", attempt(parse_json_record, line)
 
 
-def parse_json_record(line: bytes) -> Record:
+def parse_json_object(line: bytes) -> Dict[str, Any]:
+    """RETURNS: an object with "text", whatever that is."""
     try:
         item = json.loads(line.decode("utf8"))
     except (ValueError, RecursionError) as error:
         raise BadRecord(f"this is not JSON in UTF-8: {error}") from error
     if not isinstance(item, dict) or "text" not in item:
         raise BadRecord('an object with "text" is needed')
+    return item
+
+
+def parse_json_record(line: bytes) -> Record:
+    item = parse_json_object(line)
     if item.get("answer") in ("reject", "ignore"):
         raise LeftOut(f"its answer is {item['answer']!r}")
     key = next((key for key in ENTITY_KEYS if key in item), None)
@@ -245,13 +267,16 @@ def is_latin(char: str) -> bool:
     return char.isascii() and char.isalnum()
 
 
-def read_docbin(path: Path) -> Read:
-    """doc.ents of each Doc, whatever tokenizer made it."""
+def open_docbin(path: Path) -> List[Doc]:
     try:
-        docs = list(DocBin().from_disk(path).get_docs(Vocab()))
+        return list(DocBin().from_disk(path).get_docs(Vocab()))
     except Exception as error:  # zlib, msgpack or a KeyError, according to where it is damaged
         raise ValueError(f"{path} is damaged, or no DocBin: {error}") from error
-    for n, doc in enumerate(docs, start=1):
+
+
+def read_docbin(path: Path) -> Read:
+    """doc.ents of each Doc, whatever tokenizer made it."""
+    for n, doc in enumerate(open_docbin(path), start=1):
         if not doc.has_annotation("ENT_IOB") and len(doc):
             yield f"Doc {n}", BadRecord(f"the Doc has no entity annotation: {doc.text!r}")
         elif any(token.ent_iob == 0 for token in doc):

@@ -209,9 +209,10 @@ def test_only_the_encoders_matrices_are_rounded():
     assert all(torch.equal(rounded[name], tensors[name]) for name in names[3:])
 
 
-def test_quantize(tmp_path):
+@pytest.mark.parametrize("rest", ["", ', "entities": []'])
+def test_quantize(tmp_path, rest):
     data = tmp_path / "texts.jsonl"
-    data.write_text("".join(f'{{"text": "{text}", "entities": []}}\n' for text in TEXTS if text), encoding="utf8")
+    data.write_text("".join(f'{{"text": "{text}"{rest}}}\n' for text in TEXTS if text), encoding="utf8")
     arguments = ["luke", "quantize", "ja_luke_ner_sm", str(tmp_path / "nlp"), "--data", str(data)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output

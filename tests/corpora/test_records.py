@@ -8,7 +8,7 @@ from spacy.vocab import Vocab
 
 import spacy_luke_ja
 from spacy_luke_ja.corpora.readers import create_corpus
-from spacy_luke_ja.corpora.records import Record, read_records
+from spacy_luke_ja.corpora.records import Record, read_records, read_texts
 from spacy_luke_ja.text.decoding import CharSpan
 
 TEXT = "山田は訪日した"
@@ -205,3 +205,27 @@ def test_files_that_cannot_be_read(tmp_path):
         create_corpus(tmp_path / "x.jsonl", on_bad_record="ignore")
     with pytest.raises(ValueError, match="path must name a file .* got null"):
         create_corpus(None)
+
+
+def test_texts_without_entities(tmp_path):
+    (tmp_path / "texts.jsonl").write_text(
+        '{"text": "大阪"}\n\n{"text": "鯛", "entities": [[0, 1, "魚"]]}\n', encoding="utf8"
+    )
+    DocBin(docs=[Doc(Vocab(), ["大阪"], spaces=[False])]).to_disk(tmp_path / "texts.spacy")
+    (tmp_path / "texts.conll").write_text("大 B-地名\n阪 I-地名\n", encoding="utf8")
+    assert list(read_texts(tmp_path / "texts.jsonl")) == ["大阪", "鯛"]
+    assert list(read_texts(tmp_path / "texts.spacy")) == list(read_texts(tmp_path / "texts.conll")) == ["大阪"]
+
+
+@pytest.mark.parametrize("name, content, said", [
+    ("bad.jsonl", '{"text": "大阪"}\n{"text": 1}', "bad.jsonl, line 2: the text must be a string, got 1"),
+    ("bad.jsonl", '{"title": "大阪"}', 'bad.jsonl, line 1: an object with "text" is needed'),
+    ("bad.spacy", "no DocBin", "bad.spacy is damaged, or no DocBin"),
+    ("bad.json", "{}", "the name must end in .jsonl, .conll"),
+])  # fmt: skip
+def test_texts_that_cannot_be_read(tmp_path, name, content, said):
+    (tmp_path / name).write_text(content, encoding="utf8")
+    with pytest.raises(ValueError, match=said):
+        list(read_texts(tmp_path / name))
+    with pytest.raises(OSError, match="there is no file nowhere.jsonl"):
+        list(read_texts("nowhere.jsonl"))
