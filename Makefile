@@ -6,7 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 COMPAT_VENV ?= .venv-compat
 BIN = $(VENV)/bin
-PIP_FLAGS ?= --quiet --disable-pip-version-check
+# A pip of Python 3.10 would build seqeval with what setuptools fetches, and fail.
+PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 # Importable from everywhere, also from the directory that holds the clone.
 EDITABLE = --config-settings editable_mode=compat --editable
 

@@ -6,6 +6,7 @@ from spacy.tokens import Doc
 
 from .text.answers import FoundAnswer
 from .text.characters import trim_blank
+from .user_data import pack, unpack
 
 # In doc.user_data, so that they survive to_bytes and DocBin.
 QUESTIONS = "luke_questions"
@@ -50,18 +51,18 @@ def set_questions(doc: Doc, questions: Iterable[str]) -> None:
 
 def get_answered(doc: Doc, spans_key: str) -> List[AnsweredQuestion]:
     """RETURNS: in the order of the questions; empty when there is nothing under this key, or of another text."""
-    return unpack(doc, doc.user_data.get(ANSWERS, {}).get(spans_key))
+    return from_lists(unpack(doc, doc.user_data.get(ANSWERS, {}).get(spans_key)))
 
 
 def set_answered(doc: Doc, spans_key: str, answered: Sequence[AnsweredQuestion]) -> None:
     """In place of what was there under this key."""
     stored: Dict[str, Any] = doc.user_data.setdefault(ANSWERS, {})
-    stored[spans_key] = pack(doc, answered)
+    stored[spans_key] = pack(doc, to_lists(answered))
 
 
 def get_gold_answers(doc: Doc) -> List[AnsweredQuestion]:
     """What set_gold_answers said, question by question."""
-    return unpack(doc, doc.user_data.get(GOLD))
+    return from_lists(unpack(doc, doc.user_data.get(GOLD)))
 
 
 def set_gold_answers(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]) -> None:
@@ -77,17 +78,14 @@ def set_gold_answers(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]
             )
     right = tuple(FoundAnswer(char_start, char_end, 1.0) for char_start, char_end in answers)
     others = [asked for asked in get_gold_answers(doc) if asked.question != question]
-    doc.user_data[GOLD] = pack(doc, [*others, AnsweredQuestion(question, right, 0.0 if right else 1.0)])
-    set_questions(doc, [asked.question for asked in get_gold_answers(doc)])
+    asked = [*others, AnsweredQuestion(question, right, 0.0 if right else 1.0)]
+    doc.user_data[GOLD] = pack(doc, to_lists(asked))
+    set_questions(doc, [own.question for own in asked])
 
 
-def pack(doc: Doc, answered: Sequence[AnsweredQuestion]) -> List[Any]:
-    """The length of the text, and plain lists: this is what msgpack gives back."""
-    return [len(doc.text), [[a.question, [list(answer) for answer in a.answers], a.null_score] for a in answered]]
+def to_lists(answered: Sequence[AnsweredQuestion]) -> List[Any]:
+    return [[a.question, [list(answer) for answer in a.answers], a.null_score] for a in answered]
 
 
-def unpack(doc: Doc, packed: Any) -> List[AnsweredQuestion]:
-    """A part of a Doc (as_doc) keeps the user_data of the whole; its characters are others."""
-    if packed is None or packed[0] != len(doc.text):
-        return []
-    return [AnsweredQuestion(q, tuple(FoundAnswer(*own) for own in answers), null) for q, answers, null in packed[1]]
+def from_lists(lists: Sequence[Any]) -> List[AnsweredQuestion]:
+    return [AnsweredQuestion(q, tuple(FoundAnswer(*own) for own in answers), null) for q, answers, null in lists]

@@ -1,6 +1,7 @@
 """A text of any length in, spaCy's Japanese Doc out."""
 
 import re
+import threading
 import warnings
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -22,6 +23,7 @@ from .text.cutting import cut_text
 
 # Sudachi takes 49,149 bytes of UTF-8, and 65,535 of what its normalisation makes of them (㍿ grows by a factor of 4).
 MAX_BYTES = 49_149
+TOO_LONG = "too long"  # in its error
 MAX_LENGTH = 2**30  # characters; what a Doc can hold
 # The dictionary words that a tokenizer remembers; when there are more, it begins anew.
 MAX_WORDS = 100_000
@@ -64,6 +66,7 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
 
     def __init__(self, vocab: Vocab, split_mode: Optional[str] = None):
         super().__init__(vocab, split_mode)
+        self._lock = threading.Lock()  # Sudachi refuses a second thread
         self._words: Dict[int, Word] = {}  # by the id of the dictionary's entry
         self._units: Dict[Tuple[int, str], Any] = {}  # the shorter units, by that and the surface
 
@@ -87,9 +90,10 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
         # A character has at least one byte: no need to encode a text of millions of them to know.
         if len(text) <= MAX_BYTES and len(text.encode("utf8")) <= MAX_BYTES:
             try:
-                return self._make_doc(text)
-            except SudachiError:
-                if len(text) < 2:
+                with self._lock:
+                    return self._make_doc(text)
+            except SudachiError as error:
+                if TOO_LONG not in str(error):
                     raise
         parts = [self(part) for part in cut_text(text, max_bytes=MAX_BYTES)]
         doc = Doc.from_docs(parts, ensure_whitespace=False, exclude=["user_data", "tensor"])  # type: ignore[call-arg]

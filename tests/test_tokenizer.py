@@ -1,6 +1,8 @@
 """The same Doc as spaCy's, for any text that Sudachi takes; and a Doc for any other."""
 
 import random
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import spacy
@@ -140,3 +142,17 @@ def test_another_split_mode_loaded_into_a_used_tokenizer():
     nlp.make_doc(TEXTS[0])
     nlp.tokenizer.from_bytes(spacy_luke_ja.blank(split_mode="C").tokenizer.to_bytes())
     assert facts(nlp.make_doc(TEXTS[0])) == facts(theirs["C"](TEXTS[0]))
+
+
+def test_threads_share_a_tokenizer(monkeypatch):
+    tokenize, texts = create_tokenizer("A")(spacy.blank("ja")), [TEXTS[0] * 3, TEXTS[1]] * 100
+    expected = [facts(ours["A"](text)) for text in texts[:2]]
+    switch_interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            docs = list(pool.map(tokenize, texts))
+    finally:
+        sys.setswitchinterval(switch_interval)
+    for i, doc in enumerate(docs):
+        assert facts(doc) == expected[i % 2]

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -82,6 +82,16 @@ class OpenVINOShim(CheckpointShim):
         self.head = head
         # A request of OpenVINO serves one thread at a time.
         self._requests = threading.local()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        """Without what only this process can use: a copy compiles the network again."""
+        return {**self.__dict__, "_model": None, "_requests": None}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._requests = threading.local()
+        if self._checkpoint is not None:
+            self.load(self._checkpoint)
 
     @property
     def precision_in_use(self) -> str:

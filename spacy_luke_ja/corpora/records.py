@@ -102,7 +102,7 @@ def read_texts(path: Union[str, Path]) -> Iterator[str]:
                 except BadRecord as error:
                     raise ValueError(f"{path}, line {n}: {error}") from error
     elif path.suffix == ".spacy" and path.is_file():
-        yield from (doc.text for doc in open_docbin(path))
+        yield from (doc.text for doc in open_docbin(path, Vocab()))
     else:
         yield from (record.text for record in read_records(path))
 
@@ -178,8 +178,8 @@ def parse_json_record(line: bytes) -> Record:
     entities = item[key] or []
     if not isinstance(entities, list):
         raise BadRecord(f'"{key}" must be a list of entities, got {entities!r}')
-    page = item.get("page", item.get("curid", ""))
-    return make_record(item["text"], map(parse_entity, entities), str(page))
+    page = item.get("page", item.get("curid"))
+    return make_record(item["text"], map(parse_entity, entities), "" if page is None else str(page))
 
 
 def parse_entity(entity: Any) -> Tuple[Any, Any, Any]:
@@ -267,16 +267,16 @@ def is_latin(char: str) -> bool:
     return char.isascii() and char.isalnum()
 
 
-def open_docbin(path: Path) -> List[Doc]:
+def open_docbin(path: Path, vocab: Vocab) -> List[Doc]:
     try:
-        return list(DocBin().from_disk(path).get_docs(Vocab()))
+        return list(DocBin().from_disk(path).get_docs(vocab))
     except Exception as error:  # zlib, msgpack or a KeyError, according to where it is damaged
         raise ValueError(f"{path} is damaged, or no DocBin: {error}") from error
 
 
 def read_docbin(path: Path) -> Read:
     """doc.ents of each Doc, whatever tokenizer made it."""
-    for n, doc in enumerate(open_docbin(path), start=1):
+    for n, doc in enumerate(open_docbin(path, Vocab()), start=1):
         if not doc.has_annotation("ENT_IOB") and len(doc):
             yield f"Doc {n}", BadRecord(f"the Doc has no entity annotation: {doc.text!r}")
         elif any(token.ent_iob == 0 for token in doc):

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.language import Language
-from spacy.tokens import DocBin
 from spacy.training import Example
 
 from ..doc_answers import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
 from .examples import make_qa_example
-from .records import BadRecord, check_on_bad_record
+from .records import BadRecord, check_on_bad_record, open_docbin
 
 OPENERS: Dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open, ".json.xz": lzma.open}
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)  # what reading a compressed file may raise
@@ -93,7 +92,7 @@ def read_docbin(nlp: Language, path: Path) -> Iterator[Example]:
     if not path.is_file():
         raise OSError(f"there is no file {path}")
     n_questions = 0
-    for reference in DocBin().from_disk(path).get_docs(nlp.vocab):
+    for reference in open_docbin(path, nlp.vocab):
         doc = nlp.make_doc(reference.text)
         for gold in get_gold_answers(reference):
             n_questions += 1
@@ -251,7 +250,7 @@ def parse_question(item: Any, context: str, text: str, move: Callable[[int], int
 
 
 def check_text(key: str, value: Any) -> None:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not len(range(*trim_blank(value, 0, len(value)))):
         raise BadRecord(f'"{key}" must be a string that is not blank, got {value!r}')
     if LONE_SURROGATE.search(value):
         raise BadRecord(f'"{key}" has a lone surrogate, which no UTF-8 can hold: {value!r}')

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from spacy.util import logger
 from thinc.api import get_torch_default_device, xp2torch
-from thinc.shims import PyTorchShim
+from thinc.shims import PyTorchShim, Shim
 
 from .checkpoint_shim import CheckpointShim
 from .hf_checkpoint import Checkpoint
@@ -111,8 +111,9 @@ class HFShim(CheckpointShim, PyTorchShim):
         if self._model.training:
             self._model.eval()
         with torch.inference_mode():
-            outputs = [self._forward(batch).float().to("cpu", non_blocking=True) for batch in batches]
-        if next(self._model.parameters()).device.type == "cuda":
+            on_cuda = next(self._model.parameters()).device.type == "cuda"
+            outputs = [self._forward(batch).float().to("cpu", non_blocking=on_cuda) for batch in batches]
+        if on_cuda:
             torch.cuda.synchronize()
         return [output.numpy() for output in outputs]
 
@@ -165,6 +166,10 @@ class HFShim(CheckpointShim, PyTorchShim):
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
         self._prepare_training(None)
         resize_head(self._model, rows)
+        # What an optimizer noted of the weights, by the id, is of another shape.
+        with Shim.global_id_lock:
+            Shim.global_id += 1
+            self.id = Shim.global_id
         self._checkpoint = self.checkpoint.with_tags(tags)
 
     def tensors(self) -> Tensors:

@@ -1,6 +1,7 @@
 """Character spans in, an annotated Doc out: doc.ents, doc.spans, scores, and what the tokens did to the spans."""
 
 import warnings
+from bisect import bisect_left
 from collections import Counter
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
@@ -9,40 +10,39 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..text.alignment import align_to_tokens
 from ..text.decoding import CharSpan
 from ..token_splitting import find_tokens, span_at, split_tokens, token_offsets
+from ..user_data import pack, unpack
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
-# In doc.user_data, so that they survive to_bytes and DocBin; each is a dict with a value per spans_key.
+# In doc.user_data, so that they survive to_bytes and DocBin; each is a dict with a packed value per spans_key.
 ENTITIES = "luke_entities"
+SCORES = "luke_scores"  # the entities as they met the tokens
 ALIGNMENT = "luke_alignment"
 
 
 def get_luke_entities(doc: Doc) -> List[CharSpan]:
     """doc._.luke_entities: the exact character spans (char_start, char_end, label, score), in text order."""
-    spans = [CharSpan(*span) for found in doc.user_data.get(ENTITIES, {}).values() for span in found]
+    spans = [CharSpan(*span) for packed in doc.user_data.get(ENTITIES, {}).values() for span in unpack(doc, packed)]
     return sorted(spans)
 
 
 def get_luke_alignment(doc: Doc) -> Dict[str, int]:
     """doc._.luke_alignment: how many of them were exact, moved, split, dropped, or filtered by ents_filter."""
     counts: Counter = Counter()
-    for found in doc.user_data.get(ALIGNMENT, {}).values():
-        counts.update(found)
+    for packed in doc.user_data.get(ALIGNMENT, {}).values():
+        counts.update(unpack(doc, packed))
     return dict(counts)
 
 
 def get_luke_score(span: Span) -> Optional[float]:
     """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none."""
-    # By characters: retokenizing leaves a group's token positions behind.
-    place = (span.start_char, span.end_char, span.label)
-    for key in span.doc.user_data.get(ENTITIES, {}):
-        group = span.doc.spans.get(key, [])
-        low, high = 0, len(group)
-        while low < high:  # the group is in text order, without overlaps
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if group[middle].start_char < span.start_char else (low, middle)
-        if low < len(group) and (group[low].start_char, group[low].end_char, group[low].label) == place:
-            return group.attrs["scores"][low]
+    # By characters, and not from doc.spans: tokens may be merged since, and spans taken out of the group.
+    place = (span.start_char, span.end_char, span.label_)
+    for packed in span.doc.user_data.get(SCORES, {}).values():
+        scored = unpack(span.doc, packed)
+        i = bisect_left(scored, place, key=lambda own: tuple(own[:3]))
+        if i < len(scored) and tuple(scored[i][:3]) == place:
+            return scored[i][3]
     return None
 
 
@@ -68,9 +68,13 @@ def annotate(
     doc.set_ents(sorted(ents), blocked=blocked)
     in_ents = {(ent.start, ent.end, ent.label) for ent in ents}
     n_filtered = sum((span.start, span.end, span.label) not in in_ents for span in spans)
-    # Plain lists and dicts: this is what msgpack gives back.
-    doc.user_data.setdefault(ENTITIES, {})[spans_key] = [list(span) for span in char_spans]
-    doc.user_data.setdefault(ALIGNMENT, {})[spans_key] = {**alignment.counts, "filtered": n_filtered}
+    said = {
+        ENTITIES: [list(span) for span in char_spans],
+        SCORES: sorted(list(span) for span in alignment.char_spans),
+        ALIGNMENT: {**alignment.counts, "filtered": n_filtered},
+    }
+    for key, values in said.items():
+        doc.user_data.setdefault(key, {})[spans_key] = pack(doc, values)
 
 
 class LossReport:
@@ -83,11 +87,11 @@ class LossReport:
         self.example = ""
 
     def add(self, doc: Doc) -> None:
-        counts = doc.user_data[ALIGNMENT][self.spans_key]
+        counts = unpack(doc, doc.user_data[ALIGNMENT][self.spans_key])
         self.counts.update(counts)
         if not self.example and counts["moved"] + counts["dropped"]:
             placed = {(span.start_char, span.end_char, span.label_) for span in doc.spans[self.spans_key]}
-            for char_start, char_end, label, _ in doc.user_data[ENTITIES][self.spans_key]:
+            for char_start, char_end, label, _ in unpack(doc, doc.user_data[ENTITIES][self.spans_key]):
                 if (char_start, char_end, label) not in placed:
                     around = doc.text[max(0, char_start - 5) : char_end + 5]
                     self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"

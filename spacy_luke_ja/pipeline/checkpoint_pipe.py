@@ -66,6 +66,10 @@ class CheckpointPipe(TrainablePipe, ABC):
     def _fill(self, checkpoint: Checkpoint) -> None:
         """Fill the model from a checkpoint, be it that of the settings or a saved one."""
 
+    def _fill_saved(self, checkpoint: Checkpoint) -> None:
+        """Fill the model from what to_disk or to_bytes wrote."""
+        self._fill(checkpoint)
+
     @property
     def precision(self) -> Optional[str]:
         """What the weights run in, "float32", "bfloat16" or "float16"; None before they are loaded."""
@@ -179,7 +183,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         deserializers: Dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._fill(read_checkpoint(str(p), lambda f: p / f if (p / f).is_file() else None)),
+            "model": lambda p: self._fill_saved(read_directory(p)),
         }
         util.from_disk(path, deserializers, exclude)
         return self
@@ -197,7 +201,11 @@ class CheckpointPipe(TrainablePipe, ABC):
         deserializers = {
             "cfg": lambda b: self.cfg.update(srsly.json_loads(b)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": lambda b: self._fill(Checkpoint.from_bytes(b)),
+            "model": lambda b: self._fill_saved(Checkpoint.from_bytes(b)),
         }
         util.from_bytes(bytes_data, deserializers, exclude)
         return self
+
+
+def read_directory(path: Path) -> Checkpoint:
+    return read_checkpoint(str(path), lambda name: path / name if (path / name).is_file() else None)

@@ -34,7 +34,16 @@ class TagLabels:
         return [label for label in dict.fromkeys(self.scheme.labels) if label and label not in self.doc_label]
 
     def with_labels(self, labels: Sequence[str]) -> "TagLabels":
-        """The same tags, and behind them those of new labels, which are called alike in the Doc."""
+        """The same tags, and behind them those of new labels, which are called alike in the Doc.
+
+        Raises a ValueError for a label that the checkpoint has under another name in the Doc, or leaves out.
+        """
+        for label in labels:
+            if label in self.scheme.labels:
+                raise ValueError(
+                    f"the label {label} cannot be added: the checkpoint has it, and label_map makes it "
+                    f"{self.doc_label.get(label, '')!r} in the Doc; change label_map to have it under its own name"
+                )
         tags = (*self.scheme.tags, *make_tags(labels, self.scheme.name)[1:])
         doc_label = {**self.doc_label, **{label: label for label in labels}}
         return TagLabels(make_scheme(tags, scheme=self.scheme.name), doc_label)

@@ -221,9 +221,10 @@ class LukeNer(CheckpointPipe):
             raise ValueError(f"a label must be a string that is not empty, got {label!r}")
         if label in self.labels:
             return 0
-        self._added_labels.append(label)
         if self._is_loaded:
-            self._grow_labels()
+            self._grow_labels([label])
+        else:
+            self._added_labels.append(label)
         return 1
 
     def _read_labels(self, checkpoint: Checkpoint) -> TagLabels:
@@ -231,15 +232,15 @@ class LukeNer(CheckpointPipe):
             return from_cfg(self.cfg)
         return read_labels(checkpoint, tags=self.tags, scheme=self.scheme, label_map=self.label_map)
 
-    def _grow_labels(self) -> None:
-        """Give the loaded classifier outputs for the labels that add_label noted."""
+    def _grow_labels(self, labels: Sequence[str]) -> None:
+        """Give the loaded classifier outputs for new labels."""
         old = self._tag_labels.scheme.tags
-        self._labels = self._tag_labels.with_labels(self._added_labels)
-        tags = self._labels.scheme.tags
+        grown = self._tag_labels.with_labels(labels)
+        tags = grown.scheme.tags
         self._shim.resize(tags, [*range(len(old)), *[None] * (len(tags) - len(old))])
         self.model.get_ref("classifier").attrs["n_tags"] = len(tags)
-        self.cfg.update(self._labels.to_cfg())
-        self._added_labels = []
+        self.cfg.update(grown.to_cfg())
+        self._labels = grown
 
     @property
     def _tag_labels(self) -> TagLabels:
@@ -251,13 +252,22 @@ class LukeNer(CheckpointPipe):
 
     # Loading
 
+    @property
+    def _is_loaded(self) -> bool:
+        return super()._is_loaded and not self._added_labels
+
     def _fill_first(self, checkpoint: Checkpoint) -> None:
         self._fill(checkpoint)
         # What was added before the checkpoint's own labels were known may be among them.
         known = self._tag_labels.labels
-        self._added_labels = [label for label in self._added_labels if label not in known]
-        if self._added_labels:
-            self._grow_labels()
+        missing = [label for label in self._added_labels if label not in known]
+        if missing:
+            self._grow_labels(missing)
+        self._added_labels = []
+
+    def _fill_saved(self, checkpoint: Checkpoint) -> None:
+        self._added_labels = []
+        super()._fill_saved(checkpoint)
 
     @property
     def score_temperature(self) -> float:
@@ -274,12 +284,15 @@ class LukeNer(CheckpointPipe):
                 f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} map "
                 'to nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
             )
+        self._check_threshold()
+        fill_model(self.model, checkpoint)
+
+    def _check_threshold(self) -> None:
         strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, dict) else set()
         if strange:
             raise ValueError(
                 f"threshold names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
             )
-        fill_model(self.model, checkpoint)
 
     # Prediction
 
@@ -391,6 +404,7 @@ class LukeNer(CheckpointPipe):
                 "add_label and nlp.resume_training()"
             )
         self._labels = new_labels(labels, self.scheme)
+        self._check_threshold()
         self.cfg.update(self._labels.to_cfg())
         fill_model(self.model, checkpoint.with_new_classifier(self._labels.scheme.tags), new_head=True)
 

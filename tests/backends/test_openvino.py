@@ -1,5 +1,6 @@
 """OpenVINO finds what PyTorch finds, in every precision that it offers."""
 
+import pickle
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ ARCHITECTURE = "spacy-luke-ja.OpenVINOTokenClassifier.v1"
 TEXTS = [
     "トヨタ自動車の豊田章男社長は東京で会見した。",
     "",
-    "羽田空港から札幌へ。" * 200,
+    "羽田空港から札幌へ。トヨタ自動車の豊田章男社長は東京で会見した。" * 60,
     "2021年、NHKが紅白歌合戦を放送した。",
     "。",
 ]
@@ -74,7 +75,7 @@ def test_the_default_model_finds_the_same(precision):
     expected = spacy_luke_ja.blank()
     expected.add_pipe("luke_ner", config={"model": {"precision": "float32"}})
     assert entities(make_nlp(precision=precision)) == entities(expected)
-    assert sum(map(len, entities(expected))) > 400
+    assert sum(map(len, entities(expected))) > 300
 
 
 def test_saving_keeps_what_was_stored(checkpoints, tmp_path):
@@ -138,6 +139,14 @@ def test_processes_and_threads():
     with ThreadPoolExecutor(4) as pool:
         for logits in pool.map(lambda _: component._shim.infer(batch), range(16)):
             np.testing.assert_array_equal(logits, alone)
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_copy_for_a_spawned_process_finds_the_same(is_loaded):
+    nlp = make_nlp()
+    if is_loaded:
+        nlp.get_pipe("luke_ner").load()
+    assert entities(pickle.loads(pickle.dumps(nlp))) == entities(nlp)
 
 
 def test_a_fork_can_compile_nothing_new(monkeypatch):

@@ -229,3 +229,11 @@ def test_texts_that_cannot_be_read(tmp_path, name, content, said):
         list(read_texts(tmp_path / name))
     with pytest.raises(OSError, match="there is no file nowhere.jsonl"):
         list(read_texts("nowhere.jsonl"))
+
+
+def test_a_page_may_be_null_or_zero(tmp_path):
+    path = tmp_path / "pages.jsonl"
+    path.write_text(
+        '{"text": "一", "entities": [], "page": null}\n{"text": "二", "entities": [], "curid": 0}\n', encoding="utf8"
+    )
+    assert [record.page for record in read_records(path)] == ["", "0"]

@@ -193,6 +193,7 @@ def test_blank_characters_at_the_edges_of_answers_are_left_out_and_counted(tmp_p
     "question, said",
     [
         (ask(""), "question q1: \"question\" must be a string that is not blank, got ''"),
+        (ask("\u200b"), 'question q1: "question" must be a string that is not blank'),
         (ask("\u3000"), 'question q1: "question" must be a string that is not blank'),
         (ask(None), 'question q1: "question" must be a string that is not blank, got None'),
         (ask("\ud83d"), "question q1: .question. has a lone surrogate"),
@@ -352,5 +353,8 @@ def test_docs_with_gold_answers(tmp_path):
     DocBin(docs=docs).to_disk(tmp_path / "bare.spacy")
     with pytest.raises(ValueError, match="has no questions: call .*set_gold_answers"):
         list(create_squad_corpus(tmp_path / "bare.spacy")(nlp))
+    (tmp_path / "bad.spacy").write_text("[]")
+    with pytest.raises(ValueError, match="bad.spacy is damaged, or no DocBin"):
+        list(create_squad_corpus(tmp_path / "bad.spacy")(nlp))
     with pytest.raises(OSError, match="there is no file"):
         list(create_squad_corpus(tmp_path / "none.spacy")(nlp))

@@ -422,3 +422,16 @@ def test_merge_entities_after_a_split(make_nlp):
     assert [token.text for token in doc if token.ent_type_] == [text for text, _ in FOUND]
     assert [ent.root.text for ent in doc.ents] == [text for text, _ in FOUND]
     assert all(ent._.luke_score > 0.9 for ent in doc.ents)
+
+
+def test_scores_do_not_hang_on_the_group_of_spans(make_nlp):
+    doc = make_nlp()(TEXT)
+    scores = {ent.text: ent._.luke_score for ent in doc.ents}
+    doc.spans["luke_ner"] = [span for span in doc.spans["luke_ner"] if span.label_ == "地名"]
+    assert {ent.text: ent._.luke_score for ent in doc.ents} == scores
+
+
+def test_a_part_of_a_doc_has_no_entities_of_the_whole(make_nlp):
+    part = make_nlp()(TEXT)[5:].as_doc(copy_user_data=True)
+    assert part._.luke_entities == [] and part._.luke_alignment == {}
+    assert [ent._.luke_score for ent in part.ents] == [None] * len(part.ents)

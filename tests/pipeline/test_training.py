@@ -314,3 +314,46 @@ def test_only_the_first_subword_of_a_token_learns_and_speaks(checkpoints):
 def test_label_subwords_must_be_known():
     with pytest.raises(ValueError, match="label_subwords must be one of all, first, got last"):
         spacy_luke_ja.blank().add_pipe("luke_ner", config={"label_subwords": "last"})
+
+
+def test_a_threshold_of_a_label_that_is_not_learned_is_said_before_training(make_nlp):
+    nlp = make_nlp("bare_luke", threshold={"地名": 0.5})
+    with pytest.raises(ValueError, match="threshold names 地名, but the labels are 魚"):
+        nlp.initialize(lambda: [make_example(nlp, "鯛を食べた", [(0, 1, "魚")])])
+
+
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_label_that_the_checkpoint_has_under_another_name_cannot_be_added(make_nlp, is_loaded):
+    nlp = make_nlp(label_map={"地名": "GPE", "法人名": "ORG", "人名": "", "政治的組織名": ""})
+    component = nlp.get_pipe("luke_ner")
+    message = "the label 人名 cannot be added: the checkpoint has it, and label_map makes it ''"
+    if is_loaded:
+        component.load()
+        with pytest.raises(ValueError, match=message):
+            component.add_label("人名")
+        assert component.add_label("魚") == 1 and component.labels == ("ORG", "GPE", "魚")
+    else:
+        component.add_label("人名")
+        for _ in range(2):
+            with pytest.raises(ValueError, match=message):
+                nlp("山田花子は東京都へ。")
+
+
+def test_labels_that_were_not_saved_are_gone_after_loading(make_nlp):
+    component = make_nlp().get_pipe("luke_ner")
+    saved, other = component.to_bytes(), make_nlp().get_pipe("luke_ner")
+    other.add_label("魚")
+    other.from_bytes(saved)
+    assert "魚" not in other.labels and other.add_label("魚") == 1
+    assert "B-魚" in other._tag_labels.scheme.tags
+
+
+def test_a_label_may_come_while_an_optimizer_is_at_work(make_nlp):
+    nlp = make_nlp()
+    optimizer = nlp.resume_training()
+    examples = [make_example(nlp, "山田花子は東京都へ。", [(0, 4, "人名"), (5, 8, "地名")])]
+    nlp.update(examples, sgd=optimizer)
+    nlp.get_pipe("luke_ner").add_label("魚")
+    nlp.update([*examples, make_example(nlp, "鯛を食べた", [(0, 1, "魚")])], sgd=optimizer)
+    with nlp.use_params(optimizer.averages):
+        assert nlp("山田花子は東京都へ。").ents
