@@ -250,7 +250,7 @@ def test_pretrain(project):
     """From corpora to two checkpoints, outside of the package's own."""
     toy_corpora.write_corpora(project.path / "data", n_sentences=200)
     settings = {"corpora": "data", "n_pieces": 200, "shallow_steps": 3, "pretrain_steps": 3, "grown_layers": "0 1 2 3",
-                "teacher_epochs": 20, "student_epochs": 20, "soft_sentences": 30}  # fmt: skip
+                "teacher_epochs": 20, "student_epochs": 20, "last_epochs": 5, "soft_sentences": 30, "last_soft_sentences": 30}  # fmt: skip
     more = [part for name, value in settings.items() for part in (f"--vars.{name}", str(value))]
     assert "best dev F1" in project("pretrain", *more)
     pipelines = {}
