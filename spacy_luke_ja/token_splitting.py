@@ -1,14 +1,88 @@
 """A Doc and character positions in; the same Doc, its tokens split there, out."""
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+import struct
+import weakref
+from dataclasses import replace
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
-from spacy.attrs import IDX, LENGTH, SENT_START
+import srsly
+from spacy.attrs import (
+    DEP,
+    ENT_ID,
+    ENT_IOB,
+    ENT_KB_ID,
+    ENT_TYPE,
+    HEAD,
+    IDX,
+    LEMMA,
+    LENGTH,
+    MORPH,
+    NORM,
+    ORTH,
+    POS,
+    SENT_START,
+    SPACY,
+    TAG,
+)
 from spacy.lang.ja import DetailedToken, resolve_pos
-from spacy.tokens import Doc, MorphAnalysis, Span, SpanGroup
+from spacy.symbols import X
+from spacy.tokens import Doc, Span, SpanGroup
+from thinc.api import get_array_module
 
 Symbol = Union[int, str]  # a string, or its number in the StringStore
 READING = "Reading"  # the morphological feature in which spaCy keeps a Japanese token's kana
+INFLECTION = "Inflection"
+
+# All that a token has beside its characters.
+ATTRS = [TAG, POS, LEMMA, MORPH, NORM, DEP, HEAD, SENT_START, ENT_IOB, ENT_TYPE, ENT_KB_ID, ENT_ID]
+COLUMN = {attr: column for column, attr in enumerate(ATTRS)}
+# All that a Doc has beside its tokens, its spans and its user_data.
+DOC_FIELDS = (
+    "_context",
+    "_vector",
+    "_vector_norm",
+    "cats",
+    "has_unknown_spaces",
+    "noun_chunks_iterator",
+    "sentiment",
+    "user_hooks",
+    "user_span_hooks",
+    "user_token_hooks",
+)
+# Of spacy-transformers, in doc.user_data.
+TRANSFORMER_OUTPUT = ("._.", "trf_data", None, None)
+# Lists in doc.user_data with a value per token, Sudachi's shorter units and what GiNZA says of phrases (bunsetu) and
+# clauses: (the token's value, the number of its parts) → the parts' values.
+OF_PARTS: Dict[str, Callable[[Any, int], List[Any]]] = {
+    "sub_tokens": lambda value, n: [None] * n,
+    "bunsetu_bi_labels": lambda value, n: [value] + ["I"] * (n - 1),
+    "bunsetu_position_types": lambda value, n: (
+        ["FUNC" if value in ("SYN_HEAD", "FUNC") else "CONT"] * (n - 1) + [value]
+    ),
+    "clause_heads": lambda value, n: [value] * n,
+}
+
+
+class Parts:
+    """Which part of which token each new token is.
+
+    origin: (n_new,) the token that it is of, or a part of.
+    first, last: (n_old,) the first and the last part of each token.
+    units: what the parts are, of each token that is split.
+    """
+
+    def __init__(self, n_tokens: int, units: Dict[int, List[DetailedToken]]):
+        counts = np.ones(n_tokens, dtype="int64")
+        for i, own in units.items():
+            counts[i] = len(own)
+        self.origin = np.repeat(np.arange(n_tokens), counts)
+        self.last = np.cumsum(counts) - 1
+        self.first = self.last - counts + 1
+        self.units = units
+
+    def spread(self, values: Sequence[Any]) -> List[Any]:
+        return [values[i] for i in self.origin.tolist()]
 
 
 def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
@@ -17,50 +91,175 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     Where Sudachi knows a shorter unit for a part (modes B and C: 日本人 → 日本, 人), the part takes its tag,
     lemma, norm and reading. Else a part keeps the token's tag and part of speech, has itself as lemma and norm,
     and has a reading where the kana leave no doubt. Entities, blocked and missing ones too, span groups and
-    sentence starts stay on their characters; in a parse, the first part keeps the head and the children, and the
-    others hang on it.
+    sentence starts stay on their characters; a span that fits no tokens any more, because others merged them, stays
+    as it is. In a parse, the last part keeps the head and the children, and the others hang on it. The vectors of a
+    token (doc.tensor, the output of spacy-transformers) are those of its parts too, and GiNZA's lists are kept in step.
     """
-    cuts: Dict[int, List[int]] = {}
-    token_ends = [token.idx + len(token) for token in doc]
-    i = 0
-    for char in sorted(set(split_at)):
-        while i < len(doc) and token_ends[i] <= char:
-            i += 1
-        if i < len(doc) and doc[i].idx < char:
-            cuts.setdefault(i, []).append(char - doc[i].idx)
-    if not cuts:
+    parts = find_parts(doc, split_at)
+    if not parts.units:
         return
-    ents = [(e.start_char, e.end_char, e.label, e.kb_id, e.id) for e in doc.ents]
-    unset = {state: find_tokens(doc, *iob) for state, iob in {"blocked": (3, ""), "missing": (0, "")}.items()}
-    groups = {
-        key: ([(s.start_char, s.end_char, s.label, s.kb_id, s.id) for s in group], group.attrs)
-        for key, group in doc.spans.items()
-    }
-    sentence_starts = dict(zip(doc.to_array(IDX).tolist(), doc.to_array(SENT_START).tolist()))
-    parts = {i: split_token(doc, i, at) for i, at in cuts.items()}
+    values = split_values(doc, parts)
+    words, spaces = split_words(doc, parts)
+    tensor = split_tensor(doc, parts)
+    move_user_data(doc, parts)
+    replace_tokens(doc, words, spaces, values)
+    doc.tensor = tensor
+    for group in doc.spans.values():
+        move_spans(doc, group, parts)
+
+
+def split_copy(doc: Doc, split_at: Sequence[int]) -> Doc:
+    """RETURNS: the tokens that split_tokens would make of a Doc, which stays as it is; user_data is shared."""
+    parts = find_parts(doc, split_at)
+    words, spaces = split_words(doc, parts)
+    copy = Doc(doc.vocab, words=words, spaces=spaces, user_data=doc.user_data)
+    set_values(copy, split_values(doc, parts))
+    return copy
+
+
+def find_parts(doc: Doc, split_at: Sequence[int]) -> Parts:
+    starts, ends = token_offsets(doc).T
+    cuts: Dict[int, List[int]] = {}
+    for char in sorted(set(split_at)):
+        i = int(np.searchsorted(ends, char, side="right"))
+        if i < len(doc) and starts[i] < char:
+            cuts.setdefault(i, []).append(int(char - starts[i]))
+    return Parts(len(doc), {i: split_token(doc, i, at) for i, at in cuts.items()})
+
+
+def split_words(doc: Doc, parts: Parts) -> Tuple[List[Any], List[bool]]:
+    """RETURNS: the new tokens' words, those that stay as their numbers, and whether a space follows each."""
+    words = parts.spread(doc.to_array(ORTH).tolist())
+    spaces = parts.spread(doc.to_array(SPACY).astype(bool).tolist())
+    for i, units in parts.units.items():
+        part = slice(int(parts.first[i]), int(parts.last[i]) + 1)
+        words[part] = [unit.surface for unit in units]
+        spaces[part] = [False] * (len(units) - 1) + spaces[part][-1:]
+    return words, spaces
+
+
+def split_values(doc: Doc, parts: Parts) -> np.ndarray:
+    """RETURNS: (n_new, n_attrs) what the new tokens have of ATTRS."""
+    old = doc.to_array(ATTRS).view("int64")
+    values = old[parts.origin]
+    positions = np.arange(len(values))
+    is_first, is_last = positions == parts.first[parts.origin], positions == parts.last[parts.origin]
     has_parse, has_lemmas = doc.has_annotation("DEP"), doc.has_annotation("LEMMA")
-    with doc.retokenize() as retokenizer:
-        for i, units in parts.items():
-            if has_parse:
-                head = doc[i].head
-                heads: List[Any] = [head if head.i != i else (doc[i], 0)] + [(doc[i], 0)] * (len(units) - 1)
-            else:
-                heads = [(doc[i], part) for part in range(len(units))]  # each its own, as without a split
-            retokenizer.split(doc[i], [unit.surface for unit in units], heads=heads)
-    shift = 0
-    for i, units in sorted(parts.items()):
-        annotate_parts(doc, i + shift, units, has_parse, has_lemmas)
-        shift += len(units) - 1
-    if not has_parse and any(sentence_starts.values()):
-        # One call for all: setting token.is_sent_start looks through the whole Doc each time.
-        not_a_start = 2**64 - 1
-        values = [sentence_starts.get(idx, not_a_start) for idx in doc.to_array(IDX).tolist()]
-        starts: Any = np.array(values, dtype="uint64").reshape(-1, 1)
-        doc.from_array([SENT_START], starts)
-    states = {state: [doc.char_span(start, end) for start, end in chars] for state, chars in unset.items()}
-    doc.set_ents([span_at(doc, *ent) for ent in ents], **states)  # type: ignore[arg-type]
-    for key, (chars, attrs) in groups.items():
-        doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=[span_at(doc, *span) for span in chars])
+    heads = parts.last[np.arange(len(old)) + old[:, COLUMN[HEAD]].astype("int32")][parts.origin]
+    # Without a parse each part is its own head, as tokens are then.
+    inner_heads = parts.last[parts.origin] if has_parse else positions
+    values[:, COLUMN[HEAD]] = np.where(is_last, heads, inner_heads) - positions
+    # Where nobody has set sentence starts, none is set here.
+    values[~is_first, COLUMN[SENT_START]] = -1 if doc.has_annotation("SENT_START") else 0
+    begins_ent = (values[:, COLUMN[ENT_IOB]] == 3) & (values[:, COLUMN[ENT_TYPE]] != 0)  # 3 and no type: blocked
+    values[begins_ent & ~is_first, COLUMN[ENT_IOB]] = 1
+    unsigned = values.view("uint64")
+    strings = doc.vocab.strings
+    for i, units in parts.units.items():
+        token = doc[i]
+        features = token.morph.to_dict()
+        inflection = features.pop(INFLECTION, None)
+        features.pop(READING, None)
+        for k, unit in enumerate(units):
+            row = unsigned[parts.first[i] + k]
+            row[COLUMN[TAG]] = strings.add(unit.tag)
+            if token.pos and unit.tag != token.tag_:
+                row[COLUMN[POS]] = resolve_pos_id(unit)
+            row[COLUMN[NORM]] = strings.add(unit.norm or unit.surface)
+            if has_lemmas:
+                row[COLUMN[LEMMA]] = strings.add(unit.lemma or unit.surface)
+            own: Dict[str, Any] = dict(features)
+            if unit.inf or (inflection and k == len(units) - 1):
+                own[INFLECTION] = unit.inf or inflection
+            if unit.reading:
+                own[READING] = unit.reading.replace("=", "_").replace("|", "_")
+            if own or row[COLUMN[MORPH]]:
+                row[COLUMN[MORPH]] = doc.vocab.morphology.add(own)
+            if has_parse and k < len(units) - 1:
+                row[COLUMN[DEP]] = strings.add("compound")
+    return unsigned
+
+
+def replace_tokens(doc: Doc, words: List[Any], spaces: List[bool], values: np.ndarray) -> None:
+    """Give a Doc other tokens for the same text, all at once; doc.tensor is empty then.
+
+    spaCy's retokenizer goes through the whole Doc for each split. A second __init__ does it once, in the same object.
+    """
+    fields = {name: getattr(doc, name) for name in DOC_FIELDS}
+    groups = doc.spans
+    # Tokens that someone took from the Doc before point into its memory: it stays as long as the Doc does.
+    weakref.finalize(doc, id, doc.mem).atexit = False
+    Doc.__init__(doc, doc.vocab, words=words, spaces=spaces, user_data=doc.user_data)
+    for name, value in fields.items():
+        setattr(doc, name, value)
+    doc.spans.data = groups.data
+    set_values(doc, values)
+
+
+def set_values(doc: Doc, values: Any) -> None:
+    doc.from_array(ATTRS, values)
+    if doc.has_annotation("DEP"):  # then spaCy has set sentence starts by the heads
+        doc.from_array([SENT_START], values[:, [COLUMN[SENT_START]]])
+
+
+def split_tensor(doc: Doc, parts: Parts) -> Any:
+    """RETURNS: a row per new token, where there is one per token; spaCy's own split leaves rows too many at the end."""
+    tensor = doc.tensor
+    if getattr(tensor, "ndim", 0) == 0 or len(tensor) < len(doc) or not len(doc):
+        return tensor
+    return tensor[get_array_module(tensor).asarray(parts.origin)]
+
+
+def move_spans(doc: Doc, group: SpanGroup, parts: Parts) -> None:
+    """Let the spans of a group have the tokens of their characters again."""
+    name, attrs = group.name, group.attrs
+    # In the form in which it is saved: as a Span, one that does not fit cannot even be looked at.
+    group.attrs = {}
+    saved = srsly.msgpack_loads(group.to_bytes())
+    layout = ">QQQllll"  # id, kb_id, label, start, end, start_char, end_char
+    starts, ends = token_offsets(doc).T
+    n_more = len(starts) - len(parts.first)
+    spans = []
+    for packed in saved["spans"]:
+        *names, start, end, start_char, end_char = struct.unpack(layout, packed)
+        first = int(np.searchsorted(starts, start_char))
+        last = int(np.searchsorted(ends, end_char)) if start < end else first - 1
+        if start == end or (first <= last < len(ends) and starts[first] == start_char and ends[last] == end_char):
+            start, end = first, last + 1
+        else:
+            start = int(parts.first[start]) if start < len(parts.first) else start + n_more
+            end = int(parts.first[end]) if end < len(parts.first) else end + n_more
+        spans.append(struct.pack(layout, *names, start, end, start_char, end_char))
+    group.from_bytes(srsly.msgpack_dumps({**saved, "spans": spans}))
+    group.name, group.attrs = name, attrs
+
+
+def move_user_data(doc: Doc, parts: Parts) -> None:
+    """Keep in step what others say of tokens in user_data; what is not of these tokens stays as it is."""
+    data: Dict[Any, Any] = doc.user_data
+    last = parts.last.tolist()
+
+    def has_value_per_token(key: str) -> bool:
+        return isinstance(data.get(key), (list, tuple)) and len(data[key]) == len(doc)
+
+    if has_value_per_token("clause_heads"):
+        heads = data["clause_heads"]
+        data["clause_heads"] = type(heads)(last[head] if head >= 0 else head for head in heads)
+        data["clauses"] = {
+            last[head]: [part for i in tokens for part in range(int(parts.first[i]), last[i] + 1)]
+            for head, tokens in data.get("clauses", {}).items()
+        }
+    if has_value_per_token("bunsetu_bi_labels"):
+        data["bunsetu_heads"] = type(data["bunsetu_heads"])(last[i] for i in data["bunsetu_heads"])
+    for key, of_parts in OF_PARTS.items():
+        if has_value_per_token(key):
+            values = parts.spread(data[key])
+            for i, units in parts.units.items():
+                values[parts.first[i] : parts.last[i] + 1] = of_parts(data[key][i], len(units))
+            data[key] = type(data[key])(values)
+    output: Any = data.get(TRANSFORMER_OUTPUT)
+    if hasattr(output, "align") and len(output.align.lengths) == len(doc):
+        data[TRANSFORMER_OUTPUT] = replace(output, align=output.align[parts.origin])
 
 
 def token_offsets(doc: Doc) -> np.ndarray:
@@ -141,34 +340,8 @@ def to_katakana(text: str) -> str:
     return "".join(chr(ord(char) + 0x60) if "ぁ" <= char <= "ゖ" else char for char in text)
 
 
-def annotate_parts(doc: Doc, first: int, units: Sequence[DetailedToken], has_parse: bool, has_lemmas: bool) -> None:
-    """Write what spaCy's retokenizer leaves undone: a new token has whatever stood in its place before."""
-    whole = doc[first]
-    tag, pos, dep, inflection = whole.tag_, whole.pos_, whole.dep_, whole.morph.get("Inflection", [])
-    for k, unit in enumerate(units):
-        token = doc[first + k]
-        token.tag_ = unit.tag
-        if pos:
-            token.pos_ = pos if unit.tag == tag else resolve_pos_name(doc, unit)
-        token.norm_ = unit.norm or unit.surface
-        if has_lemmas:
-            token.lemma_ = unit.lemma or unit.surface
-        morph = {}
-        if unit.inf or (inflection and k == len(units) - 1):
-            morph["Inflection"] = unit.inf or inflection[0]
-        if unit.reading:
-            morph[READING] = unit.reading.replace("=", "_").replace("|", "_")
-        token.morph = MorphAnalysis(doc.vocab, morph)
-        token.ent_type_ = ""
-        if has_parse:
-            token.dep_ = dep if k == 0 else "compound"
-    sub_tokens = doc.user_data.get("sub_tokens") or []
-    if first < len(sub_tokens):
-        sub_tokens[first : first + 1] = [None] * len(units)
-
-
-def resolve_pos_name(doc: Doc, unit: DetailedToken) -> str:
+def resolve_pos_id(unit: DetailedToken) -> int:
     try:
-        return doc.vocab.strings[resolve_pos(unit.surface, unit.tag, None)[0]]
+        return resolve_pos(unit.surface, unit.tag, None)[0]
     except KeyError:  # a tag that spaCy's table for Japanese does not have
-        return "X"
+        return X
