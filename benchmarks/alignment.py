@@ -33,7 +33,9 @@ def main() -> None:
             examples, counts = [], dict.fromkeys(OUTCOMES, 0)
             for record, example in zip(records, gold):
                 doc = example.predicted.copy()
-                annotate(doc, record.char_spans, alignment_mode=mode, spans_key="gold", ents_filter=None)
+                annotate(
+                    doc, record.char_spans, component="gold", alignment_mode=mode, spans_key=None, ents_filter=None
+                )
                 examples.append(Example(doc, example.reference))
                 for outcome in OUTCOMES:
                     counts[outcome] += doc._.luke_alignment[outcome]

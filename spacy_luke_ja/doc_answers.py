@@ -10,8 +10,9 @@ from .user_data import pack, unpack
 
 # In doc.user_data, so that they survive to_bytes and DocBin.
 QUESTIONS = "luke_questions"
-ANSWERS = "luke_answers"  # a dict with a value per spans_key
+ANSWERS = "luke_answers"  # a dict with a value per component
 GOLD = "luke_gold_answers"
+DEFAULT_MODE = "expand"
 
 
 class AnsweredQuestion(NamedTuple):
@@ -41,7 +42,7 @@ def check_questions(questions: Any) -> List[str]:
 
 
 def get_questions(doc: Doc) -> Tuple[str, ...]:
-    """doc._.questions: what to ask of this Doc. To change it, assign a list."""
+    """doc._.luke_questions: what to ask of this Doc. To change it, assign a list."""
     return tuple(doc.user_data.get(QUESTIONS, ()))
 
 
@@ -49,15 +50,25 @@ def set_questions(doc: Doc, questions: Iterable[str]) -> None:
     doc.user_data[QUESTIONS] = check_questions(questions)
 
 
-def get_answered(doc: Doc, spans_key: str) -> List[AnsweredQuestion]:
-    """RETURNS: in the order of the questions; empty when there is nothing under this key, or of another text."""
-    return from_lists(unpack(doc, doc.user_data.get(ANSWERS, {}).get(spans_key)))
+def get_answered(doc: Doc, component: str) -> List[AnsweredQuestion]:
+    """RETURNS: in the order of the questions; empty when this component answered nothing, or of another text."""
+    return from_lists(get_answers_and_mode(doc, component)[0])
 
 
-def set_answered(doc: Doc, spans_key: str, answered: Sequence[AnsweredQuestion]) -> None:
-    """In place of what was there under this key."""
+def get_answers_and_mode(doc: Doc, component: str) -> Tuple[Sequence[Any], str]:
+    answers, alignment_mode = unpack(doc, doc.user_data.get(ANSWERS, {}).get(component), ((), DEFAULT_MODE))
+    return answers, alignment_mode
+
+
+def set_answered(
+    doc: Doc, component: str, answered: Sequence[AnsweredQuestion], *, alignment_mode: str = DEFAULT_MODE
+) -> None:
+    """In place of what this component answered before.
+
+    alignment_mode: how the answers become spans of tokens.
+    """
     stored: Dict[str, Any] = doc.user_data.setdefault(ANSWERS, {})
-    stored[spans_key] = pack(doc, to_lists(answered))
+    stored[component] = pack(doc, [to_lists(answered), alignment_mode])
 
 
 def get_gold_answers(doc: Doc) -> List[AnsweredQuestion]:

@@ -52,11 +52,10 @@ def make_qa_scorer() -> Callable[..., Dict[str, Any]]:
     return score_qa
 
 
-def score_qa(examples: Iterable[Example], *, spans_key: str = "luke_qa", **kwargs: Any) -> Dict[str, Any]:
+def score_qa(examples: Iterable[Example], *, component: str = "luke_qa", **kwargs: Any) -> Dict[str, Any]:
     """Compare the likeliest answer to each question with the right ones, as JSQuAD does; see text/answer_scores.py.
 
-    spans_key: what the predicted answers are kept under. A question that has none there was not asked: it is left out,
-        with a warning.
+    component: whose answers. A question to which it has none was not asked: it is left out, with a warning.
     RETURNS: qa_em, qa_f, the means of exact match and F1 over characters, 0.0–1.0, over all questions with gold answers
         or gold that there is none; qa_answerable_em, qa_answerable_f and qa_unanswerable_em, those over the questions
         that the text answers and does not answer; qa_n, how many questions. None where there is nothing to say it of.
@@ -66,7 +65,7 @@ def score_qa(examples: Iterable[Example], *, spans_key: str = "luke_qa", **kwarg
     n_not_asked = 0
     for example in examples:
         text, gold_text = example.predicted.text, example.reference.text
-        answers = {asked.question: asked.answers for asked in get_answered(example.predicted, spans_key)}
+        answers = {asked.question: asked.answers for asked in get_answered(example.predicted, component)}
         for gold in get_gold_answers(example.reference):
             if gold.question not in answers:
                 n_not_asked += 1
@@ -78,8 +77,8 @@ def score_qa(examples: Iterable[Example], *, spans_key: str = "luke_qa", **kwarg
             f[bool(golds)].append(char_f1(predicted, golds))
     if n_not_asked:
         warnings.warn(
-            f"{n_not_asked} questions with gold answers were not asked, and are not scored: doc._.questions of the "
-            "predicted Docs must have them, which spacy-luke-ja.SquadCorpus.v1 does and spacy.Corpus.v1 does not"
+            f"{n_not_asked} questions with gold answers were not asked, and are not scored: doc._.luke_questions of "
+            "the predicted Docs must have them, which spacy-luke-ja.SquadCorpus.v1 does and spacy.Corpus.v1 does not"
         )
     return {
         "qa_em": mean(em[True] + em[False]),

@@ -18,7 +18,7 @@ NONE = {
 }  # fmt: skip
 
 
-def example(gold, found, spans_key="luke_qa"):
+def example(gold, found, component="luke_qa"):
     """gold, found: question → places of its answers."""
     predicted, reference = nlp.make_doc(TEXT), nlp.make_doc(TEXT)
     for question, places in gold.items():
@@ -27,7 +27,7 @@ def example(gold, found, spans_key="luke_qa"):
         AnsweredQuestion(question, tuple(FoundAnswer(*place, 0.5) for place in places))
         for question, places in found.items()
     ]
-    set_answered(predicted, spans_key, answered)
+    set_answered(predicted, component, answered)
     return Example(predicted, reference)
 
 
@@ -72,9 +72,9 @@ def test_means_are_over_questions_not_texts():
     assert make_qa_scorer()([first, second])["qa_em"] == pytest.approx(2 / 3)
 
 
-def test_answers_under_another_key():
-    examples = [example({WHERE: [TOKYO]}, {WHERE: [TOKYO]}, spans_key="mine")]
-    assert make_qa_scorer()(examples, spans_key="mine", cfg_of_the_pipe=1)["qa_em"] == 1.0
+def test_answers_of_another_component():
+    examples = [example({WHERE: [TOKYO]}, {WHERE: [TOKYO]}, component="mine")]
+    assert make_qa_scorer()(examples, component="mine", cfg_of_the_pipe=1)["qa_em"] == 1.0
     with pytest.warns(UserWarning, match="were not asked"):
         assert make_qa_scorer()(examples)["qa_em"] is None
 

@@ -1,107 +1,230 @@
-"""Character spans in, an annotated Doc out: doc.ents, doc.spans, scores, and what the tokens did to the spans."""
+"""Character spans in, an annotated Doc out: doc.ents, scores, and what the tokens did to the spans."""
 
 import warnings
 from bisect import bisect_left
 from collections import Counter
-from typing import Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..text.alignment import align_to_tokens
+from ..text.alignment import OUTCOMES, align_to_tokens
 from ..text.decoding import CharSpan
-from ..token_splitting import find_tokens, span_at, split_tokens, token_offsets
-from ..user_data import pack, unpack
+from ..token_splitting import find_tokens, span_at, split_copy, split_tokens, token_offsets
+from ..user_data import pack, register_extension, text_length, unpack
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
-# In doc.user_data, so that they survive to_bytes and DocBin; each is a dict with a packed value per spans_key.
-ENTITIES = "luke_entities"
-SCORES = "luke_scores"  # the entities as they met the tokens
+FILTERED = "filtered"
+# Of luke_alignment, where a Doc was read from JSON.
 ALIGNMENT = "luke_alignment"
+# Of a span group's attrs: that its scores are luke_ner's.
+WRITTEN_BY = "luke_ner"
+
+
+class Found(NamedTuple):
+    """An entity that a component found.
+
+    text: the characters under which it is kept: those of its tokens, its own where it has none.
+    start_offset, end_offset: where its own characters begin and end, counted from the begin and the end of those.
+    component: "" where only characters, label and score are known.
+    """
+
+    component: str
+    label: str
+    score: float
+    outcome: str
+    start_offset: int
+    end_offset: int
+    text: str
 
 
 def get_luke_entities(doc: Doc) -> List[CharSpan]:
     """doc._.luke_entities: the exact character spans (char_start, char_end, label, score), in text order."""
-    spans = [CharSpan(*span) for packed in doc.user_data.get(ENTITIES, {}).values() for span in unpack(doc, packed)]
-    return sorted(spans)
+    return sorted(char_span for char_span, _ in found_in(doc))
+
+
+def set_luke_entities(doc: Doc, char_spans: Iterable[Sequence[Any]]) -> None:
+    """In place of all that are there; Doc.from_json does this."""
+    for key in stored_keys(doc):
+        del doc.user_data[key]
+    text = doc.text
+    for char_span in (CharSpan(*values) for values in char_spans):
+        store(doc, "", char_span, char_span, "", text=text)
 
 
 def get_luke_alignment(doc: Doc) -> Dict[str, int]:
-    """doc._.luke_alignment: how many of them were exact, moved, split, dropped, or filtered by ents_filter."""
-    counts: Counter = Counter()
-    for packed in doc.user_data.get(ALIGNMENT, {}).values():
-        counts.update(unpack(doc, packed))
-    return dict(counts)
+    """doc._.luke_alignment: how many are exact, moved, split, dropped by alignment_mode, or filtered by ents_filter."""
+    outcomes = Counter(found.outcome for _, found in found_in(doc) if found.outcome)
+    saved = {} if outcomes else dict(unpack(doc, doc.user_data.get(ALIGNMENT)))
+    return {**dict.fromkeys((*OUTCOMES, FILTERED), 0), **saved, **outcomes}
+
+
+def set_luke_alignment(doc: Doc, counts: Dict[str, int]) -> None:
+    doc.user_data[ALIGNMENT] = pack(doc, dict(counts))
 
 
 def get_luke_score(span: Span) -> Optional[float]:
-    """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none."""
-    # By characters, and not from doc.spans: tokens may be merged since, and spans taken out of the group.
-    place = (span.start_char, span.end_char, span.label_)
-    for packed in span.doc.user_data.get(SCORES, {}).values():
-        scored = unpack(span.doc, packed)
-        i = bisect_left(scored, place, key=lambda own: tuple(own[:3]))
-        if i < len(scored) and tuple(scored[i][:3]) == place:
-            return scored[i][3]
+    """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none.
+
+    It stays with these characters when tokens are merged, and in Doc.copy, to_bytes, Doc.from_docs, Span.as_doc(
+    copy_user_data=True), a DocBin with store_user_data=True, and JSON with underscore=["luke_score"] or
+    ["luke_entities"]. Where user_data is left out (Span.as_doc() and a DocBin by default), spaCy keeps nothing that
+    scores could be in but span groups: a DocBin has them where spans_key is set.
+    """
+    for found in read_stored(span.doc.user_data.get(stored_key(span.start_char, span.end_char))):
+        if found.label == span.label_ and found.text == span.text:
+            return found.score
+    for group in span.doc.spans.values():
+        if WRITTEN_BY in group.attrs:
+            score = score_in_group(group, span)
+            if score is not None:
+                return score
     return None
 
 
+def score_in_group(group: SpanGroup, span: Span) -> Optional[float]:
+    """group: in text order, as annotate writes it."""
+    try:
+        i = bisect_left(group, span.start_char, key=lambda own: own.start_char)
+        own = group[i]
+    except IndexError:  # none, or one that has no tokens since others were merged
+        return None
+    places = [(place.start_char, place.end_char, place.label, place.text) for place in (own, span)]
+    is_same = places[0] == places[1] and len(group) == len(group.attrs["scores"])
+    return group.attrs["scores"][i] if is_same else None
+
+
+# As the values of an extension attribute of spans, which spaCy moves along with their characters.
+STORED_AS = "luke_score"
+
+
 def register_extensions() -> None:
-    Doc.set_extension("luke_entities", getter=get_luke_entities, force=True)
-    Doc.set_extension("luke_alignment", getter=get_luke_alignment, force=True)
-    Span.set_extension("luke_score", getter=get_luke_score, force=True)
+    global STORED_AS
+    register_extension(Doc, "luke_entities", getter=get_luke_entities, setter=set_luke_entities)
+    register_extension(Doc, "luke_alignment", getter=get_luke_alignment, setter=set_luke_alignment)
+    if not register_extension(Span, "luke_score", getter=get_luke_score):
+        STORED_AS = "luke_ner_found"
+
+
+def stored_key(char_start: int, char_end: int) -> Any:
+    return ("._.", STORED_AS, char_start, char_end)
+
+
+def stored_keys(doc: Doc) -> List[Any]:
+    return [key for key in doc.user_data if isinstance(key, tuple) and key[:2] == ("._.", STORED_AS)]
+
+
+def read_stored(values: Optional[Sequence[Sequence[Any]]]) -> List[Found]:
+    return [Found(*value) for value in values or ()]
+
+
+def found_in(doc: Doc) -> Iterator[Tuple[CharSpan, Found]]:
+    """All that was found, by its exact characters; in a part of a Doc, what lies within it."""
+    text, length = doc.text, text_length(doc)
+    for key in stored_keys(doc):
+        _, _, start, end = key
+        for found in read_stored(doc.user_data[key]):
+            own_start, own_end = start + found.start_offset, end + found.end_offset
+            if 0 <= min(start, own_start) and max(end, own_end) <= length and text[start:end] == found.text:
+                yield CharSpan(own_start, own_end, found.label, found.score), found
+
+
+def store(
+    doc: Doc, component: str, source: CharSpan, target: CharSpan, outcome: str, *, text: str, first: bool = False
+) -> None:
+    """Keep an entity under the characters of its tokens.
+
+    text: of the Doc. first: whether its score goes before that of others with the same characters and label.
+    """
+    start, end = target.char_start, target.char_end
+    offsets = source.char_start - start, source.char_end - end
+    found = Found(component, source.label, source.score, outcome, *offsets, text[start:end])
+    others = read_stored(doc.user_data.get(stored_key(start, end)))
+    others = [other for other in others if other.component or other.label != found.label]
+    both = [found, *others] if first else [*others, found]
+    doc.user_data[stored_key(start, end)] = [list(own) for own in both]
 
 
 def annotate(
-    doc: Doc, char_spans: Sequence[CharSpan], *, alignment_mode: str, spans_key: str, ents_filter: Optional[EntsFilter]
+    doc: Doc,
+    char_spans: Sequence[CharSpan],
+    *,
+    component: str,
+    alignment_mode: str,
+    spans_key: Optional[str],
+    ents_filter: Optional[EntsFilter],
 ) -> None:
-    """Write predicted character spans to a Doc; the settings are LukeNer's."""
+    """Write predicted character spans to a Doc, in place of what the component wrote before; settings: LukeNer's."""
     alignment = align_to_tokens(char_spans, token_offsets(doc), alignment_mode=alignment_mode)
-    split_tokens(doc, alignment.split_at)
-    spans = [span_at(doc, *char_span[:3]) for char_span in alignment.char_spans]
-    scores = [char_span.score for char_span in alignment.char_spans]
-    doc.spans[spans_key] = SpanGroup(doc, name=spans_key, attrs={"scores": scores}, spans=spans)
-    blocked = [span_at(doc, *chars, "") for chars in find_tokens(doc, 3, "")]
-    blocked_tokens = {span.start for span in blocked}
+    # Tokens are split for what reaches doc.ents alone: ents_filter sees them split in a copy.
+    tokens = split_copy(doc, alignment.split_at) if alignment.split_at else doc
+    spans = [span_at(tokens, *char_span[:3]) for char_span in alignment.char_spans]
+    blocked_tokens = {span.start for span in blocked_spans(tokens)}
     free = [span for span in spans if blocked_tokens.isdisjoint(range(span.start, span.end))]
-    ents = free if ents_filter is None else list(ents_filter(doc.ents, free))
-    doc.set_ents(sorted(ents), blocked=blocked)
-    in_ents = {(ent.start, ent.end, ent.label) for ent in ents}
-    n_filtered = sum((span.start, span.end, span.label) not in in_ents for span in spans)
-    said = {
-        ENTITIES: [list(span) for span in char_spans],
-        SCORES: sorted(list(span) for span in alignment.char_spans),
-        ALIGNMENT: {**alignment.counts, "filtered": n_filtered},
-    }
-    for key, values in said.items():
-        doc.user_data.setdefault(key, {})[spans_key] = pack(doc, values)
+    ents = free if ents_filter is None else list(ents_filter(tokens.ents, free))
+    places = {(ent.start_char, ent.end_char, ent.label) for ent in ents}
+    ours = {id(span) for span in spans} & {id(ent) for ent in ents}
+    if tokens is not doc:
+        split_tokens(doc, [char for ent in ents for char in (ent.start_char, ent.end_char)])
+        ents = [span_at(doc, ent.start_char, ent.end_char, ent.label, ent.kb_id, ent.id) for ent in ents]
+    doc.set_ents(sorted(ents), blocked=blocked_spans(doc))
+    forget(doc, component)
+    text = doc.text
+    for span, (source, target, outcome) in zip(spans, alignment.placed):
+        if (span.start_char, span.end_char, span.label) not in places:
+            outcome = FILTERED
+        store(doc, component, source, target, outcome, text=text, first=id(span) in ours)
+    for source in alignment.dropped:
+        store(doc, component, source, source, "dropped", text=text)
+    if spans_key is not None:
+        doc.spans[spans_key] = make_group(doc, alignment.char_spans, spans_key)
+
+
+def make_group(doc: Doc, char_spans: Sequence[CharSpan], name: str) -> SpanGroup:
+    """RETURNS: those that are whole tokens; all but what ents_filter turned away inside a token."""
+    spans = [doc.char_span(*char_span[:3]) for char_span in char_spans]
+    scores = [char_span.score for char_span, span in zip(char_spans, spans) if span is not None]
+    attrs = {"scores": scores, WRITTEN_BY: True}
+    return SpanGroup(doc, name=name, attrs=attrs, spans=[span for span in spans if span is not None])
+
+
+def blocked_spans(doc: Doc) -> List[Span]:
+    return [span_at(doc, *chars, "") for chars in find_tokens(doc, 3, "")]
+
+
+def forget(doc: Doc, component: str) -> None:
+    """Remove what a component found in this Doc before."""
+    for key in stored_keys(doc):
+        kept = [list(found) for found in read_stored(doc.user_data[key]) if found.component != component]
+        if kept:
+            doc.user_data[key] = kept
+        else:
+            del doc.user_data[key]
 
 
 class LossReport:
-    """Counts what alignment moved or dropped in a stream of Docs, to say it once."""
+    """Counts what befell the entities in a stream of Docs, to say once what was moved or dropped."""
 
-    def __init__(self, component_name: str, spans_key: str):
-        self.component_name = component_name
-        self.spans_key = spans_key
+    def __init__(self, component: str):
+        self.component = component
         self.counts: Counter = Counter()
         self.example = ""
 
     def add(self, doc: Doc) -> None:
-        counts = unpack(doc, doc.user_data[ALIGNMENT][self.spans_key])
-        self.counts.update(counts)
-        if not self.example and counts["moved"] + counts["dropped"]:
-            placed = {(span.start_char, span.end_char, span.label_) for span in doc.spans[self.spans_key]}
-            for char_start, char_end, label, _ in unpack(doc, doc.user_data[ENTITIES][self.spans_key]):
-                if (char_start, char_end, label) not in placed:
-                    around = doc.text[max(0, char_start - 5) : char_end + 5]
-                    self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"
-                    break
+        for char_span, found in sorted(found_in(doc)):
+            if found.component != self.component:
+                continue
+            self.counts[found.outcome] += 1
+            if not self.example and found.outcome in ("moved", "dropped"):
+                char_start, char_end, label, _ = char_span
+                around = doc.text[max(0, char_start - 5) : char_end + 5]
+                self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"
 
     def warn(self, alignment_mode: str) -> None:
         moved, dropped = self.counts["moved"], self.counts["dropped"]
         if moved or dropped:
             warnings.warn(
-                f"[{self.component_name}] of {sum(self.counts[k] for k in ('exact', 'moved', 'split', 'dropped'))} "
+                f"[{self.component}] of {sum(self.counts.values())} "
                 f"entities, {moved} were moved to token edges and {dropped} dropped by alignment_mode "
                 f'"{alignment_mode}", first {self.example}. doc._.luke_entities has all of them on their exact '
                 'characters; alignment_mode "split" keeps them in doc.ents',

@@ -1,14 +1,23 @@
-"""Found answers in, an annotated Doc out: Answer objects, doc._.luke_answers, doc.spans."""
+"""Found answers in, an annotated Doc out: Answer objects, doc._.luke_answers, doc.spans where it is wanted."""
 
 from dataclasses import dataclass, field
 from typing import List, Optional, Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..doc_answers import ANSWERS, AnsweredQuestion, get_answered, get_questions, set_answered, set_questions
+from ..doc_answers import (
+    ANSWERS,
+    AnsweredQuestion,
+    from_lists,
+    get_answers_and_mode,
+    get_questions,
+    set_answered,
+    set_questions,
+)
 from ..text.alignment import align_to_tokens
 from ..text.decoding import CharSpan
 from ..token_splitting import span_at, split_tokens, token_offsets
+from ..user_data import register_extension
 
 # Of the spans in doc.spans.
 LABEL = "answer"
@@ -68,32 +77,46 @@ def split_at_edges(doc: Doc, answered: Sequence[AnsweredQuestion]) -> None:
     split_tokens(doc, [char for a in answered for found in a.answers for char in found[:2]])
 
 
-def annotate_answers(doc: Doc, answered: Sequence[AnsweredQuestion], *, alignment_mode: str, spans_key: str) -> None:
+def annotate_answers(
+    doc: Doc,
+    answered: Sequence[AnsweredQuestion],
+    *,
+    component: str,
+    alignment_mode: str,
+    spans_key: Optional[str],
+) -> None:
     """Write to a Doc what its questions were answered; the settings are LukeQa's."""
     if alignment_mode == "split":
         split_at_edges(doc, answered)
-    set_answered(doc, spans_key, answered)
+    set_answered(doc, component, answered, alignment_mode=alignment_mode)
+    if spans_key is not None:
+        doc.spans[spans_key] = make_group(doc, answered, spans_key, alignment_mode=alignment_mode)
+
+
+def make_group(doc: Doc, answered: Sequence[AnsweredQuestion], name: str, *, alignment_mode: str) -> SpanGroup:
     best = [answer for own in answered for answer in make_answers(doc, own, alignment_mode=alignment_mode)[:1]]
     placed = [(answer, span) for answer, span in ((answer, answer.span) for answer in best) if span is not None]
     attrs = {
         "scores": [answer.score for answer, _ in placed],
         "questions": [answer.question for answer, _ in placed],
-        "alignment_mode": alignment_mode,
     }
-    doc.spans[spans_key] = SpanGroup(doc, name=spans_key, attrs=attrs, spans=[span for _, span in placed])
+    return SpanGroup(doc, name=name, attrs=attrs, spans=[span for _, span in placed])
 
 
 def get_luke_answers(doc: Doc) -> List[Answer]:
-    """doc._.luke_answers: the best answer to each question, in their order; where there is none, one that is false."""
+    """doc._.luke_answers: the best answer to each question, in their order; where there is none, one that is false.
+
+    They are of the text that was asked: Docs made of parts of it, or of several, have none.
+    """
     answers: List[Answer] = []
-    for key in doc.user_data.get(ANSWERS, {}):
-        mode = doc.spans[key].attrs.get("alignment_mode", "expand") if key in doc.spans else "expand"
-        for answered in get_answered(doc, key):
+    for component in doc.user_data.get(ANSWERS, {}):
+        stored, mode = get_answers_and_mode(doc, component)
+        for answered in from_lists(stored):
             found = make_answers(doc, answered, alignment_mode=mode)[:1]
             answers += found or [no_answer(doc, answered, alignment_mode=mode)]
     return answers
 
 
 def register_extensions() -> None:
-    Doc.set_extension("questions", getter=get_questions, setter=set_questions, force=True)
-    Doc.set_extension("luke_answers", getter=get_luke_answers, force=True)
+    register_extension(Doc, "luke_questions", getter=get_questions, setter=set_questions)
+    register_extension(Doc, "luke_answers", getter=get_luke_answers)

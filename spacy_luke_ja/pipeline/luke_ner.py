@@ -1,6 +1,7 @@
 """Docs in, named entities out: the component luke_ner."""
 
 import warnings
+from collections import Counter
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -28,7 +29,8 @@ from ..text.decoding import (
 from ..text.label_schemes import check_scheme
 from ..text.token_subwords import begin_inside_tokens, first_of_tokens
 from ..token_splitting import token_offsets
-from .annotation import EntsFilter, LossReport, annotate, register_extensions
+from ..user_data import pack_quickly
+from .annotation import FILTERED, EntsFilter, LossReport, annotate, register_extensions
 from .checkpoint_pipe import CheckpointPipe
 from .labels import TagLabels, from_cfg, new_labels, read_labels
 from .training import annotated_subwords, gold_char_spans, tag_loss
@@ -52,11 +54,13 @@ freeze_embeddings = false
 LABEL_SUBWORDS = ("all", "first")
 
 register_extensions()
+pack_quickly()
 
 
 @Language.factory(
     "luke_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    retokenizes=True,
     default_config={
         "model": DEFAULT_MODEL,
         "tags": None,
@@ -120,8 +124,9 @@ def make_luke_ner(
 class LukeNer(CheckpointPipe):
     """Named entities by a Hugging Face token classifier, on exact characters.
 
-    Writes doc.ents; doc.spans[spans_key] with attrs["scores"]; ent._.luke_score; doc._.luke_entities, the
-    character spans before they met the tokens; and doc._.luke_alignment, what the tokens did to them.
+    Writes doc.ents; ent._.luke_score; doc._.luke_entities, the character spans before they met the tokens;
+    doc._.luke_alignment, what the tokens did to them; and, where spans_key is set, doc.spans[spans_key] with
+    attrs["scores"].
     """
 
     def __init__(
@@ -157,7 +162,8 @@ class LukeNer(CheckpointPipe):
         cut_cost: what it costs an entity to begin or end inside a token, as a natural logarithm of probability: with
             2.0, such an edge must make the tags exp(2) times as likely as the best without it. The checkpoint's own
             (cut_cost in its config.json, else 0.0) when None.
-        spans_key: where in doc.spans the entities and their scores go; the component's name when None.
+        spans_key: where in doc.spans the entities and their scores go, too, those that ents_filter turns away included
+            where they are whole tokens; nowhere when None. No group of spans stays right when tokens are merged later.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
         scorer: what Language.evaluate calls.
         """
@@ -181,12 +187,15 @@ class LukeNer(CheckpointPipe):
         self.threshold = threshold
         self.temperature = temperature
         self.cut_cost = cut_cost
-        self.spans_key = name if spans_key is None else spans_key
+        self.spans_key = spans_key
         self.ents_filter = ents_filter
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
         self.cfg.update(tags=None, scheme=None, label_map=None)
         self._labels: Optional[TagLabels] = None
         self._added_labels: List[str] = []
+        # What befell the entities so far, to say once when ents_filter turns away all.
+        self._outcomes: Counter = Counter()
+        self._has_warned_of_filter = False
 
     # Labels
 
@@ -342,6 +351,7 @@ class LukeNer(CheckpointPipe):
             annotate(
                 doc,
                 char_spans,
+                component=self.name,
                 alignment_mode=self.alignment_mode,
                 spans_key=self.spans_key,
                 ents_filter=self.ents_filter,
@@ -349,13 +359,26 @@ class LukeNer(CheckpointPipe):
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Annotate a stream; what its tokens moved or dropped is said once, at the end."""
-        report = LossReport(self.name, self.spans_key)
+        report = LossReport(self.name)
         try:
             for doc in super().pipe(stream, batch_size=batch_size):
                 report.add(doc)
                 yield doc
         finally:
             report.warn(self.alignment_mode)
+            self._warn_if_all_are_filtered(report.counts)
+
+    def _warn_if_all_are_filtered(self, counts: Counter) -> None:
+        self._outcomes.update(counts)
+        n_found = sum(self._outcomes.values())
+        if n_found == self._outcomes[FILTERED] > 0 and not self._has_warned_of_filter:
+            self._has_warned_of_filter = True
+            warnings.warn(
+                f"[{self.name}] ents_filter turned away all {n_found} entities found so far: others were set there "
+                "before, or the tokens are blocked. doc._.luke_entities has them; to have them in doc.ents, put "
+                f'{self.name} first, or set ents_filter to {{"@misc": "spacy.prioritize_new_ents_filter.v1"}}',
+                stacklevel=3,
+            )
 
     # Training
 

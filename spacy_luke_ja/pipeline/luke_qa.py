@@ -17,6 +17,7 @@ from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
 from ..models.types import LukeQaModel
 from ..text.alignment import check_alignment_mode
 from ..text.answers import AnswerLogits, find_answers
+from ..user_data import pack_quickly
 from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
 from .training import answer_loss
@@ -44,11 +45,13 @@ PAIRS_AT_ONCE = 256
 OUTPUTS = ("start", "end")
 
 register_extensions()
+pack_quickly()
 
 
 @Language.factory(
     "luke_qa",
-    assigns=["doc._.luke_answers", "doc.spans"],
+    assigns=["doc._.luke_answers"],
+    retokenizes=True,
     default_config={
         "model": DEFAULT_MODEL,
         "questions": [],
@@ -94,9 +97,9 @@ def make_luke_qa(
 class LukeQa(CheckpointPipe):
     """Answers to questions, as exact characters of a Doc's text, by a Hugging Face model.
 
-    `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.questions are
-    asked of each Doc; the answers go to doc._.luke_answers, and to doc.spans[spans_key] with attrs["scores"] and
-    attrs["questions"].
+    `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.luke_questions
+    are asked of each Doc; the answers go to doc._.luke_answers, and, where spans_key is set, to doc.spans[spans_key]
+    with attrs["scores"] and attrs["questions"].
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class LukeQa(CheckpointPipe):
         scorer: Optional[Callable] = None,
     ):
         """
-        questions: what to ask of each Doc in a pipeline, before what is in its doc._.questions.
+        questions: what to ask of each Doc in a pipeline, before what is in its doc._.luke_questions.
         alignment_mode: how answers become token spans: "expand", "contract", "strict" as in Doc.char_span; "split"
             splits the Doc's tokens at the edges of answers, also when `ask` finds them.
         end_inclusive: whether the subword that the model marks as the end belongs to the answer, or is the first
@@ -123,7 +126,8 @@ class LukeQa(CheckpointPipe):
         max_answer_length: in characters.
         top_n: how many of the likeliest starts and ends in each window are tried with one another.
         null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given.
-        spans_key: where in doc.spans the answers go; the component's name when None.
+        spans_key: where in doc.spans the answers go, too; nowhere when None. No group of spans stays right when
+            tokens are merged later.
         scorer: what Language.evaluate calls.
         """
         check_alignment_mode(alignment_mode)
@@ -139,7 +143,7 @@ class LukeQa(CheckpointPipe):
         self.max_answer_length = max_answer_length
         self.top_n = top_n
         self.null_threshold = null_threshold
-        self.spans_key = name if spans_key is None else spans_key
+        self.spans_key = spans_key
 
     # Loading
 
@@ -231,10 +235,12 @@ class LukeQa(CheckpointPipe):
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[AnsweredQuestion]]) -> None:
         """Write answers to Docs; with alignment_mode "split", tokens may be split."""
         for doc, answered in zip(docs, scores):
-            annotate_answers(doc, answered, alignment_mode=self.alignment_mode, spans_key=self.spans_key)
+            annotate_answers(
+                doc, answered, component=self.name, alignment_mode=self.alignment_mode, spans_key=self.spans_key
+            )
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        return super().score(examples, **{"spans_key": self.spans_key, **kwargs})
+        return super().score(examples, **{**kwargs, "component": self.name})
 
     # Training
 

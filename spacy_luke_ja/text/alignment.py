@@ -1,30 +1,47 @@
 """Character spans and token edges in, token spans out; and a count of what had to be moved, split or dropped."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
 
 import numpy as np
 
 from .decoding import CharSpan
 
 ALIGNMENT_MODES = ("strict", "contract", "expand", "split")
-# What may befall a char span on its way to doc.ents; the keys of doc._.luke_alignment.
+# What may befall a char span on its way to tokens.
 OUTCOMES = ("exact", "moved", "split", "dropped")
+
+
+class Placed(NamedTuple):
+    """A char span as it was, the characters that its tokens will have, and which of OUTCOMES it met."""
+
+    source: CharSpan
+    target: CharSpan
+    outcome: str
 
 
 @dataclass(frozen=True)
 class Alignment:
     """Where char spans went.
 
-    char_spans: those that stay, in text order, without overlaps in tokens, each with the characters its
-        tokens will have: what contract and expand moved has moved here.
+    placed: those that stay, in text order, without overlaps in tokens.
+    dropped: the others.
     split_at: character positions, in order, that lie inside a token and must become token edges first.
-    counts: how many char spans met each of OUTCOMES.
     """
 
-    char_spans: List[CharSpan]
+    placed: List[Placed]
+    dropped: List[CharSpan]
     split_at: List[int]
-    counts: Dict[str, int]
+
+    @property
+    def char_spans(self) -> List[CharSpan]:
+        return [placed.target for placed in self.placed]
+
+    @property
+    def counts(self) -> Dict[str, int]:
+        """How many char spans met each of OUTCOMES."""
+        outcomes = [placed.outcome for placed in self.placed] + ["dropped"] * len(self.dropped)
+        return {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
 
 
 def align_to_tokens(char_spans: Sequence[CharSpan], token_offsets: np.ndarray, *, alignment_mode: str) -> Alignment:
@@ -53,14 +70,13 @@ def align_to_tokens(char_spans: Sequence[CharSpan], token_offsets: np.ndarray, *
             moved.append((span, target))
     kept = drop_overlaps(moved)
     edges = set(starts.tolist()) | set(ends.tolist())
-    counts = dict.fromkeys(OUTCOMES, 0)
-    counts["dropped"] = len(char_spans) - len(kept)
-    split_at = set()
+    placed, split_at = [], set()
     for span, target in kept:
         cuts = [char for char in target[:2] if char not in edges]  # none but in "split"
         split_at.update(cuts)
-        counts["split" if cuts else "exact" if target == span else "moved"] += 1
-    return Alignment([target for _, target in kept], sorted(split_at), counts)
+        placed.append(Placed(span, target, "split" if cuts else "exact" if target == span else "moved"))
+    stayed = {id(span) for span, _ in kept}
+    return Alignment(placed, [span for span in char_spans if id(span) not in stayed], sorted(split_at))
 
 
 def drop_overlaps(moved: Sequence[Tuple[CharSpan, CharSpan]]) -> List[Tuple[CharSpan, CharSpan]]:

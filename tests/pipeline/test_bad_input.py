@@ -65,7 +65,7 @@ def test_a_doc_with_a_parse_and_sentences(make_nlp):
               lemmas=["訪日", "する", "た"], pos=["NOUN", "VERB", "AUX"], tags=["a", "b", "c"])  # fmt: skip
     doc = nlp(doc)
     assert [(t.text, t.dep_, t.head.text, t.pos_) for t in doc] == [
-        ("訪", "ROOT", "訪", "NOUN"), ("日", "compound", "訪", "NOUN"), ("し", "aux", "訪", "VERB"), ("た", "aux", "訪", "AUX"),
+        ("訪", "compound", "日", "NOUN"), ("日", "ROOT", "日", "NOUN"), ("し", "aux", "日", "VERB"), ("た", "aux", "日", "AUX"),
     ]  # fmt: skip
     assert len(list(doc.sents)) == 1
 

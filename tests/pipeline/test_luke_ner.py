@@ -28,10 +28,10 @@ FOUND = [
 
 
 def test_entities_scores_and_exact_spans(make_nlp):
-    doc = make_nlp()(TEXT)
+    doc = make_nlp(spans_key="found")(TEXT)
     assert doc.text == TEXT
     assert ents(doc) == FOUND
-    group = doc.spans["luke_ner"]
+    group = doc.spans["found"]
     assert [(span.text, span.label_) for span in group] == FOUND
     assert group.attrs["scores"] == [ent._.luke_score for ent in doc.ents]
     assert all(0.9 < score <= 1 for score in group.attrs["scores"])
@@ -134,13 +134,13 @@ def test_threshold(make_nlp):
     ],
 )
 def test_entities_set_before(make_nlp, ents_filter, found):
-    nlp = make_nlp(ents_filter={"@misc": ents_filter})
+    nlp = make_nlp(ents_filter={"@misc": ents_filter}, spans_key="found")
     ruler = nlp.add_pipe("entity_ruler", first=True)
     ruler.add_patterns([{"label": "OLD", "pattern": "山田花子は"}])
     doc = nlp("山田花子は東京都へ。")
     assert ents(doc) == found
     assert doc._.luke_alignment["filtered"] == ("existing" in ents_filter)
-    assert len(doc.spans["luke_ner"]) == 2
+    assert len(doc.spans["found"]) == len(doc._.luke_entities) == 2
 
 
 def test_entities_set_before_are_kept_by_default_and_when_tokens_split(make_nlp):
@@ -170,7 +170,7 @@ def test_two_components_side_by_side(make_nlp, checkpoints):
     )
     doc = nlp(TEXT)
     assert ("東京都", "GPE") in ents(doc) and ("山田花子", "人名") in ents(doc)
-    assert set(doc.spans) == {"luke_ner", "second"}
+    assert set(doc.spans) == {"second"}
 
 
 def test_label_map_and_labels(make_nlp):
@@ -288,8 +288,8 @@ def test_analysis_selection_and_meta(make_nlp):
         "doc.ents",
         "token.ent_iob",
         "token.ent_type",
-        "doc.spans",
     }
+    assert nlp.get_pipe_meta("luke_ner").retokenizes
     with nlp.select_pipes(disable="luke_ner"):
         assert not nlp(TEXT).ents
     assert ents(nlp(TEXT)) == FOUND
@@ -307,7 +307,6 @@ def test_results_survive_bytes_and_docbin(make_nlp):
     ):
         assert ents(loaded) == FOUND
         assert [ent._.luke_score for ent in loaded.ents] == scores
-        assert loaded.spans["luke_ner"].attrs["scores"] == scores
         assert loaded._.luke_entities == doc._.luke_entities
         assert loaded._.luke_alignment == doc._.luke_alignment
 
@@ -380,8 +379,8 @@ def test_two_components_by_default_keep_apart(make_nlp, checkpoints):
     nlp = make_nlp()
     nlp.add_pipe("luke_ner", name="second", config={"model": {"name": str(checkpoints["xlmr"]), "overlap": 8}})
     doc = nlp(TEXT)
-    assert set(doc.spans) == {"luke_ner", "second"} and ents(doc) == FOUND
-    assert doc._.luke_alignment["exact"] + doc._.luke_alignment["split"] == len(doc._.luke_entities)
+    assert not doc.spans and ents(doc) == FOUND
+    assert sum(doc._.luke_alignment.values()) == len(doc._.luke_entities) == 2 * len(FOUND) - 1
 
 
 def test_a_checkpoint_from_the_hub_cache(make_nlp, hub_cache):
@@ -425,13 +424,14 @@ def test_merge_entities_after_a_split(make_nlp):
 
 
 def test_scores_do_not_hang_on_the_group_of_spans(make_nlp):
-    doc = make_nlp()(TEXT)
+    doc = make_nlp(spans_key="found")(TEXT)
     scores = {ent.text: ent._.luke_score for ent in doc.ents}
-    doc.spans["luke_ner"] = [span for span in doc.spans["luke_ner"] if span.label_ == "地名"]
+    doc.spans["found"] = [span for span in doc.spans["found"] if span.label_ == "地名"]
     assert {ent.text: ent._.luke_score for ent in doc.ents} == scores
 
 
-def test_a_part_of_a_doc_has_no_entities_of_the_whole(make_nlp):
-    part = make_nlp()(TEXT)[5:].as_doc(copy_user_data=True)
-    assert part._.luke_entities == [] and part._.luke_alignment == {}
-    assert [ent._.luke_score for ent in part.ents] == [None] * len(part.ents)
+def test_a_part_of_a_doc_has_its_own_entities(make_nlp):
+    doc = make_nlp()(TEXT)
+    part = doc[5:].as_doc(copy_user_data=True)
+    assert [part.text[start:end] for start, end, *_ in part._.luke_entities] == [ent.text for ent in doc.ents[2:]]
+    assert [ent._.luke_score for ent in part.ents] == [ent._.luke_score for ent in doc.ents[2:]]

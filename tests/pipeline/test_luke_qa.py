@@ -175,12 +175,12 @@ def test_an_end_that_is_not_part_of_the_answer(make_qa):
 
 
 def test_questions_of_the_setting_and_of_the_doc(make_qa):
-    nlp = make_qa(questions=[WHO])
+    nlp = make_qa(questions=[WHO], spans_key="answers")
     doc = nlp.make_doc(TEXT)
-    doc._.questions = [WHERE, WHO]
+    doc._.luke_questions = [WHERE, WHO]
     doc = nlp(doc)
     assert [(a.question, a.text) for a in doc._.luke_answers] == [(WHO, "山田花子"), (WHERE, "山田花子")]
-    group = doc.spans["luke_qa"]
+    group = doc.spans["answers"]
     assert [(s.text, s.label_) for s in group] == [("山田花子", "answer")] * 2
     assert group.attrs["questions"] == [WHO, WHERE]
     assert group.attrs["scores"] == [a.score for a in doc._.luke_answers]
@@ -192,13 +192,13 @@ def test_without_questions_nothing_is_asked(make_qa):
     with pytest.raises(OSError):
         nlp(TEXT)
     doc = make_qa()(TEXT)
-    assert doc._.luke_answers == [] and len(doc.spans["luke_qa"]) == 0 and doc._.questions == ()
+    assert doc._.luke_answers == [] and not doc.spans and doc._.luke_questions == ()
 
 
 def test_questions_must_be_a_list(make_qa):
     doc = make_qa().make_doc(TEXT)
     with pytest.raises(ValueError, match="questions must be a list of strings"):
-        doc._.questions = "誰？"
+        doc._.luke_questions = "誰？"
     with pytest.raises(ValueError, match="questions must be a list of strings"):
         nlp = make_qa()
         type(nlp.get_pipe("luke_qa"))(nlp.vocab, nlp.get_pipe("luke_qa").model, questions="誰？")
@@ -210,7 +210,7 @@ def test_a_stream_goes_on_and_keeps_its_order(make_qa):
     nlp.set_error_handler(lambda name, pipe, docs, error: errors.append((docs[0].text, str(error))))
     docs = [nlp.make_doc(f"{i}番は東京") for i in range(30)]
     for i, doc in enumerate(docs):
-        doc._.questions = [WHERE] if i % 10 else ["あいうえお" * 20]
+        doc._.luke_questions = [WHERE] if i % 10 else ["あいうえお" * 20]
     found = list(nlp.get_pipe("luke_qa").pipe(docs, batch_size=7))
     assert [doc.text for doc in found] == [doc.text for i, doc in enumerate(docs) if i % 10]
     assert all(doc._.luke_answers[0].text == "東京" for doc in found)
@@ -262,7 +262,6 @@ def test_two_of_them(make_qa, answerers):
         "luke_qa", name="where", config={"model": {"name": str(answerers["luke"]), "overlap": 8}, "questions": [WHERE]}
     )
     doc = nlp(TEXT)
-    assert set(doc.spans) == {"luke_qa", "where"}
     assert [a.question for a in doc._.luke_answers] == [WHO, WHERE]
 
 
@@ -359,7 +358,7 @@ def test_several_questions_in_one_example(make_qa):
     reference = doc.copy()
     for _, question, answers in DATA[:2]:
         set_gold_answers(reference, question, answers)
-    doc._.questions = [question for _, question, _ in DATA[:2]]
+    doc._.luke_questions = [question for _, question, _ in DATA[:2]]
     together = nlp.update([Example(doc, reference)], sgd=False, losses={})["luke_qa"]
     singly = [nlp.update([example], sgd=False, losses={})["luke_qa"] for example in examples_for(nlp)[:2]]
     assert together == pytest.approx(sum(singly) / 2, rel=1e-4)
@@ -396,7 +395,7 @@ def test_gold_answers_that_are_not_there(make_qa):
     set_gold_answers(doc, WHO, [(0, 1)])
     set_gold_answers(doc, WHO, [(0, 2), (1, 2)])
     assert [a[:2] for a in get_gold_answers(doc)[0].answers] == [(0, 2), (1, 2)]
-    assert doc._.questions == (WHO,)
+    assert doc._.luke_questions == (WHO,)
 
 
 def test_nothing_is_said_that_need_not_be(make_qa):
@@ -439,15 +438,15 @@ def test_gold_is_no_prediction(make_qa):
 def test_questions_that_cannot_be(make_qa, questions):
     doc = make_qa().make_doc(TEXT)
     with pytest.raises(ValueError, match="question"):
-        doc._.questions = questions
+        doc._.luke_questions = questions
 
 
 def test_questions_are_assigned(make_qa):
     doc = make_qa().make_doc(TEXT)
-    doc._.questions = (question for question in [WHO, WHERE])
-    assert doc._.questions == (WHO, WHERE)
+    doc._.luke_questions = (question for question in [WHO, WHERE])
+    assert doc._.luke_questions == (WHO, WHERE)
     with pytest.raises(AttributeError):
-        doc._.questions.append(WHO)
+        doc._.luke_questions.append(WHO)
 
 
 def test_a_part_of_a_doc_has_no_answers(make_qa):

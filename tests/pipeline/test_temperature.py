@@ -68,8 +68,8 @@ def test_the_setting_reaches_all_that_is_written(make_nlp):
     doc = make_nlp(temperature=4.0)(TEXT)
     plain = make_nlp()(TEXT)
     found = [span.score for span in doc._.luke_entities]
-    assert found == doc.spans["luke_ner"].attrs["scores"] == [ent._.luke_score for ent in doc.ents]
-    assert all(a < b for a, b in zip(found, plain.spans["luke_ner"].attrs["scores"]))
+    assert found == [ent._.luke_score for ent in doc.ents]
+    assert all(a < b for a, b in zip(found, [span.score for span in plain._.luke_entities]))
 
 
 def test_the_threshold_is_of_the_calibrated_score(make_nlp):
