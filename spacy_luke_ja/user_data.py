@@ -5,8 +5,9 @@ the length of its text is known there as another text's.
 """
 
 import warnings
-from typing import Any, List
+from typing import Any, Callable, Dict, List
 
+import catalogue
 import srsly
 from spacy.tokens import Doc
 
@@ -48,11 +49,28 @@ def register_extension(owner: Any, name: str, **kinds: Any) -> bool:
 
 
 def pack_quickly() -> None:
-    """Let srsly write and read msgpack without a search of all installed entry points.
+    """Let srsly, which writes and reads Docs as msgpack, remember what extends it, once a component of ours is there.
 
-    It looks for extensions to itself at each of the calls that Doc.to_bytes makes, three with user_data: more than half
-    of its time. Once is enough, where there are none: what is installed does not change while a process runs.
+    It searches all installed entry points and all that is registered anywhere at each of its calls, and Doc.to_bytes
+    makes two calls more where there is user_data: that took most of the time of a Doc on its way between processes.
     """
     for registry in (srsly.msgpack_encoders, srsly.msgpack_decoders):
-        if registry.entry_points and not registry.get_entry_points():
-            registry.entry_points = False
+        if "get_all" not in vars(registry):
+            registry.get_all = remembered(registry)
+
+
+def remembered(registry: catalogue.Registry) -> Callable[[], Dict[str, Any]]:
+    """RETURNS: registry.get_all, which looks again only after something was registered."""
+    search = registry.get_all
+    known: Dict[str, Any] = {}
+    n_registered = 0
+
+    def get_all() -> Dict[str, Any]:
+        nonlocal known, n_registered
+        # Entry points do not change while a process runs.
+        as_known = (catalogue.REGISTRY.get((*registry.namespace, name), func) is func for name, func in known.items())
+        if n_registered != len(catalogue.REGISTRY) or not all(as_known):
+            known, n_registered = search(), len(catalogue.REGISTRY)
+        return known
+
+    return get_all

@@ -54,7 +54,6 @@ freeze_embeddings = false
 LABEL_SUBWORDS = ("all", "first")
 
 register_extensions()
-pack_quickly()
 
 
 @Language.factory(
@@ -188,6 +187,7 @@ class LukeNer(CheckpointPipe):
         self.temperature = temperature
         self.cut_cost = cut_cost
         self.spans_key = spans_key
+        pack_quickly()
         self.ents_filter = ents_filter
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
         self.cfg.update(tags=None, scheme=None, label_map=None)
@@ -347,6 +347,7 @@ class LukeNer(CheckpointPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[CharSpan]]) -> None:
         """Write predicted character spans to Docs; with alignment_mode "split", tokens may be split."""
+        pack_quickly()  # a process that was spawned has not called __init__
         for doc, char_spans in zip(docs, scores):
             annotate(
                 doc,

@@ -45,7 +45,6 @@ PAIRS_AT_ONCE = 256
 OUTPUTS = ("start", "end")
 
 register_extensions()
-pack_quickly()
 
 
 @Language.factory(
@@ -144,6 +143,7 @@ class LukeQa(CheckpointPipe):
         self.top_n = top_n
         self.null_threshold = null_threshold
         self.spans_key = spans_key
+        pack_quickly()
 
     # Loading
 
@@ -234,6 +234,7 @@ class LukeQa(CheckpointPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[AnsweredQuestion]]) -> None:
         """Write answers to Docs; with alignment_mode "split", tokens may be split."""
+        pack_quickly()  # a process that was spawned has not called __init__
         for doc, answered in zip(docs, scores):
             annotate_answers(
                 doc, answered, component=self.name, alignment_mode=self.alignment_mode, spans_key=self.spans_key
