@@ -67,13 +67,13 @@ def get_luke_score(span: Span) -> Optional[float]:
     """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none.
 
     It stays with these characters when tokens are merged, and in Doc.copy, to_bytes, Doc.from_docs, Span.as_doc(
-    copy_user_data=True), a DocBin with store_user_data=True, and JSON with underscore=["luke_score"] or
-    ["luke_entities"]. Where user_data is left out (Span.as_doc() and a DocBin by default), spaCy keeps nothing that
+    copy_user_data=True), a DocBin with store_user_data=True, and JSON with underscore=["luke_entities"]. Where user_data is left out (Span.as_doc() and a DocBin by default), spaCy keeps nothing that
     scores could be in but span groups: a DocBin has them where spans_key is set.
     """
-    for found in read_stored(span.doc.user_data.get(stored_key(span.start_char, span.end_char))):
-        if found.label == span.label_ and found.text == span.text:
-            return found.score
+    for name in (ON_TOKENS, ELSEWHERE):
+        for found in read_stored(span.doc.user_data.get(stored_key(span.start_char, span.end_char, name))):
+            if found.label == span.label_ and found.text == span.text:
+                return found.score
     for group in span.doc.spans.values():
         if WRITTEN_BY in group.attrs:
             score = score_in_group(group, span)
@@ -94,24 +94,27 @@ def score_in_group(group: SpanGroup, span: Span) -> Optional[float]:
     return group.attrs["scores"][i] if is_same else None
 
 
-# As the values of an extension attribute of spans, which spaCy moves along with their characters.
-STORED_AS = "luke_score"
+# Entities are kept in user_data as the values of an extension attribute of spans, which spaCy moves along with their
+# characters. from_json fails where such characters are not whole tokens: those have another name.
+ON_TOKENS, ELSEWHERE = "luke_score", "luke_found"
 
 
 def register_extensions() -> None:
-    global STORED_AS
+    global ON_TOKENS
     register_extension(Doc, "luke_entities", getter=get_luke_entities, setter=set_luke_entities)
     register_extension(Doc, "luke_alignment", getter=get_luke_alignment, setter=set_luke_alignment)
     if not register_extension(Span, "luke_score", getter=get_luke_score):
-        STORED_AS = "luke_ner_found"
+        ON_TOKENS = ELSEWHERE
 
 
-def stored_key(char_start: int, char_end: int) -> Any:
-    return ("._.", STORED_AS, char_start, char_end)
+def stored_key(char_start: int, char_end: int, name: str) -> Any:
+    return ("._.", name, char_start, char_end)
 
 
 def stored_keys(doc: Doc) -> List[Any]:
-    return [key for key in doc.user_data if isinstance(key, tuple) and key[:2] == ("._.", STORED_AS)]
+    return [
+        key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4 and key[1] in (ON_TOKENS, ELSEWHERE)
+    ]
 
 
 def read_stored(values: Optional[Sequence[Sequence[Any]]]) -> List[Found]:
@@ -139,10 +142,11 @@ def store(
     start, end = target.char_start, target.char_end
     offsets = source.char_start - start, source.char_end - end
     found = Found(component, source.label, source.score, outcome, *offsets, text[start:end])
-    others = read_stored(doc.user_data.get(stored_key(start, end)))
+    key = stored_key(start, end, ELSEWHERE if doc.char_span(start, end) is None else ON_TOKENS)
+    others = read_stored(doc.user_data.get(key))
     others = [other for other in others if other.component or other.label != found.label]
     both = [found, *others] if first else [*others, found]
-    doc.user_data[stored_key(start, end)] = [list(own) for own in both]
+    doc.user_data[key] = [list(own) for own in both]
 
 
 def annotate(

@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
@@ -33,6 +34,7 @@ from ..user_data import pack_quickly
 from .annotation import FILTERED, EntsFilter, LossReport, annotate, register_extensions
 from .checkpoint_pipe import CheckpointPipe
 from .labels import TagLabels, from_cfg, new_labels, read_labels
+from .listeners import BeforeListeners, keep_listeners_in_step
 from .training import annotated_subwords, gold_char_spans, tag_loss
 
 DEFAULT_MODEL = Config().from_str(
@@ -120,7 +122,7 @@ def make_luke_ner(
     )
 
 
-class LukeNer(CheckpointPipe):
+class LukeNer(BeforeListeners, CheckpointPipe):
     """Named entities by a Hugging Face token classifier, on exact characters.
 
     Writes doc.ents; ent._.luke_score; doc._.luke_entities, the character spans before they met the tokens;
@@ -362,7 +364,7 @@ class LukeNer(CheckpointPipe):
         """Annotate a stream; what its tokens moved or dropped is said once, at the end."""
         report = LossReport(self.name)
         try:
-            for doc in super().pipe(stream, batch_size=batch_size):
+            for doc in keep_listeners_in_step(self, stream, partial(super().pipe, batch_size=batch_size)):
                 report.add(doc)
                 yield doc
         finally:

@@ -1,0 +1,56 @@
+"""Extension attributes: ours begin with luke_, and what others registered under any name stays theirs."""
+
+import subprocess
+import sys
+
+OURS = {"Doc": ["luke_entities", "luke_alignment", "luke_questions", "luke_answers"], "Span": ["luke_score"]}
+
+
+def run(code, *flags):
+    done = subprocess.run([sys.executable, *flags, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_all_that_is_registered_begins_with_luke():
+    code = (
+        "import spacy; from spacy.tokens.underscore import Underscore as U;"
+        "before = [set(x) for x in U.get_state()]; spacy.blank('ja').add_pipe('luke_ner'); import spacy_luke_ja.pipeline.luke_qa;"
+        "print([sorted(set(x) - y) for x, y in zip(U.get_state(), before)])"
+    )
+    assert run(code).stdout.strip() == str([[], sorted(OURS["Span"]), sorted(OURS["Doc"])])
+
+
+def test_others_keep_theirs():
+    theirs = {**OURS, "Doc": [*OURS["Doc"], "questions"]}
+    code = f"""
+import spacy
+from spacy.tokens import Doc, Span
+theirs = {theirs}
+kinds = {{"Doc": Doc, "Span": Span}}
+for kind, names in theirs.items():
+    for name in names:
+        kinds[kind].set_extension(name, default="mine")
+nlp = spacy.blank("ja")
+nlp.add_pipe("luke_ner")
+import spacy_luke_ja.pipeline.luke_qa
+doc = nlp("山田太郎は日本の政治家。")
+for kind, names in theirs.items():
+    for name in names:
+        thing = {{"Doc": doc, "Span": doc.ents[0]}}[kind]
+        assert thing._.get(name) == "mine", name
+        thing._.set(name, "new")
+        assert thing._.get(name) == "new", name
+from spacy_luke_ja.pipeline.annotation import get_luke_score, get_luke_entities
+assert get_luke_score(doc.ents[0]) == get_luke_entities(doc)[0].score > 0
+"""
+    warned = run(code).stderr
+    assert warned.count("was registered by others and stays theirs") == sum(map(len, OURS.values()))
+
+
+def test_a_second_registration_of_ours_says_nothing():
+    code = (
+        "from spacy_luke_ja.pipeline import annotation, answers; annotation.register_extensions();"
+        "answers.register_extensions(); import importlib; importlib.reload(annotation); importlib.reload(answers)"
+    )
+    assert run(code, "-W", "error::UserWarning:spacy_luke_ja").stderr == ""
