@@ -67,8 +67,9 @@ def get_luke_score(span: Span) -> Optional[float]:
     """ent._.luke_score: the score of the entity that luke_ner found here with this label; None if it found none.
 
     It stays with these characters when tokens are merged, and in Doc.copy, to_bytes, Doc.from_docs, Span.as_doc(
-    copy_user_data=True), a DocBin with store_user_data=True, and JSON with underscore=["luke_entities"]. Where user_data is left out (Span.as_doc() and a DocBin by default), spaCy keeps nothing that
-    scores could be in but span groups: a DocBin has them where spans_key is set.
+    copy_user_data=True), a DocBin with store_user_data=True, and JSON with underscore=["luke_entities"]. Where
+    user_data is left out (Span.as_doc() and a DocBin by default), spaCy keeps nothing that scores could be in but span
+    groups: a DocBin has them where spans_key is set.
     """
     for name in (ON_TOKENS, ELSEWHERE):
         for found in read_stored(span.doc.user_data.get(stored_key(span.start_char, span.end_char, name))):
