@@ -55,7 +55,7 @@ TRANSFORMER_OUTPUT = ("._.", "trf_data", None, None)
 # Lists in doc.user_data with a value per token, Sudachi's shorter units and what GiNZA says of phrases (bunsetu) and
 # clauses: (the token's value, the number of its parts) → the parts' values.
 OF_PARTS: Dict[str, Callable[[Any, int], List[Any]]] = {
-    "sub_tokens": lambda value, n: [None] * n,
+    "sub_tokens": lambda value, n: [value and [[] for _ in value] for _ in range(n)],  # per mode, no shorter units
     "bunsetu_bi_labels": lambda value, n: [value] + ["I"] * (n - 1),
     "bunsetu_position_types": lambda value, n: (
         ["FUNC" if value in ("SYN_HEAD", "FUNC") else "CONT"] * (n - 1) + [value]

@@ -178,12 +178,12 @@ def test_nobody_has_said_where_sentences_begin():
 def test_lists_of_sudachi_and_ginza_stay_in_step():
     doc = Doc(nlp["A"].vocab, words=["鹿児島", "空港前", "で", "会う"], spaces=[False] * 4)
     doc.user_data.update(
-        sub_tokens=((), (), (), ()), bunsetu_bi_labels=["B", "I", "I", "B"], bunsetu_heads=(1, 3), clauses={3: [0, 1, 2, 3]},
+        sub_tokens=([[], []],) * 4, bunsetu_bi_labels=["B", "I", "I", "B"], bunsetu_heads=(1, 3), clauses={3: [0, 1, 2, 3]},
         bunsetu_position_types=["CONT", "SEM_HEAD", "SYN_HEAD", "ROOT"], clause_heads=[3, 3, 3, 3],
     )  # fmt: skip
     split_tokens(doc, [5])
     assert doc.user_data == {
-        "sub_tokens": ((), None, None, (), ()), "bunsetu_bi_labels": ["B", "I", "I", "I", "B"], "bunsetu_heads": (2, 4),
+        "sub_tokens": ([[], []],) * 5, "bunsetu_bi_labels": ["B", "I", "I", "I", "B"], "bunsetu_heads": (2, 4),
         "bunsetu_position_types": ["CONT", "CONT", "SEM_HEAD", "SYN_HEAD", "ROOT"], "clauses": {4: [0, 1, 2, 3, 4]},
         "clause_heads": [4] * 5,
     }  # fmt: skip
