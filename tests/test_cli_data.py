@@ -184,7 +184,8 @@ def test_evaluate_a_checkpoint_and_a_pipeline_of_spacy(checkpoints, corpus, tmp_
     (tmp_path / "bare.jsonl").write_text('{"text": "何もない", "entities": []}')
     assert "tokens" in run("evaluate", tmp_path / "ruler", tmp_path / "bare.jsonl", tmp_path / "d")
     (tmp_path / "file").write_text("")
-    assert "File exists" in run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "file", fails=True)
+    said = run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "file", fails=True)
+    assert "file must be a directory to write metrics.json and texts.jsonl to; there is a file" in said
     DocBin(docs=[]).to_disk(tmp_path / "empty.spacy")
     assert "the data is empty" in run(
         "evaluate", tmp_path / "ruler", tmp_path / "empty.spacy", tmp_path / "c", fails=True
@@ -250,7 +251,7 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     )
     assert spacy.load(tmp_path / "out" / "model-best").pipe_names == ["luke_ner"]
     (tmp_path / "file").write_text("")
-    assert "File exists" in run("train", path, "-o", tmp_path / "file", fails=True)
+    assert "file is a file; name another" in run("train", path, "-o", tmp_path / "file", fails=True)
     typo = run("train", path, "-o", tmp_path / "out", "--training.maxsteps", "2", "--training.max_steps", "1")
     assert "--training.maxsteps is not in" in typo and "--training.max_steps is not" not in typo
     wrong = ["--training.eval_frequency", "0"]
@@ -279,9 +280,9 @@ def test_calibrate(pipeline, tmp_path):
     # The temperature that it has is no obstacle, and a pipeline that is there is replaced.
     again = run("calibrate", tmp_path / "calibrated", data, tmp_path / "again")
     assert f"temperature {temperature:.4g} {temperature:.4g}" in again
-    (tmp_path / "calibrated" / "old").write_text("")
+    first = (tmp_path / "calibrated" / "meta.json").stat().st_ino
     run("calibrate", tmp_path / "again", data, tmp_path / "calibrated")
-    assert not (tmp_path / "calibrated" / "old").exists()
+    assert (tmp_path / "calibrated" / "meta.json").stat().st_ino != first
     assert [ent.text for ent in plain("東京へ").ents] == [ent.text for ent in calibrated("東京へ").ents]
 
 
@@ -324,8 +325,8 @@ def test_calibrate_what_cannot_be(pipeline, checkpoints, corpus, tmp_path):
         ((checkpoints["bare_luke"], data, output), "LABEL_0"),
         ((tmp_path / "blank", data, output), "the pipeline has no luke_ner, only a tokenizer"),
         ((pipeline, data, pipeline), "would be overwritten"),
-        ((pipeline, data, tmp_path / "full"), "holds something else"),
-        ((pipeline, data, tmp_path / "empty.spacy"), "OUTPUT_PATH must be a directory"),
+        ((pipeline, data, tmp_path / "full"), "a directory with thesis.txt, and no spaCy pipeline"),
+        ((pipeline, data, tmp_path / "empty.spacy"), "it is a file"),
     ]:
         assert said in run("calibrate", *arguments, fails=True)
         assert not output.exists()

@@ -29,7 +29,7 @@ def train_cli(
     from spacy.util import load_config
     from wasabi import msg
 
-    from ..training.loop import BEST, check_outputs, train
+    from ..training.loop import BEST, LAST, check_outputs, train
 
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
@@ -46,6 +46,7 @@ def train_cli(
         with show_validation_error(config_path, hint_fill=False):
             nlp = init_nlp(config, use_gpu=use_gpu)
         msg.divider("Training pipeline")
+        before = changed_at(output_path / LAST)
         last = train(nlp, output_path, resume=resume, use_gpu=use_gpu, inputs=inputs)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
@@ -54,7 +55,12 @@ def train_cli(
         msg.warn(f"Stopped; the pipelines in {output_path} are whole, and --resume goes on from the last evaluation")
         raise Exit(130) from error
     best = last.parent / BEST
-    msg.good(f"The last pipeline is in {last}, the best on dev in {best}")
+    if changed_at(last) != before:
+        msg.good(f"Saved the last pipeline to {last} and the best on dev to {best}")
+
+
+def changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def check_corpora(config: Dict[str, Any]) -> None:

@@ -234,7 +234,7 @@ def read_conll(path: Path) -> Read:
 
 
 def find_header(lines: List[bytes]) -> Tuple[Optional[int], bool]:
-    """RETURNS: which line names the columns, and whether that is sure: by known names, or only by a tag of no scheme."""
+    """RETURNS: which line names the columns, and whether that is sure, by known names, or likely, by its tag alone."""
     place = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(b"#")), None)
     rows = [columns_of(line.decode("utf8", "replace")) for line in lines[place:] if line.strip(b" \t")]
     if place is None or len(rows[0]) < 2:
