@@ -598,9 +598,7 @@ def test_what_is_read_is_not_replaced(config, tmp_path):
     before = contents(tmp_path / "run")
     again = config.copy()
     again["components"]["luke_ner"]["model"]["name"] = str(tmp_path / "run" / "model-best" / "luke_ner" / "model")
-    with pytest.raises(
-        OutputRefused, match="model-best would be replaced, and holds .*luke_ner/model"
-    ):
+    with pytest.raises(OutputRefused, match="model-best would be replaced, and holds .*luke_ner/model"):
         run(again, tmp_path / "run")
     with pytest.raises(OutputRefused, match="model-last would be replaced, and holds .*config.cfg"):
         run(config, tmp_path / "run", inputs=[tmp_path / "run" / "model-last" / "config.cfg"])
@@ -636,6 +634,6 @@ def test_a_bar_on_a_terminal(config, tmp_path):
         config["training"]["logger"]["progress_bar"] = has_bar
         terminal, file_ = Terminal(), io.StringIO()
         run(config, tmp_path / "run", stderr=terminal)
-        assert ("/21" in terminal.getvalue()) != has_bar and "/5" in terminal.getvalue() or not has_bar
+        assert ("/21" in terminal.getvalue(), "/5" in terminal.getvalue()) == (not has_bar, has_bar)
     run(config, tmp_path / "run", stderr=file_)
     assert file_.getvalue() == ""
