@@ -1,4 +1,4 @@
-# make demo   install, run on the sample sentences, or on TEXT="…"
+# make demo   install, run on the sample sentences, or on TEXT="…", which may have line breaks
 # make test   install, run the whole suite
 # make check  before a commit: lint, format, types, fast tests
 # make bench  speed beside other ways to run the same weights; a quarter of an hour, BENCH=--quick for a minute
@@ -14,8 +14,10 @@ EDITABLE = --config-settings editable_mode=compat --editable
 
 .PHONY: demo test test-compat test-ginza check lint peers bench clean
 
+# By the environment, whatever characters it has; := keeps a $ as it is.
+demo: export DEMO_TEXT := $(value TEXT)
 demo: $(VENV)/.installed
-	@$(BIN)/python -m spacy luke demo $(if $(value TEXT),-- '$(subst ','\'',$(value TEXT))')
+	@$(BIN)/python -m spacy luke demo $(if $(filter-out undefined,$(origin TEXT)),-- "$$DEMO_TEXT")
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -q

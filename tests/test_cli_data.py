@@ -1,11 +1,13 @@
 """python -m spacy luke convert-stockmark, convert, debug-data, evaluate, calibrate, compare, card, train."""
 
 import json
+from pathlib import Path
 
 import pytest
 import spacy
 from spacy.cli import app
 from spacy.tokens import DocBin
+from spacy.training import Corpus
 from thinc.api import Config
 from typer.testing import CliRunner
 
@@ -184,7 +186,8 @@ def test_evaluate_a_checkpoint_and_a_pipeline_of_spacy(checkpoints, corpus, tmp_
     (tmp_path / "bare.jsonl").write_text('{"text": "何もない", "entities": []}')
     assert "tokens" in run("evaluate", tmp_path / "ruler", tmp_path / "bare.jsonl", tmp_path / "d")
     (tmp_path / "file").write_text("")
-    assert "File exists" in run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "file", fails=True)
+    said = run("evaluate", tmp_path / "ruler", corpus / "dev.spacy", tmp_path / "file", fails=True)
+    assert "file must be a directory to write metrics.json and texts.jsonl to; there is a file" in said
     DocBin(docs=[]).to_disk(tmp_path / "empty.spacy")
     assert "the data is empty" in run(
         "evaluate", tmp_path / "ruler", tmp_path / "empty.spacy", tmp_path / "c", fails=True
@@ -250,7 +253,7 @@ def test_train_and_its_errors(config, corpus, tmp_path):
     )
     assert spacy.load(tmp_path / "out" / "model-best").pipe_names == ["luke_ner"]
     (tmp_path / "file").write_text("")
-    assert "File exists" in run("train", path, "-o", tmp_path / "file", fails=True)
+    assert "file is a file; name another" in run("train", path, "-o", tmp_path / "file", fails=True)
     typo = run("train", path, "-o", tmp_path / "out", "--training.maxsteps", "2", "--training.max_steps", "1")
     assert "--training.maxsteps is not in" in typo and "--training.max_steps is not" not in typo
     wrong = ["--training.eval_frequency", "0"]
@@ -279,9 +282,9 @@ def test_calibrate(pipeline, tmp_path):
     # The temperature that it has is no obstacle, and a pipeline that is there is replaced.
     again = run("calibrate", tmp_path / "calibrated", data, tmp_path / "again")
     assert f"temperature {temperature:.4g} {temperature:.4g}" in again
-    (tmp_path / "calibrated" / "old").write_text("")
+    first = (tmp_path / "calibrated" / "meta.json").stat().st_ino
     run("calibrate", tmp_path / "again", data, tmp_path / "calibrated")
-    assert not (tmp_path / "calibrated" / "old").exists()
+    assert (tmp_path / "calibrated" / "meta.json").stat().st_ino != first
     assert [ent.text for ent in plain("東京へ").ents] == [ent.text for ent in calibrated("東京へ").ents]
 
 
@@ -324,10 +327,152 @@ def test_calibrate_what_cannot_be(pipeline, checkpoints, corpus, tmp_path):
         ((checkpoints["bare_luke"], data, output), "LABEL_0"),
         ((tmp_path / "blank", data, output), "the pipeline has no luke_ner, only a tokenizer"),
         ((pipeline, data, pipeline), "would be overwritten"),
-        ((pipeline, data, tmp_path / "full"), "holds something else"),
-        ((pipeline, data, tmp_path / "empty.spacy"), "OUTPUT_PATH must be a directory"),
+        ((pipeline, data, tmp_path / "full"), "a directory with thesis.txt, and no spaCy pipeline"),
+        ((pipeline, data, tmp_path / "empty.spacy"), "it is a file"),
     ]:
         assert said in run("calibrate", *arguments, fails=True)
         assert not output.exists()
     assert (tmp_path / "full" / "thesis.txt").exists()
     assert "as far as the search goes" in run("calibrate", pipeline, tmp_path / "right.jsonl", output)
+
+
+# Files of the user's
+
+
+def snapshot(path):
+    return {str(entry.relative_to(path)): entry.read_bytes() for entry in path.rglob("*") if entry.is_file()}
+
+
+@pytest.fixture
+def evaluation(pipeline, corpus, tmp_path):
+    run("evaluate", pipeline, corpus / "test.spacy", tmp_path / "metrics")
+    return tmp_path / "metrics"
+
+
+def refusals():
+    """Arguments, of which {…} is in the user's directory, and what is said."""
+    calibrate, quantize = "calibrate {pipeline} {corpus}/dev.spacy", "quantize {pipeline}"
+    evaluate = "evaluate {pipeline} {corpus}/dev.spacy"
+    report = "report {metrics}/metrics.json {metrics}/texts.jsonl"
+    card = "card {pipeline} {metrics}/metrics.json"
+    return [
+        *((f"{command} {{mine}}/{place}", place) for command in (calibrate, quantize) for place in (
+            "configs", "diary", "list.txt", "half", "annotated", "../pipeline", "../pipeline/new", "..", "dangling")),
+        (f"{evaluate} {{mine}}/list.txt", "must be a directory"),
+        (f"{evaluate} {{mine}}/results", "metrics.json is there already, and is not the metrics"),
+        (f"{evaluate} {{pipeline}}/metrics", "lies in what the command reads"),
+        ("compare {corpus}/dev.spacy {mine}/results -p {pipeline}", "compare.md is there already"),
+        ("evaluate-qa {pipeline} {mine}/list.txt {mine}/results", "metrics.json is there already"),
+        (f"{report} {{mine}}/list.txt", "is not a page that this program wrote"),
+        (f"{report} {{mine}}/page.html", "is not a page that this program wrote"),
+        (f"{report} {{metrics}}/metrics.json", "is what the command reads"),
+        (f"{report} {{mine}}/hard.json", "is what the command reads"),
+        (f"{report} {{mine}}/link.json", "is what the command reads"),
+        (f"{report} {{mine}}/diary", "must be a file"),
+        (f"{card} {{pipeline}}/meta.json", "lies in what the command reads"),
+        (f"{card} {{metrics}}/metrics.json", "is what the command reads"),
+        (f"{card} {{mine}}/list.txt", "is not a model card"),
+        (f"{card} {{mine}}/configs/meta.json", "is not a model card"),
+        ("convert {corpus}/dev.spacy {mine}/gold.spacy", "is not a .spacy file that this program wrote"),
+        ("convert {corpus}/dev.spacy {corpus}/dev.spacy", "is what the command reads"),
+        ("convert-stockmark {mine}/../ner.json {mine} --md5=", "report.json is there already"),
+        ("convert-stockmark {mine}/../ner.json {mine}/gold --md5=", "train.spacy is there already"),
+        ("demo 東京 -m {pipeline} -o {mine}/page.html", "is not a page that this program wrote"),
+    ]  # fmt: skip
+
+
+def test_no_command_overwrites_what_is_not_ours(evaluation, pipeline, corpus, tmp_path):
+    mine = tmp_path / "mine"
+    for name in ("configs", "diary", "half", "results", "gold"):
+        (mine / name).mkdir(parents=True)
+    for name, content in {
+        **{"configs/meta.json": '{"name": "x"}', "configs/a.cfg": "[nlp]", "diary/monday": "ran", "list.txt": "milk"},
+        **{
+            "half/config.cfg": "[nlp]\n",
+            "half/meta.json": "{}",
+            "results/metrics.json": '{"f": 1}',
+            "page.html": "<p>",
+        },
+        **{"results/compare.md": "Mine", "report.json": "[]"},
+    }.items():
+        (mine / name).write_text(content)
+    spacy.blank("ja").to_disk(mine / "annotated")
+    (mine / "annotated" / "notes.md").write_text("mine")
+    nlp = spacy.blank("ja")
+    for name in ("gold.spacy", "gold/train.spacy"):
+        DocBin(docs=[nlp("東京")]).to_disk(mine / name)
+    (mine / "hard.json").hardlink_to(evaluation / "metrics.json")
+    (mine / "link.json").symlink_to(evaluation / "metrics.json")
+    (mine / "dangling").symlink_to(tmp_path / "gone" / "model")
+    before = snapshot(tmp_path)
+    for arguments, said in refusals():
+        places = {"pipeline": pipeline, "corpus": corpus, "metrics": evaluation, "mine": mine}
+        printed = run(*arguments.format(**places).split(), fails=True)
+        assert said in printed, arguments
+        assert snapshot(tmp_path) == before, arguments
+    assert (mine / "dangling").is_symlink()
+
+
+def test_what_is_ours_is_replaced(evaluation, pipeline, corpus, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "empty").mkdir()
+    (out / "empty.html").write_text("")
+    for _ in range(2):
+        run("calibrate", pipeline, corpus / "dev.spacy", out / "calibrated")
+        run("calibrate", pipeline, corpus / "dev.spacy", out / "empty")
+        run("evaluate", pipeline, corpus / "test.spacy", evaluation)
+        run("report", evaluation / "metrics.json", evaluation / "texts.jsonl", out / "empty.html")
+        run("card", pipeline, evaluation / "metrics.json", out / "meta.json")
+        run("convert", corpus / "dev.spacy", out / "dev.spacy")
+        run("convert-stockmark", tmp_path / "ner.json", corpus, "--md5", "")
+    spacy.blank("ja").to_disk(out / "of_spacy")
+    run("calibrate", pipeline, corpus / "dev.spacy", out / "of_spacy")
+    assert {path.name for path in out.iterdir()} == {
+        "calibrated", "empty", "empty.html", "meta.json", "dev.spacy", "of_spacy"
+    }  # fmt: skip
+    assert list(Corpus(out / "dev.spacy")(spacy_luke_ja.blank()))
+
+
+def test_all_bad_lines_are_listed_and_the_option_is_named(tmp_path):
+    lines = ['{"text": "東京", "entities": []}', *["x"] * 30]
+    (tmp_path / "data.jsonl").write_text("\n".join(lines), encoding="utf8")
+    said = run("convert", tmp_path / "data.jsonl", tmp_path / "x.spacy", fails=True)
+    assert 'with "skip" for --on-bad-record, such records are left out' in said
+    assert "--on-bad-record must be one of raise, skip, got drop" in run(
+        "convert", tmp_path / "data.jsonl", tmp_path / "x.spacy", "--on-bad-record", "drop", fails=True
+    )
+    said = run("convert", tmp_path / "data.jsonl", tmp_path / "x.spacy", "--on-bad-record", "skip")
+    assert "30 of 31 records were skipped" in said and "… and 10 more" in said
+    assert all(f"line {n}: this is not JSON" in said for n in range(2, 22)) and "line 22:" not in said
+
+
+@pytest.mark.parametrize("part", ["train", "dev"])
+def test_the_option_that_is_missing_is_named(corpus, tmp_path, part):
+    other = {"train": "dev", "dev": "train"}[part]
+    config = Path(__file__).parents[1] / "configs" / "luke_ner_sm.cfg"
+    given = [f"--paths.{other}", corpus / f"{other}.spacy"]
+    for command in (["train", config, "-o", tmp_path / "out"], ["debug-data", config]):
+        assert f"which has no file to read: give it by --paths.{part} FILE" in run(*command, *given, fails=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_train_stopped_by_ctrl_c_and_finished(config, corpus, tmp_path, monkeypatch):
+    from spacy_luke_ja.training import loop
+
+    path = config(corpus / "train.spacy", corpus / "dev.spacy", max_steps=4, eval_frequency=2)
+    update = loop.update
+
+    def stop(nlp, batch, settings, optimizer, dropout, step, *args):
+        if step == 3:
+            raise KeyboardInterrupt
+        update(nlp, batch, settings, optimizer, dropout, step, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "update", stop)
+        result = CliRunner().invoke(app, ["luke", "train", str(path), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 130 and "--resume goes on" in " ".join(result.output.split())
+    assert spacy.load(tmp_path / "out" / "model-last").pipe_names == ["luke_ner"]
+    assert "going on from step 3" in run("train", path, "-o", tmp_path / "out", "--resume")
+    again = run("train", path, "-o", tmp_path / "out", "--resume")
+    assert "is finished, after step 4" in again and "Saved the last" not in again

@@ -123,8 +123,8 @@ def test_what_cannot_be(write_pipeline, checkpoints, data, tmp_path):
         ((pipeline, tmp_path / "none.json", output), "there is no file"),
         ((pipeline, tmp_path / "data.txt", output), "must end in .json, .json.gz, .json.xz"),
         ((pipeline, tmp_path / "empty.json", output), "the data is empty"),
-        ((pipeline, data, tmp_path / "file"), "File exists"),
-        ((pipeline, data, output, "--on-bad-record", "drop"), "on_bad_record must be"),
+        ((pipeline, data, tmp_path / "file"), "must be a directory to write metrics.json and answers.jsonl to"),
+        ((pipeline, data, output, "--on-bad-record", "drop"), "--on-bad-record must be one of raise, skip, got drop"),
     ]:
         assert said in run(*arguments, fails=True)
     result = CliRunner().invoke(app, ["luke", "evaluate-qa", str(pipeline), str(data), str(output), "--limit", "-1"])

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data"},
     "backends": {"text", "models"},
-    "training": {"doc_answers"},
+    "training": {"doc_answers", "models"},
     "evaluation": {"text", "models", "colors"},
     "cli": {
         "training",

@@ -3,7 +3,10 @@
 from spacy.cli._util import app as spacy_app
 from typer import Typer
 
+from .console import prepare_console
+
 app: Typer = Typer(name="luke", help="Japanese named entities by LUKE", no_args_is_help=True)
+app.callback()(prepare_console)
 spacy_app.add_typer(app)
 
 from .calibrate import calibrate_cli  # noqa: F401

@@ -37,11 +37,12 @@ def calibrate_cli(
     from ..evaluation.pipelines import load_pipeline
     from ..evaluation.run import judge_entities
     from ..training.directories import replace_directory
+    from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
     import_code(code_path)
     try:
         setup_gpu(use_gpu, silent=True)
-        check_output(output_path, pipeline)
+        directory_for_pipeline(output_path, inputs=(pipeline, data_path, code_path))
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
@@ -51,7 +52,7 @@ def calibrate_cli(
         before, after = luke_ner.score_temperature, round(fit_temperature(entities, correct), 4)
         luke_ner.temperature = after
         nlp.get_pipe_config(name)["temperature"] = after
-        replace_directory(output_path.resolve(), nlp.to_disk)
+        replace_directory(output_path, nlp.to_disk, find_foreign=find_foreign_in_pipeline)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
@@ -62,19 +63,6 @@ def calibrate_cli(
     if luke_ner.threshold:
         msg.warn(f"The threshold, {luke_ner.threshold}, is of the new scores from now on: choose it again")
     msg.good(f"Wrote the pipeline to {output_path}, with temperature = {after}")
-
-
-def check_output(output_path: Path, pipeline: str) -> None:
-    """Refuse what would be lost; before the model runs."""
-    if output_path.resolve() == Path(pipeline).resolve():
-        raise ValueError(f"{pipeline} would be overwritten; name another OUTPUT_PATH")
-    is_directory = output_path.is_dir()
-    if output_path.exists() and not is_directory:
-        raise ValueError(f"OUTPUT_PATH must be a directory, got the file {output_path}")
-    if is_directory and any(output_path.iterdir()) and not (output_path / "meta.json").exists():
-        raise ValueError(
-            f"OUTPUT_PATH must be new, empty, or a pipeline to replace; {output_path} holds something else"
-        )
 
 
 def find_component(nlp: "Language", component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:

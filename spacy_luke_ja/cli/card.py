@@ -21,7 +21,11 @@ def card_cli(
     """Write the model card of a package: what it was made from, its licence, and how well it does."""
     from wasabi import msg
 
+    from ..training.directories import replace_file
+    from ..training.outputs import file_for
+
     try:
+        file_for(output_path, "card", inputs=(pipeline_path, metrics_path, description_path))
         meta, metrics = read_json(pipeline_path / "meta.json"), read_json(metrics_path)
         description = read_json(description_path) if description_path else {}
         checkpoints = checkpoints_of(pipeline_path)
@@ -39,8 +43,12 @@ def card_cli(
     except KeyError as error:
         msg.fail(f"{metrics_path} is no metrics.json of `spacy luke evaluate`: it has no {error}")
         raise Exit(1) from error
-    output_path.parent.mkdir(parents=True, exist_ok=True)
-    output_path.write_text(json.dumps(card, ensure_ascii=False, indent=2), encoding="utf8")
+    content = json.dumps(card, ensure_ascii=False, indent=2)
+    try:
+        replace_file(output_path, lambda path: path.write_text(content, encoding="utf8"))
+    except OSError as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
     msg.good(f"Wrote the model card to {output_path}")
 
 

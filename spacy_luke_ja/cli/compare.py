@@ -1,6 +1,7 @@
 """Several pipelines and annotated texts in, one table of quality, speed, size and memory out."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,9 +29,12 @@ def compare_cli(
     from ..evaluation.compare import compare, to_markdown
     from ..evaluation.pipelines import named_pipelines
     from ..evaluation.texts import read_texts
+    from ..training.directories import replace_file
+    from ..training.outputs import directory_for_files
 
     try:
         paths = named_pipelines(pipelines)
+        directory_for_files(output_path, ("compare.json", "compare.md"), inputs=(*paths.values(), data_path, code_path))
     except ValueError as error:
         msg.fail(str(error))
         raise Exit(1) from error
@@ -42,7 +46,8 @@ def compare_cli(
             with tempfile.TemporaryDirectory() as directory:
                 command = [sys.executable, "-m", "spacy", "luke", "evaluate", path, str(data_path), directory]
                 command += ["--gpu-id", str(use_gpu), *(["--code", str(code_path)] if code_path else [])]
-                result = subprocess.run(command, capture_output=True, text=True)
+                env = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+                result = subprocess.run(command, capture_output=True, encoding="utf8", errors="replace", env=env)
                 if result.returncode:
                     msg.fail(
                         f"{name} cannot be evaluated", result.stdout.strip()[-500:] or result.stderr.strip()[-500:]
@@ -54,8 +59,12 @@ def compare_cli(
     rows = compare(runs, texts)
     n_texts = len(next(iter(texts.values())))
     table = to_markdown(rows, n_texts=n_texts, n_runs=n_runs, cards=cards)
-    output_path.mkdir(parents=True, exist_ok=True)
-    (output_path / "compare.json").write_text(json.dumps(rows, ensure_ascii=False, indent=2), encoding="utf8")
-    (output_path / "compare.md").write_text(table, encoding="utf8")
+    content = json.dumps(rows, ensure_ascii=False, indent=2)
+    try:
+        replace_file(output_path / "compare.json", lambda path: path.write_text(content, encoding="utf8"))
+        replace_file(output_path / "compare.md", lambda path: path.write_text(table, encoding="utf8"))
+    except OSError as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
     print("\n" + table)
     msg.good(f"Wrote compare.md and compare.json to {output_path}")

@@ -9,7 +9,7 @@ from typer import Argument, Exit, Option
 
 from ..corpora.stockmark import MD5, PARTS
 from . import app
-from .tables import print_table
+from .tables import print_table, print_warnings
 
 if TYPE_CHECKING:
     from ..corpora.records import Record
@@ -28,8 +28,13 @@ def convert_stockmark(
     from wasabi import msg
 
     from ..corpora.stockmark import read_stockmark, split_records
+    from ..training.directories import replace_file
+    from ..training.outputs import directory_for_files, file_for
 
     try:
+        directory_for_files(output_path, ("report.json",), inputs=(input_path,))
+        for part in PARTS:
+            file_for(output_path / f"{part}.spacy", "docbin", inputs=(input_path,))
         all_records = read_stockmark(input_path, md5=md5)
         parts = split_records(all_records)
         empty = [part for part in PARTS if not parts[part]]
@@ -37,12 +42,13 @@ def convert_stockmark(
             raise ValueError(f"{input_path} has too few sentences to split: none for {', '.join(empty)}")
         for part, records in parts.items():
             write_docbin(output_path / f"{part}.spacy", records, split_mode)
+        report = make_report(parts)
+        report["left_out"] = len(all_records) - sum(map(len, parts.values()))
+        content = json.dumps(report, ensure_ascii=False, indent=2)
+        replace_file(output_path / "report.json", lambda path: path.write_text(content, encoding="utf8"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg.fail(str(error) if isinstance(error, (OSError, ValueError)) else f"{input_path} is no ner.json: {error!r}")
         raise Exit(1) from error
-    report = make_report(parts)
-    report["left_out"] = len(all_records) - sum(map(len, parts.values()))
-    (output_path / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=2), encoding="utf8")
     print_report(report)
     msg.good(f"Wrote {', '.join(f'{part}.spacy' for part in PARTS)} and report.json to {output_path}")
 
@@ -59,17 +65,16 @@ def convert(
 
     from ..corpora.inspection import count_labels
     from ..corpora.records import read_records
+    from ..training.outputs import file_for
 
     try:
         if output_path.suffix != ".spacy":
             raise ValueError(f"OUTPUT_PATH must end in .spacy, got {output_path}")
-        if output_path.resolve() == input_path.resolve():
-            raise ValueError(f"{input_path} would be overwritten; name another OUTPUT_PATH")
+        file_for(output_path, "docbin", inputs=(input_path,))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
-            records = list(read_records(input_path, on_bad_record=on_bad_record))
-        for warning in caught:
-            msg.warn(str(warning.message))
+            records = list(read_records(input_path, on_bad_record=on_bad_record, setting="--on-bad-record"))
+        print_warnings(caught)
         if not records:
             raise ValueError(f"{input_path} holds no text")
         write_docbin(output_path, records, split_mode)
@@ -83,18 +88,22 @@ def convert(
 
 def write_docbin(path: Path, records: List["Record"], split_mode: str) -> None:
     """Tokens are split where an entity begins or ends, so that doc.ents holds the exact characters of all."""
+    import zlib
+
+    import srsly
     from spacy.tokens import DocBin
 
     import spacy_luke_ja
 
     from ..corpora.examples import make_example
+    from ..training.directories import replace_file
+    from ..training.outputs import MADE_BY
 
     nlp = spacy_luke_ja.blank(split_mode=split_mode)
     docs = [make_example(nlp, record.text, record.entities).reference for record in records]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    DocBin(docs=docs).to_disk(part)
-    part.replace(path)
+    content = srsly.msgpack_loads(zlib.decompress(DocBin(docs=docs).to_bytes()))
+    marked = zlib.compress(srsly.msgpack_dumps({**MADE_BY, **content}))  # spaCy passes over keys that it does not know
+    replace_file(path, lambda new: new.write_bytes(marked))
 
 
 def make_report(parts: Dict[str, List["Record"]]) -> Dict[str, Any]:

@@ -32,12 +32,14 @@ def debug_data_cli(
     from spacy.util import load_config, load_model_from_config, resolve_dot_names
     from wasabi import msg
 
+    from .train import check_corpora
+
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
     with show_validation_error(config_path):
         config = load_config(config_path, overrides=overrides, interpolate=False)
         nlp = load_model_from_config(config, auto_fill=True)
-    config = nlp.config.interpolate()
+    written, config = config, nlp.config.interpolate()
     for reader in config["corpora"].values():  # the data as it is written, not as an augmenter changes it
         if isinstance(reader, dict) and "augmenter" in reader:
             reader["augmenter"] = None
@@ -45,6 +47,7 @@ def debug_data_cli(
     if "test" in config["corpora"]:
         names["test"] = "corpora.test"
     try:
+        check_corpora(written)
         n_errors = report_bad_records(config)
         corpora = dict(zip(names, resolve_dot_names(config, list(names.values()))))
         parts = {part: records_of(corpus(nlp)) for part, corpus in corpora.items()}

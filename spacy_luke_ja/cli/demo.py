@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Optional
+from typing import TYPE_CHECKING, Optional
 
 from typer import Argument, Exit, Option
 
@@ -27,36 +27,44 @@ SAMPLES = [
 def demo(
     text: Optional[str] = Argument(None, help="The text to look at; the sample sentences when there is none"),
     output: Path = Option(Path("luke_ner_demo.html"), "--output", "-o", help="Where to write the displaCy page"),
-    model: str = Option("ja_luke_ner_sm", "--model", "-m", help="Checkpoint: embedded, a directory, or on the hub"),
-    split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
+    model: str = Option(
+        "ja_luke_ner_sm", "--model", "-m", help="A checkpoint (embedded, a directory, or on the hub) or a pipeline"
+    ),
+    split_mode: Optional[str] = Option(
+        None, "--split-mode", help="Sudachi's units: A (short, the default), B or C (long); a pipeline has its own"
+    ),
 ) -> None:
     """Find the entities of a Japanese text, print them, and draw them on a page."""
     from spacy import displacy
 
-    import spacy_luke_ja
+    from ..evaluation.pipelines import load_pipeline
+    from ..training.directories import replace_file
+    from ..training.outputs import GENERATOR, file_for
 
-    nlp = spacy_luke_ja.blank(split_mode=split_mode)
-    component: Any = nlp.add_pipe("luke_ner", config={"model": {"name": model}})
     try:
-        docs = list(nlp.pipe([text] if text else SAMPLES))
-    except (OSError, ValueError) as error:  # what is wrong with the checkpoint, in one line instead of a traceback
-        print(error)
+        file_for(output, "page", inputs=(model,), needs_parent=True)
+        nlp = load_pipeline(model, split_mode=split_mode)
+        docs = list(nlp.pipe(SAMPLES if text is None else [text]))
+        for doc in docs:
+            print_entities(doc)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\[W006\]")  # a text without entities is drawn as it is
+            page = displacy.render(docs, style="ent", page=True, jupyter=False)
+        marked = page.replace("<head>", f"<head>\n        {GENERATOR}", 1)
+        replace_file(output, lambda path: path.write_text(marked, encoding="utf8"))
+    except (OSError, ValueError, ImportError) as error:  # one line instead of a traceback
+        print(" ".join(str(error).split()))
         raise Exit(1) from None
-    for doc in docs:
-        print_entities(doc)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"\[W006\]")  # a text without entities is drawn as it is
-        output.write_text(displacy.render(docs, style="ent", page=True, jupyter=False), encoding="utf8")
     n_ents = sum(len(doc.ents) for doc in docs)
-    print(f"{n_ents} entities in {len(docs)} texts, found by {model} in {component.precision}")
+    precisions = [component.precision for _, component in nlp.pipeline if hasattr(component, "precision")]
+    print(f"{n_ents} entities in {len(docs)} texts, found by {model}{' in ' + precisions[0] if precisions else ''}")
     print(f"a page with their colours: {output}")
 
 
 def print_entities(doc: "Doc") -> None:
     print(doc.text if doc.ents else f"{doc.text}\n    no entities")
-    rows: List[List[str]] = [
-        [ent.label_, f"{ent.start_char}–{ent.end_char}", f"{ent._.luke_score:.2f}", ent.text] for ent in doc.ents
-    ]
-    for label, chars, score, text in rows:
-        print(f"    {pad(label, 14)} {chars:>9}  {score}  {text}")
+    for ent in doc.ents:
+        score = ent._.luke_score if ent.has_extension("luke_score") else None
+        shown = "    " if score is None else f"{score:.2f}"
+        print(f"    {pad(ent.label_, 14)} {f'{ent.start_char}–{ent.end_char}':>9}  {shown}  {ent.text}")
     print()

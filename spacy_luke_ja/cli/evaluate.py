@@ -27,23 +27,27 @@ def evaluate_cli(
     from ..evaluation.evaluate import evaluate
     from ..evaluation.pipelines import load_pipeline, size_on_disk
     from ..evaluation.texts import write_texts
+    from ..training.directories import replace_file
+    from ..training.outputs import directory_for_files
 
     import_code(code_path)
     try:
         setup_gpu(use_gpu, silent=True)
+        directory_for_files(output_path, ("metrics.json", "texts.jsonl"), inputs=(pipeline, data_path, code_path))
         output_path.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
         nlp = load_pipeline(pipeline)
         load_seconds = time.perf_counter() - started
         metrics, texts = evaluate(nlp, create_corpus(data_path)(nlp), seed=seed)
+        metrics["data"] = data_path.name
+        metrics["load_seconds"] = load_seconds
+        metrics["size"] = size_on_disk(nlp, pipeline)
+        content = json.dumps(metrics, ensure_ascii=False, indent=2)
+        replace_file(output_path / "metrics.json", lambda path: path.write_text(content, encoding="utf8"))
+        replace_file(output_path / "texts.jsonl", lambda path: write_texts(path, texts))
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
-    metrics["data"] = data_path.name
-    metrics["load_seconds"] = load_seconds
-    metrics["size"] = size_on_disk(nlp, pipeline)
-    (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
-    write_texts(output_path / "texts.jsonl", texts)
     print_metrics(metrics)
     gold = {span.label for text in texts for span in text.gold}
     found = {span.label for text in texts for span in text.found}

@@ -31,25 +31,29 @@ def evaluate_qa_cli(
 
     from ..evaluation.answers import evaluate_answers, write_answers
     from ..evaluation.pipelines import load_pipeline, size_on_disk
+    from ..training.directories import replace_file
+    from ..training.outputs import directory_for_files
     from .calibrate import find_component
 
     import_code(code_path)
     try:
         setup_gpu(use_gpu, silent=True)
+        directory_for_files(output_path, ("metrics.json", "answers.jsonl"), inputs=(pipeline, data_path, code_path))
         output_path.mkdir(parents=True, exist_ok=True)
         questions = read_questions(data_path, on_bad_record)[: limit or None]
         started = time.perf_counter()
         nlp = load_pipeline(pipeline, factory="luke_qa")
         load_seconds = time.perf_counter() - started
         metrics, answers = evaluate_answers(nlp, find_component(nlp, component, ("luke_qa",)), questions)
+        metrics["data"] = data_path.name
+        metrics["load_seconds"] = load_seconds
+        metrics["size"] = size_on_disk(nlp, pipeline)
+        content = json.dumps(metrics, ensure_ascii=False, indent=2)
+        replace_file(output_path / "metrics.json", lambda path: path.write_text(content, encoding="utf8"))
+        replace_file(output_path / "answers.jsonl", lambda path: write_answers(path, answers))
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
-    metrics["data"] = data_path.name
-    metrics["load_seconds"] = load_seconds
-    metrics["size"] = size_on_disk(nlp, pipeline)
-    (output_path / "metrics.json").write_text(json.dumps(metrics, ensure_ascii=False, indent=2), encoding="utf8")
-    write_answers(output_path / "answers.jsonl", answers)
     print_metrics(metrics)
     for id_, message in list(metrics["not_asked"].items())[:5]:
         msg.warn(f"{id_}: {message}")
@@ -59,16 +63,14 @@ def evaluate_qa_cli(
 
 
 def read_questions(path: Path, on_bad_record: str) -> "List[GoldQuestion]":
-    from wasabi import msg
-
     from ..corpora.squad import read_squad
     from ..evaluation.answers import GoldQuestion
+    from .tables import print_warnings
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        paragraphs = list(read_squad(path, on_bad_record=on_bad_record))
-    for warning in caught:
-        msg.warn(str(warning.message))
+        paragraphs = list(read_squad(path, on_bad_record=on_bad_record, setting="--on-bad-record"))
+    print_warnings(caught)
     return [
         GoldQuestion(question.id, paragraph.text, question.text, question.answers)
         for paragraph in paragraphs

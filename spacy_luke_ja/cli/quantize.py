@@ -34,17 +34,22 @@ def quantize_cli(
     from ..corpora.records import read_texts
     from ..evaluation.pipelines import factory_for, load_pipeline
     from ..training.directories import replace_directory
-    from .calibrate import check_output, find_component
+    from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
+    from .calibrate import find_component
 
     import_code(code_path)
     try:
-        check_output(output_path, pipeline)
+        directory_for_pipeline(output_path, inputs=(pipeline, data_path, code_path))
         texts = list(read_texts(data_path)) if data_path else []
         nlp = load_pipeline(pipeline, factory=factory_for(pipeline))
         name = find_component(nlp, component, ("luke_ner", "luke_qa"))
         if texts and nlp.get_pipe_meta(name).factory == "luke_qa":
             raise ValueError("--data compares entities, which luke_qa does not find; compare by spacy luke evaluate-qa")
-        replace_directory(output_path.resolve(), lambda path: write_on_openvino(nlp, name, precision, path))
+        replace_directory(
+            output_path,
+            lambda path: write_on_openvino(nlp, name, precision, path),
+            find_foreign=find_foreign_in_pipeline,
+        )
         quantized = spacy.load(output_path)
     except (OSError, ValueError, ImportError) as error:
         msg.fail(str(error))

@@ -27,13 +27,16 @@ def report(
 
     from ..evaluation.report import render_report
     from ..evaluation.texts import read_texts
+    from ..training.directories import replace_file
+    from ..training.outputs import file_for
 
     try:
+        file_for(output, "page", inputs=(metrics_path, texts_path, log_path), needs_parent=True)
         metrics = read(metrics_path, read_metrics, "the metrics.json of an evaluation")
         texts = read(texts_path, read_texts, "the texts.jsonl of an evaluation")
         history = read(log_path, read_log, "a training-log.jsonl") if log_path else []
         page = render_report(metrics, texts, title=title, history=history)
-        output.write_text(page, encoding="utf8", newline="\n")
+        replace_file(output, lambda path: path.write_text(page, encoding="utf8", newline="\n"))
     except (OSError, ValueError, ImportError) as error:
         msg.fail(str(error))
         raise Exit(1) from error

@@ -1,7 +1,10 @@
 """Rows of text in, lines in which columns stand under one another out: a Japanese character is two columns wide."""
 
 import unicodedata
-from typing import Any, List, Sequence
+from typing import TYPE_CHECKING, Any, List, Sequence
+
+if TYPE_CHECKING:
+    from warnings import WarningMessage
 
 
 def width_of(text: str) -> int:
@@ -23,3 +26,14 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("   ".join(cells))
         if i == 0:
             print("   ".join("-" * width for width in widths))
+
+
+def print_warnings(caught: Sequence["WarningMessage"]) -> None:
+    """The first line of each as a message, and the list that may follow it as it is."""
+    from wasabi import msg
+
+    for warning in caught:
+        title, *lines = str(warning.message).split("\n")
+        msg.warn(title)
+        for line in lines:
+            print(line)

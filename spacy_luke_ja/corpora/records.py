@@ -16,6 +16,10 @@ from ..text.decoding import CharSpan
 from ..text.label_schemes import OUTSIDE, split_prefix
 
 ON_BAD_RECORD = ("raise", "skip")
+N_NAMED = 20  # bad records in a message
+# In the first line of a table; tokens before tags.
+HEADER_TOKENS = {"token", "word", "text", "form", "surface", "char", "character", "単語", "語", "文字", "トークン"}
+HEADER_TAGS = {"tag", "label", "ner", "ner_tag", "ne", "entity", "iob", "iob2", "bio", "タグ", "ラベル", "固有表現"}
 NO_LABELS = ("B", "I", "E", "S", "L", "U", "B-", "I-", "E-", "S-", "L-", "U-", "_", "-", "o")  # tags that say nothing
 ENTITY_KEYS = ("entities", "spans", "label", "labels")  # in JSONL, of a text
 SPAN_KEYS = (("start", "end", "label"), ("start_offset", "end_offset", "label"))  # of an entity that is an object
@@ -53,13 +57,16 @@ class LeftOut(BadRecord):
 Read = Iterator[Tuple[str, Union[Record, BadRecord]]]
 
 
-def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Iterator[Record]:
+def read_records(
+    path: Union[str, Path], *, on_bad_record: str = "raise", setting: str = "on_bad_record"
+) -> Iterator[Record]:
     """Read a file by its ending: .jsonl, .conll (also .bio, .iob, .tsv, .txt) or .spacy.
 
     on_bad_record: "raise" a ValueError that names file and line, or "skip" with one warning for all.
+    setting: what the user knows on_bad_record as, for messages.
     """
     path = Path(path)
-    check_on_bad_record(on_bad_record)
+    check_on_bad_record(on_bad_record, setting)
     if path.suffix not in READERS:
         raise ValueError(f"{path}: the name must end in {', '.join(READERS)}, got {path.suffix or 'no ending'}")
     if not path.is_file():
@@ -78,10 +85,10 @@ def read_records(path: Union[str, Path], *, on_bad_record: str = "raise") -> Ite
             continue
         message = f"{path}, {place}: {record}"
         if on_bad_record == "raise":
-            raise ValueError(f'{message}; with "skip" for on_bad_record, such records are left out') from record
+            raise ValueError(f'{message}; with "skip" for {setting}, such records are left out') from record
         bad.append(message)
     if bad:
-        warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}")
+        warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}{list_others(bad)}")
     if trimmed:
         warnings.warn(
             f"{sum(trimmed.values())} entities of {path} began or ended with a blank character, which was left out; "
@@ -114,9 +121,15 @@ def find_bad_records(path: Union[str, Path]) -> List[str]:
     return [f"{place}: {record}" for place, record in found if not isinstance(record, (Record, LeftOut))]
 
 
-def check_on_bad_record(on_bad_record: str) -> None:
+def list_others(messages: List[str]) -> str:
+    """A line for each of the second to the last, or to N_NAMED."""
+    more = [f"… and {len(messages) - N_NAMED} more"] if len(messages) > N_NAMED else []
+    return "".join(f"\n    {message}" for message in [*messages[1:N_NAMED], *more])
+
+
+def check_on_bad_record(on_bad_record: str, setting: str = "on_bad_record") -> None:
     if on_bad_record not in ON_BAD_RECORD:
-        raise ValueError(f"on_bad_record must be one of {', '.join(ON_BAD_RECORD)}, got {on_bad_record}")
+        raise ValueError(f"{setting} must be one of {', '.join(ON_BAD_RECORD)}, got {on_bad_record}")
 
 
 def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str = "") -> Record:
@@ -199,11 +212,17 @@ def read_conll(path: Path) -> Read:
 
     Columns stand between tabs, or in a line without any, between spaces. Before a text, lines that begin with "# " and
     have no tab are comments. Tags may be of any scheme, or without prefixes. Tokens are put together without spaces,
-    but for those that end and begin with ASCII letters or digits.
+    but for those that end and begin with ASCII letters or digits. A header of the columns is passed over.
     """
     lines: List[Tuple[int, bytes]] = []
-    for n, line in enumerate([*read_lines(path), b""], start=1):
-        line = line.strip(b"\r")
+    all_lines = [line.strip(b"\r") for line in (*read_lines(path), b"")]
+    header, is_sure = find_header(all_lines)
+    for n, line in enumerate(all_lines, start=1):
+        if n - 1 == header:
+            if not is_sure:
+                shown = line.decode("utf8", "replace")
+                yield f"line {n}", BadRecord(f"{shown!r} has no tag as the other lines; a header must be removed")
+            continue
         if line.startswith(b"# ") and b"\t" not in line and not lines:
             continue
         if line.strip(b" \t") and not line.startswith(b"-DOCSTART-"):
@@ -212,6 +231,25 @@ def read_conll(path: Path) -> Read:
             record = attempt(make_conll_record, lines)
             yield f"line {getattr(record, 'line', None) or lines[0][0]}", record
             lines = []
+
+
+def find_header(lines: List[bytes]) -> Tuple[Optional[int], bool]:
+    """RETURNS: which line names the columns, and whether that is sure, by known names, or likely, by its tag alone."""
+    place = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(b"#")), None)
+    rows = [columns_of(line.decode("utf8", "replace")) for line in lines[place:] if line.strip(b" \t")]
+    if place is None or len(rows[0]) < 2:
+        return None, True
+    token, tag = (rows[0][i].strip() for i in (0, -1))
+    names = [name.casefold().removesuffix("s") for name in (token, tag)]
+    if names[0] in HEADER_TOKENS and names[1] in HEADER_TAGS:
+        return place, True
+    tags = {row[-1].strip() for row in rows[1:]} - {OUTSIDE}
+    has_scheme = bool(tags) and all(split_prefix(tag)[0] for tag in tags)
+    return place if has_scheme and tag != OUTSIDE and "-" not in tag and tag not in NO_LABELS else None, False
+
+
+def columns_of(text: str) -> List[str]:
+    return text.split("\t") if "\t" in text else [column for column in text.split(" ") if column]
 
 
 def read_lines(path: Path) -> List[bytes]:
@@ -252,7 +290,7 @@ def parse_conll_line(line: bytes) -> Tuple[str, str]:
         text = line.decode("utf8")
     except UnicodeDecodeError as error:
         raise BadRecord(f"this is not UTF-8: {error}") from error
-    columns = text.split("\t") if "\t" in text else [column for column in text.split(" ") if column]
+    columns = columns_of(text)
     token, tag = columns[0], columns[-1].strip()
     if len(columns) < 2 or not token or not tag:
         raise BadRecord(f"a token and its tag are needed, got {text!r}")

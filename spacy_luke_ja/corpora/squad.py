@@ -21,7 +21,7 @@ from spacy.training import Example
 from ..doc_answers import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
 from .examples import make_qa_example
-from .records import BadRecord, check_on_bad_record, open_docbin
+from .records import BadRecord, check_on_bad_record, list_others, open_docbin
 
 OPENERS: Dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open, ".json.xz": lzma.open}
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)  # what reading a compressed file may raise
@@ -105,7 +105,11 @@ def read_docbin(nlp: Language, path: Path) -> Iterator[Example]:
 
 
 def read_squad(
-    path: Union[str, Path], *, on_bad_record: str = "raise", title_separator: str = "[SEP]"
+    path: Union[str, Path],
+    *,
+    on_bad_record: str = "raise",
+    title_separator: str = "[SEP]",
+    setting: str = "on_bad_record",
 ) -> Iterator[Paragraph]:
     """Read a file in the format of SQuAD 1 or 2: .json, .json.gz or .json.xz.
 
@@ -115,10 +119,12 @@ def read_squad(
         stands there instead, and answers move along. "" leaves contexts as they are. (In JSQuAD answer_start counts
         from the title's first character, and a tenth of the answers are in the title, so it cannot be left out.)
 
+    setting: what the user knows on_bad_record as, for messages.
+
     A paragraph of which no question is left does not come.
     """
     path = Path(path)
-    check_on_bad_record(on_bad_record)
+    check_on_bad_record(on_bad_record, setting)
     n_questions = 0
     bad: List[Tuple[str, BadRecord]] = []
     mended, left_out, trimmed = Counter(), Counter(), Counter()  # type: ignore[var-annotated]
@@ -132,7 +138,7 @@ def read_squad(
                 question = parse_question(item, context, text, move)
             except BadRecord as error:
                 if on_bad_record == "raise":
-                    advice = 'with "skip" for on_bad_record, such questions are left out'
+                    advice = f'with "skip" for {setting}, such questions are left out'
                     raise ValueError(f"{path}, {place}: {error}; {advice}") from error
                 bad.append((place, error))
                 continue
@@ -144,6 +150,7 @@ def read_squad(
             yield Paragraph(text, tuple(questions))
     notes = []
     if bad:
+        others = list_others([f"{place}: {error}" for place, error in bad])
         places = name_some(place for place, _ in bad)
         notes.append(f"{len(bad)} of {n_questions} questions were left out ({places}); of the first, {bad[0][1]}")
     for counts, what in (
@@ -154,7 +161,7 @@ def read_squad(
         if counts.total():
             notes.append(f"{counts.total()} {what} ({name_some(+counts)})")
     if notes:
-        warnings.warn(f"{path}: " + "; ".join(notes))
+        warnings.warn(f"{path}: " + "; ".join(notes) + (others if bad else ""))
 
 
 def read_paragraphs(path: Path) -> Iterator[Tuple[str, str, List[Any]]]:

@@ -24,18 +24,21 @@ def named_pipelines(pipelines: Sequence[str]) -> Dict[str, str]:
     return paths
 
 
-def load_pipeline(name: str, *, factory: str = "luke_ner") -> Language:
+def load_pipeline(name: str, *, factory: str = "luke_ner", split_mode: Optional[str] = None) -> Language:
     """Load a spaCy pipeline, or put a checkpoint into a new one.
 
     name: the first that there is of a pipeline's directory, an embedded checkpoint, an installed pipeline, a directory
         in the Hugging Face layout, and a name on the hub.
     factory: of the component that a checkpoint becomes, "luke_ner" or "luke_qa".
+    split_mode: Sudachi's units with a checkpoint, A when None; a pipeline has a tokenizer of its own.
     """
     if (Path(name) / "model-best").is_dir():
         raise OSError(f"{name} holds model-best and perhaps model-last: name one of them")
     if (Path(name) / "meta.json").exists() or (is_package(name) and not is_embedded(name)):
+        if split_mode is not None:
+            raise ValueError(f"split_mode is for checkpoints; {name} is a pipeline, with a tokenizer of its own")
         return spacy.load(name)
-    nlp = spacy_luke_ja.blank()
+    nlp = spacy_luke_ja.blank(split_mode="A" if split_mode is None else split_mode)
     component: Any = nlp.add_pipe(factory, config={"model": {"name": name}})
     component.load()
     return nlp

@@ -163,7 +163,7 @@ def plot_calibration(calibration: Mapping[str, Any]) -> str:
 
 
 def plot_training(history: Sequence[Mapping[str, Any]]) -> str:
-    """Score and losses by step, with the best step marked. history: the lines of training-log.jsonl."""
+    """Score and mean losses by step, with the best step marked. history: the lines of training-log.jsonl."""
     steps = [line["step"] for line in history]
     scores = as_shares([line["score"] for line in history])
     best = len(scores) - 1 - scores[::-1].index(max(scores))  # of equal ones the last was saved as model-best
@@ -188,9 +188,8 @@ def plot_training(history: Sequence[Mapping[str, Any]]) -> str:
         above.margins(y=0.12)
 
         for pipe, style in zip(pipes, itertools.cycle(("-", "--", ":", "-."))):
-            losses = [(line["step"], line["losses"][pipe]) for line in history if pipe in line["losses"]]
             below.plot(
-                *zip(*losses),
+                *zip(*mean_losses(history, pipe)),
                 color=LOSS,
                 linewidth=1.6,
                 linestyle=style,
@@ -198,14 +197,24 @@ def plot_training(history: Sequence[Mapping[str, Any]]) -> str:
                 markersize=2.5,
                 label=pipe,
             )
-        below.set(xlabel="step", ylabel="loss")
+        below.set(xlabel="step", ylabel="mean loss")
         below.set_ylim(bottom=0)
         below.locator_params(axis="x", integer=True, nbins=6)
         below.locator_params(axis="y", nbins=3)
         if len(pipes) > 1:
             below.legend(loc="upper right", ncols=len(pipes))
 
-    return as_svg("training", draw, height=318, description="Score and loss by training step")
+    return as_svg("training", draw, height=318, description="Score and mean loss by training step")
+
+
+def mean_losses(history: Sequence[Mapping[str, Any]], pipe: str) -> List[Tuple[int, float]]:
+    """RETURNS: step and loss of one step, on average since the line before; a log has the sum of them."""
+    means, before = [], -1
+    for line in history:
+        if pipe in line["losses"]:
+            means.append((line["step"], line["losses"][pipe] / max(1, line["step"] - before)))
+        before = line["step"]
+    return means
 
 
 def as_shares(scores: Sequence[float]) -> List[float]:

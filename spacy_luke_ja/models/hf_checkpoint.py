@@ -15,6 +15,7 @@ CONFIG = "config.json"
 # In config.json; transformers does not know them.
 SCORE_TEMPERATURE = "score_temperature"
 CUT_COST = "cut_cost"
+QA_CHECKPOINT = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
 TOKENIZER_FILES = (
@@ -36,6 +37,8 @@ WEIGHT_FILES = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
+# owner/name, or a name alone.
+HUB_NAME = re.compile(r"([A-Za-z0-9][\w\-.]{0,95}/)?[A-Za-z0-9][\w\-.]{0,95}(?<![\-.])", flags=re.ASCII)
 LUKE_TYPES = ("luke", "mluke")
 # Their sentencepiece.bpe.model has fairseq's layout of ids; CamemBERT's, say, has another.
 FAIRSEQ_TYPES = (*LUKE_TYPES, "xlm-roberta")
@@ -128,13 +131,14 @@ def is_embedded(name: str) -> bool:
 
 def may_be_on_hub(name: str) -> bool:
     """Whether a name that is no directory here has the form of one on the Hugging Face hub."""
-    return not Path(name).is_dir() and name.count("/") <= 1 and not name.startswith((".", "/", "~"))
+    return not Path(name).exists() and bool(HUB_NAME.fullmatch(name))
 
 
 def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download: bool = True) -> Checkpoint:
     """Find a checkpoint and read its small files.
 
-    name: an embedded checkpoint (ja_luke_ner_sm, ja_luke_sm), a local directory, or a name on the Hugging Face hub.
+    name: an embedded checkpoint (ja_luke_ner_sm, ja_luke_sm), a local directory, be it of a trained pipeline with one
+        checkpoint in it, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit.
     allow_download: False for what must answer at once, such as the labels before anything is loaded.
     Raises an OSError that names what is missing, and what to do where the hub cannot be reached.
@@ -143,12 +147,33 @@ def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download
         raise OSError("name must be a checkpoint: ja_luke_ner_sm, a directory, or a name on the hub; got an empty one")
     directory = EMBEDDED / name if is_embedded(name) else Path(name)
     if directory.is_dir():
+        directory = find_in_pipeline(directory)
         find: Callable[[str], Optional[Path]] = lambda f: directory / f if (directory / f).is_file() else None
     elif allow_download and may_be_on_hub(name):
         find = lambda f: download(name, f, revision)
     else:
-        raise OSError(f"there is no directory {name}, which the setting name gives as the checkpoint")
+        is_there = "is a file" if Path(name).exists() else "is not there"
+        raise OSError(f"there is no directory {name}, which the setting name gives as the checkpoint: it {is_there}")
     return read_checkpoint(name, find)
+
+
+def find_in_pipeline(directory: Path) -> Path:
+    """RETURNS: where the checkpoint of a pipeline on disk lies; the same directory when it is none."""
+    if (directory / CONFIG).is_file():
+        return directory
+    if (directory / "model-best").is_dir():
+        raise OSError(f"{directory} holds model-best and perhaps model-last: name one of them")
+    if not (directory / "config.cfg").is_file():
+        return directory
+    found = sorted(path.parent for path in directory.glob(f"*/model/{CONFIG}"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise OSError(
+            f"{directory} is a spaCy pipeline with no luke_ner or luke_qa, so there is no checkpoint in it to take"
+        )
+    names = ", ".join(map(str, found))
+    raise OSError(f"{directory} is a pipeline with several checkpoints: name one of {names}")
 
 
 def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpoint:
@@ -204,14 +229,16 @@ def download(name: str, file_name: str, revision: Optional[str]) -> Optional[Pat
     When the hub cannot be reached, a file that is not in the cache counts as none: what was cached is what the
     checkpoint needed. Only for the two files that say what a checkpoint is, that would be a guess.
     """
-    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import _CACHED_NO_EXIST, hf_hub_download, hf_hub_url, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
+        cached = try_to_load_from_cache(name, file_name, revision=revision)
+        if not isinstance(cached, str):
+            ask_hub(hf_hub_url(name, file_name, revision=revision))
         return Path(hf_hub_download(name, file_name, revision=revision))
     except LocalEntryNotFoundError as error:
-        known_as_none = try_to_load_from_cache(name, file_name, revision=revision) is _CACHED_NO_EXIST
-        if known_as_none or file_name not in (CONFIG, "tokenizer_config.json"):
+        if cached is _CACHED_NO_EXIST or file_name not in (CONFIG, "tokenizer_config.json"):
             return None
         if file_name != CONFIG:
             raise OSError(
@@ -219,13 +246,27 @@ def download(name: str, file_name: str, revision: Optional[str]) -> Optional[Pat
             ) from error
         raise OSError(
             f"the checkpoint {name} is no directory here, it is not in the Hugging Face cache, and the hub cannot be "
-            "reached. Copy the checkpoint's directory to this machine and give its path as name, run once with a "
-            "network, or, for entities, use the embedded ja_luke_ner_sm"
+            "reached. If it is meant to be a directory, correct the path. Else copy the checkpoint's directory to this "
+            "machine and give its path as name, or run once with a network. For entities, the embedded ja_luke_ner_sm "
+            f"needs none; for questions, a checkpoint like {QA_CHECKPOINT} must be copied or downloaded"
         ) from error
     except EntryNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise OSError(f"the checkpoint {name} cannot be had from the Hugging Face hub: {error}") from error
+
+
+def ask_hub(url: str) -> None:
+    """Ask for a file once: hf_hub_download retries for half a minute before it says that there is no network."""
+    from huggingface_hub import get_hf_file_metadata
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        get_hf_file_metadata(url)
+    except HfHubHTTPError:  # the hub answered
+        raise
+    except Exception as error:  # of requests, httpx or httpx2, whichever huggingface_hub has
+        raise LocalEntryNotFoundError(f"the hub cannot be reached: {error}") from error
 
 
 def as_xlm_roberta(config: Mapping[str, Any]) -> Dict[str, Any]:

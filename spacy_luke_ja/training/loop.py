@@ -7,7 +7,7 @@ import sys
 import zlib
 from pathlib import Path
 from timeit import default_timer
-from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from spacy.errors import Errors
 from spacy.language import Language
@@ -16,11 +16,32 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.loop import create_before_to_disk_callback, create_evaluation_callback, subdivide_batch, update_meta
 from spacy.util import registry, resolve_dot_names
-from thinc.api import constant, fix_random_seed, set_gpu_allocator
+from thinc.api import Config, constant, fix_random_seed, set_gpu_allocator
 
 from ..doc_answers import get_gold_answers
-from .directories import recover_directory, remove_directory, replace_directory
-from .progress import Progress, dump_random_states, load_random_states, load_run, save_run
+from .bar import show_bar
+from .directories import lock_directory, recover, replace_directory, replace_file
+from .outputs import (
+    OutputRefused,
+    directory_for_pipeline,
+    file_for,
+    find_foreign_in_pipeline,
+    follow_links,
+    paths_in,
+    refuse_inputs,
+)
+from .progress import (
+    ADVICE,
+    CannotResume,
+    Progress,
+    check_run,
+    dump_random_states,
+    find_foreign_in_run,
+    load_random_states,
+    load_run,
+    save_run,
+    write_checksums,
+)
 
 BEST, LAST, RESUME, LOG = "model-best", "model-last", "resume", "training-log.jsonl"
 # What may change between a kill and going on: how long to train, and what is shown of it.
@@ -35,24 +56,48 @@ def train(
     use_gpu: int = -1,
     stdout: Optional[IO] = None,
     stderr: Optional[IO] = None,
+    inputs: Sequence[Path] = (),
 ) -> Path:
-    """Train as `spacy train` does, with the same result, and write what a killed run needs to go on.
+    """Train as `spacy train` does, with the same result, and write what a run needs to go on.
 
     nlp: initialised (spacy.training.initialize.init_nlp), with the full config.
-    output_path: gets model-best, model-last, training-log.jsonl (a line per evaluation), and, while training goes on,
-        resume. Each is replaced as a whole, so that a kill or a full disk leaves the one before.
+    output_path: gets model-best, model-last, training-log.jsonl (a line per evaluation) and resume. Each is replaced as
+        a whole, so that a kill or a full disk leaves the one before; raises OutputRefused where another's files are in
+        their places, and OSError while another training writes there.
     resume: go on from the last evaluation of a run that was killed, if there is one, with the same result as if it had
-        not been; raises CannotResume when the settings or the data have changed since.
-    RETURNS: the directory of the last pipeline.
+        not been; or with one that has finished, when training.max_steps, max_epochs or patience is higher now. Raises
+        CannotResume when other settings or the data have changed since, or files are damaged.
+    inputs: what was read besides what the config names.
+    RETURNS: the directory of the last pipeline. Stopped by Ctrl-C, it has the weights of the last step, too.
     """
     stdout, stderr = stdout or sys.stdout, stderr or sys.stderr
     config = nlp.config.interpolate()
-    settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
-    if use_gpu >= 0 and settings["gpu_allocator"]:
-        set_gpu_allocator(settings["gpu_allocator"])
-    check_eval_frequency(settings, stdout)
-    if settings["seed"] is not None:
-        fix_random_seed(settings["seed"])
+    check_outputs(output_path, config, inputs=inputs)
+    output_path.mkdir(parents=True, exist_ok=True)
+    with lock_directory(output_path):
+        settings = registry.resolve(config["training"], schema=ConfigSchemaTraining)
+        if use_gpu >= 0 and settings["gpu_allocator"]:
+            set_gpu_allocator(settings["gpu_allocator"])
+        check_eval_frequency(settings, stdout)
+        if settings["seed"] is not None:
+            fix_random_seed(settings["seed"])
+        return take_steps(nlp, output_path, config, settings, resume=resume, stdout=stdout, stderr=stderr)
+
+
+def take_steps(
+    nlp: Language,
+    output_path: Path,
+    config: Config,
+    settings: Dict[str, Any],
+    *,
+    resume: bool,
+    stdout: IO,
+    stderr: IO,
+) -> Path:
+    """
+    config: with its variables filled in.
+    settings: its section training, resolved.
+    """
     train_corpus, dev_corpus = resolve_dot_names(config, [settings["train_corpus"], settings["dev_corpus"]])
     optimizer = settings["optimizer"]
     evaluate = create_evaluation_callback(nlp, dev_corpus, settings["score_weights"])
@@ -61,65 +106,131 @@ def train(
     batches = TrainingBatches(nlp, train_corpus, settings)
     dev_checksum = check_dev(nlp, dev_corpus, batches, stdout)
     dropouts = constant(settings["dropout"]) if isinstance(settings["dropout"], float) else settings["dropout"]
-
-    output_path.mkdir(parents=True, exist_ok=True)
     fingerprint = {
         **setting_values(config),
         "the checksum of the training data": batches.checksum,
         "the checksum of the dev data": dev_checksum,
     }
-    for name in (BEST, LAST, RESUME):
-        recover_directory(output_path / name)
+
+    def save_progress() -> None:
+        replace_directory(
+            output_path / RESUME,
+            lambda path: save_run(path, nlp, optimizer, progress, batches.states, fingerprint),
+            find_foreign=find_foreign_in_run,
+        )
+
+    for name in (BEST, LAST, RESUME, LOG):
+        recover(follow_links(output_path / name))
     progress = Progress()
-    if resume and (output_path / RESUME).exists():
+    goes_on = resume and find_run(output_path, stdout)
+    if goes_on:
         progress, batches.states = load_run(output_path / RESUME, nlp, optimizer, fingerprint, exclude=frozen)
-        print(f"going on from step {progress.next_step}", file=stdout)
     else:
-        if resume:
-            print(f"no run to go on with in {output_path}: starting anew", file=stdout)
         # The pipelines of an earlier run stay until the first evaluation of this one replaces them.
-        remove_directory(output_path / RESUME)
-    steps = steps_after(batches, dropouts, progress.next_step)
+        replace_directory(output_path / RESUME, write_checksums, find_foreign=find_foreign_in_run)
+    first_step = n_saved = progress.next_step
+    steps = steps_after(batches, dropouts, first_step)
+    taken = None if is_finished(progress, first_step - 1, settings) else next(steps, None)
+    if goes_on and taken is None:
+        print(describe_finished(output_path, progress), file=stdout)
+        if not (output_path / LAST).exists():
+            save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST])
+        return output_path / LAST
+    if goes_on:
+        print(f"going on from step {first_step}", file=stdout)
 
     with nlp.select_pipes(disable=frozen):
         log_step, finish_logging = settings["logger"](nlp, stdout, stderr)
+    has_bar = bool(config["training"]["logger"].get("progress_bar"))
     started = default_timer() - progress.seconds
     try:
-        for step in itertools.count(progress.next_step):
-            if is_finished(progress, step - 1, settings):
-                break
-            taken = next(steps, None)
-            if taken is None:
-                break
-            epoch, batch, dropout = taken
-            update(nlp, batch, settings, optimizer, dropout, step, epoch, progress.losses)
-            progress.n_words += sum(len(example) for example in batch)
-            progress.next_step = step + 1
-            if step % settings["eval_frequency"]:
-                log_step(None)
-                continue
-            with nlp.use_params(optimizer.averages or {}):
-                score, other_scores = evaluate()
-            progress.results.append((score, step))
-            progress.seconds = default_timer() - started
-            info = describe_step(progress, step, epoch, other_scores)
-            progress.history.append(log_line(info))
-            with nlp.select_pipes(disable=frozen):
-                update_meta(settings, nlp, info)
-            is_best = score == max(progress.results)[0]
-            save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST, BEST] if is_best else [LAST])
-            write_log(output_path / LOG, progress.history)
-            log_step({**info, "output_path": str(output_path / LAST)})
-            progress.losses = {}
-            replace_directory(
-                output_path / RESUME,
-                lambda path: save_run(path, nlp, optimizer, progress, batches.states, fingerprint),
-            )
+        with show_bar(settings, logger_has_bar=has_bar, first_step=first_step, stderr=stderr) as bar:
+            while taken is not None:
+                step = progress.next_step
+                epoch, batch, dropout = taken
+                update(nlp, batch, settings, optimizer, dropout, step, epoch, progress.losses)
+                progress.n_words += sum(len(example) for example in batch)
+                progress.next_step = step + 1
+                bar.update()
+                if step % settings["eval_frequency"]:
+                    log_step(None)
+                else:
+                    bar.set_description("scoring dev")
+                    with nlp.use_params(optimizer.averages or {}):
+                        score, other_scores = evaluate()
+                    progress.results.append((score, step))
+                    progress.seconds = default_timer() - started
+                    info = describe_step(progress, step, epoch, other_scores)
+                    progress.history.append(log_line(info))
+                    with nlp.select_pipes(disable=frozen):
+                        update_meta(settings, nlp, info)
+                    is_best = score == max(progress.results)[0]
+                    bar.set_description("saving")
+                    save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST, BEST] if is_best else [LAST])
+                    write_log(output_path / LOG, progress.history)
+                    bar.clear()
+                    log_step({**info, "output_path": str(output_path / LAST)})
+                    progress.losses = {}
+                    save_progress()
+                    n_saved = progress.next_step
+                    bar.set_description(f"best {max(progress.results)[0]:.3f} at {progress.best_step}")
+                taken = None if is_finished(progress, step, settings) else next(steps, None)
+    except KeyboardInterrupt:
+        if progress.next_step > first_step:
+            save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST])
+        raise
     finally:
         finish_logging()
     save_pipelines(nlp, optimizer, output_path, before_to_disk, [LAST])
-    remove_directory(output_path / RESUME)
+    if n_saved < progress.next_step:
+        save_progress()  # for a run that is to go on longer
     return output_path / LAST
+
+
+def check_outputs(output_path: Path, config: Dict[str, Any], *, inputs: Sequence[Path] = ()) -> None:
+    """Refuse, before anything is loaded, what would overwrite files that no training wrote, or that this one reads.
+
+    config: with its variables filled in.
+    """
+    if follow_links(output_path).exists() and not output_path.is_dir():
+        raise OutputRefused(f"the output directory {output_path} is a file; name another")
+    read: List[Union[str, Path, None]] = [*inputs, *paths_in(config)]
+    places = {name: directory_for_pipeline(output_path / name, inputs=read) for name in (BEST, LAST)}
+    if places[BEST] == places[LAST] or places[BEST] in places[LAST].parents or places[LAST] in places[BEST].parents:
+        raise OutputRefused(f"{BEST} and {LAST} in {output_path} are links to one place; remove one of them")
+    file_for(output_path / LOG, LOG, inputs=read)
+    resume_path = follow_links(output_path / RESUME)
+    refuse_inputs(output_path / RESUME, resume_path, read)
+    foreign = find_foreign_in_run(resume_path)
+    if foreign:
+        raise OutputRefused(
+            f"{output_path / RESUME} is where a training writes what it needs to go on, but {foreign}. Move it away, "
+            "or give another output directory"
+        )
+
+
+def find_run(output_path: Path, stdout: IO) -> bool:
+    """
+    RETURNS: whether there is a run to go on with; False where none has come to its first evaluation. Raises
+        CannotResume where there is one without what it needs to go on.
+    """
+    if not (output_path / RESUME).exists():
+        there = [name for name in (BEST, LAST) if (output_path / name).exists()]
+        if there:
+            found = f"there is {' and '.join(there)}, and no {RESUME}"
+            raise CannotResume(f"the training run in {output_path} cannot go on: {found}. {ADVICE}")
+    elif check_run(output_path / RESUME):
+        return True
+    print(f"no run to go on with in {output_path}: starting anew", file=stdout)
+    return False
+
+
+def describe_finished(output_path: Path, progress: Progress) -> str:
+    return (
+        f"the training run in {output_path} is finished, after step {progress.next_step - 1}, the best being "
+        f"{progress.best_step}; nothing is changed. To go on longer, raise training.max_steps, training.max_epochs or "
+        f"training.patience, whichever it reached. {ADVICE}"
+    )
 
 
 class TrainingBatches:
@@ -262,11 +373,7 @@ def save_pipelines(
 ) -> None:
     with nlp.use_params(optimizer.averages or {}):
         for name in names:
-            try:
-                replace_directory(output_path / name, before_to_disk(nlp).to_disk)
-            except OSError as error:
-                kept = "; the one saved before is untouched" if (output_path / name).exists() else ""
-                raise OSError(f"{output_path / name} cannot be written: {error}{kept}") from error
+            replace_directory(output_path / name, before_to_disk(nlp).to_disk, find_foreign=find_foreign_in_pipeline)
 
 
 def describe_step(progress: Progress, step: int, epoch: int, other_scores: Dict[str, Any]) -> Dict[str, Any]:
@@ -291,7 +398,8 @@ def log_line(info: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def write_log(path: Path, history: List[Dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in history), encoding="utf8")
+    lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in history)
+    replace_file(path, lambda new: new.write_text(lines, encoding="utf8"))
 
 
 def setting_values(config: Dict[str, Any]) -> Dict[str, str]:

@@ -1,9 +1,11 @@
 """A training run in, what it needs to go on out; and back."""
 
+import json
 import random
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import srsly
@@ -11,9 +13,18 @@ import torch
 from spacy.language import Language
 from thinc.api import get_current_ops, to_numpy
 
+from .outputs import MADE_BY, describe, entries_of, join_names, list_names
+
+STATE, CHECKSUMS = "state.msgpack", "checksums.json"
+# What to do with a run that cannot go on.
+ADVICE = (
+    "To start anew, train without --resume, which replaces model-best and model-last at the first evaluation, or give "
+    "another output directory"
+)
+
 
 class CannotResume(ValueError):
-    """A run that was killed cannot go on, because settings or data are others now."""
+    """A run cannot go on: settings or data are others now, or what it needs is damaged or gone."""
 
 
 Key = Tuple[int, str]  # of a weight in thinc's optimizers
@@ -58,7 +69,8 @@ def save_run(
         "epoch_states": [[version, list(numbers), gauss] for version, numbers, gauss in epoch_states],
         "fingerprint": fingerprint,
     }
-    (path / "state.msgpack").write_bytes(srsly.msgpack_dumps(state))
+    (path / STATE).write_bytes(srsly.msgpack_dumps(state))
+    write_checksums(path)
 
 
 def load_run(
@@ -66,16 +78,18 @@ def load_run(
 ) -> Tuple[Progress, List[Any]]:
     """Put weights, optimizer and random states back; raises CannotResume when settings or data are others now.
 
+    The files must be those that check_run has found whole.
+
     exclude: components that are not trained, which are as they were.
     RETURNS: the progress and the epoch_states that save_run was given.
     """
-    state = srsly.msgpack_loads((path / "state.msgpack").read_bytes())
+    state = srsly.msgpack_loads((path / STATE).read_bytes())
     for name, value in fingerprint.items():
         before = state["fingerprint"].get(name)
         if before != value:
             raise CannotResume(
-                f"the training run in {path} cannot go on: {name} was {before!r} and is {value!r} now. "
-                f"Put it back, or start anew: without --resume, or with {path} removed"
+                f"the training run in {path} cannot go on: {name} was {before!r} and is {value!r} now. Put it back. "
+                f"{ADVICE}"
             )
     nlp.from_disk(path / "pipeline", exclude=exclude)
     load_optimizer(nlp, optimizer, state["optimizer"])
@@ -85,6 +99,65 @@ def load_run(
     progress = Progress(**state["progress"])
     progress.results = [(score, step) for score, step in progress.results]
     return progress, [(version, tuple(numbers), gauss) for version, numbers, gauss in state["epoch_states"]]
+
+
+# The files of a run
+
+
+def write_checksums(path: Path) -> None:
+    """Write down what the directory of a run holds: nothing else, before the first evaluation."""
+    files = {file_.relative_to(path).as_posix(): checksum(file_) for file_ in path.rglob("*") if file_.is_file()}
+    (path / CHECKSUMS).write_text(json.dumps({**MADE_BY, "files": files}, indent=2), encoding="utf8")
+
+
+def checksum(path: Path) -> List[int]:
+    """RETURNS: size and CRC-32."""
+    crc = 0
+    with path.open("rb") as file_:
+        while block := file_.read(1 << 20):
+            crc = zlib.crc32(block, crc)
+    return [path.stat().st_size, crc]
+
+
+def read_checksums(path: Path) -> Optional[Dict[str, List[int]]]:
+    """RETURNS: file → size and CRC-32; None when there is nothing of this kind to read."""
+    try:
+        content = json.loads((path / CHECKSUMS).read_text(encoding="utf8"))
+        return dict(content["files"]) if MADE_BY.items() <= content.items() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def find_foreign_in_run(path: Path) -> Optional[str]:
+    """What there is at a path that no training run wrote, in words; None when nothing would be lost."""
+    if not path.exists() or path.is_dir() and not entries_of(path):
+        return None
+    if not path.is_dir():
+        return f"it is a file ({describe(path)})"
+    files = read_checksums(path)
+    if files is None:
+        return f"it is a directory with {list_names(path)}, and no {CHECKSUMS} of a training run that can be read"
+    known = {path / CHECKSUMS, *(path / name for name in files)}
+    known.update([folder for file_ in known for folder in file_.parents])
+    foreign = sorted(str(entry.relative_to(path)) for entry in path.rglob("*") if entry not in known)
+    return f"beside a training run it holds {join_names(foreign)}" if foreign else None
+
+
+def check_run(path: Path) -> bool:
+    """
+    RETURNS: whether the run in this directory was saved; False when it was killed before its first evaluation. Raises
+        CannotResume, which names the first file that is not as it was written.
+    """
+    files = read_checksums(path) or {}
+    for name, written in files.items():
+        if not (path / name).is_file():
+            raise CannotResume(f"the training run in {path} cannot go on: {name} is missing. {ADVICE}")
+        if checksum(path / name) != written:
+            raise CannotResume(f"the training run in {path} cannot go on: {name} is damaged. {ADVICE}")
+    return STATE in files
+
+
+# Weights and random states
 
 
 def weight_keys(nlp: Language) -> Iterator[Tuple[str, int]]:

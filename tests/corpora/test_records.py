@@ -237,3 +237,42 @@ def test_a_page_may_be_null_or_zero(tmp_path):
         '{"text": "一", "entities": [], "page": null}\n{"text": "二", "entities": [], "curid": 0}\n', encoding="utf8"
     )
     assert [record.page for record in read_records(path)] == ["", "0"]
+
+
+@pytest.mark.parametrize(
+    "header, tags",
+    [
+        *((header, tags) for tags in ("B-地名 O", "地名 O", "U-地名 O") for header in (
+            "token\ttag", "Token\tPOS\tNER", "word label", "WORDS\tLABELS", "単語\tタグ", "# from a corpus\ntokens\tner_tags")),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("gap", ["", "\n"])
+def test_a_header_of_a_table_is_no_text(tmp_path, header, tags, gap):
+    rows = "".join(f"{token}\t{tag}\n" for token, tag in zip(("大阪", "へ"), tags.split()))
+    (record,) = read_records(write(tmp_path / "data.tsv", f"{header}\n{gap}{rows}"))
+    assert (record.text, record.entities) == ("大阪へ", [(0, 2, "地名")])
+
+
+def test_a_first_line_that_may_be_a_header_is_named(tmp_path):
+    path = write(tmp_path / "data.tsv", "形態素\t正解\n大阪\tB-地名\nへ\tO\n\n東京\tB-地名\n")
+    with pytest.raises(
+        ValueError, match="data.tsv, line 1: '形態素.*正解' has no tag as the other lines; a header must be"
+    ):
+        list(read_records(path))
+    with pytest.warns(UserWarning, match="1 of 3 records were skipped; the first is .*line 1"):
+        assert [record.text for record in read_records(path, on_bad_record="skip")] == ["大阪へ", "東京"]
+
+
+def test_a_first_line_of_a_text_is_no_header(tmp_path):
+    for rows in ("大阪\t地名\nへ\tO\n", "大阪\tO\nへ\tO\n", "大阪\tB-地名\n", "word\tO\nへ\tO\n"):
+        (record,) = read_records(write(tmp_path / "data.tsv", rows))
+        assert record.text.startswith(rows.split("\t")[0])
+
+
+def test_bad_lines_are_listed(tmp_path):
+    path = write(tmp_path / "data.jsonl", "x\n" * 30 + '{"text": "東京", "entities": []}\n')
+    with pytest.warns(UserWarning) as warned:
+        list(read_records(path, on_bad_record="skip"))
+    lines = str(warned[0].message).split("\n")
+    assert lines[0].startswith("30 of 31 records were skipped; the first is ") and lines[-1] == "    … and 10 more"
+    assert [f"line {n}:" in line for n, line in enumerate(lines[1:-1], start=2)] == [True] * 19

@@ -246,9 +246,11 @@ def test_what_is_left_out_and_mended_is_said_once(tmp_path):
         "data.json: 7 of 9 questions were left out (bad0, bad1, bad2, bad3, bad4, …); of the first, the answer"
         in message
     )
-    assert message.endswith(
+    first, *others = message.split("\n")
+    assert first.endswith(
         "1 answers do not stand at their answer_start and were mended: each stands at one other place (q2)"
     )
+    assert [line.split(":")[0] for line in others] == [f"    question bad{i}" for i in range(1, 7)]
 
 
 def test_a_paragraph_of_which_nothing_is_left(tmp_path):

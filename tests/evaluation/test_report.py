@@ -29,7 +29,7 @@ from spacy_luke_ja.evaluation.measures import (
     labels_of,
     score_table,
 )
-from spacy_luke_ja.evaluation.plots import shorten, text_width
+from spacy_luke_ja.evaluation.plots import mean_losses, shorten, text_width
 from spacy_luke_ja.evaluation.report import TEMPLATE, cut, label_colors, render_report
 from spacy_luke_ja.evaluation.texts import write_texts
 from spacy_luke_ja.text.decoding import CharSpan
@@ -213,6 +213,18 @@ def test_sections_that_may_be_missing(others, history, there, not_there):
 @pytest.mark.parametrize("history", [[], HISTORY[:1], [{"step": 0, "score": 62.0, "losses": {}}]])
 def test_little_data(texts, history):
     assert len(Cards(render_report(make_metrics(texts), texts, title="t", history=history)).cards) == 1
+
+
+def test_losses_are_those_of_one_step():
+    """A log has their sum since the line before; its first step is 0."""
+    history = [
+        {"step": 0, "losses": {"luke_ner": 40.0, "tagger": 1.0}},
+        {"step": 200, "losses": {"luke_ner": 4000.0}},
+        {"step": 400, "losses": {"luke_ner": 2000.0, "tagger": 100.0}},
+        {"step": 400, "losses": {"luke_ner": 5.0}},
+    ]
+    assert mean_losses(history, "luke_ner") == [(0, 40.0), (200, 20.0), (400, 10.0), (400, 5.0)]
+    assert mean_losses(history, "tagger") == [(0, 1.0), (400, 0.5)]
 
 
 def test_scores_times_100_are_drawn_as_shares():

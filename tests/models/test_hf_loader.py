@@ -267,6 +267,76 @@ def test_a_name_that_is_nowhere_says_what_to_do():
         open_checkpoint("./nowhere")
 
 
+@pytest.fixture
+def no_wait(monkeypatch):
+    """A machine that may ask the hub and has no network; to wait for another try is an error."""
+    import time
+
+    import huggingface_hub.constants
+
+    def refuse(seconds):
+        raise AssertionError(f"waited for {seconds} seconds")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(time, "sleep", refuse)
+
+
+@pytest.mark.parametrize("name", ["someone/no-such-model", "models/mine", "no-such-model"])
+def test_without_a_network_a_name_fails_at_once(no_wait, name):
+    said = f"{name} is no directory here.*cannot be reached. If it is meant to be a directory, correct the path"
+    with pytest.raises(OSError, match=f"{said}.*for questions, a checkpoint like Mizuiro-sakura/.*-QA"):
+        open_checkpoint(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "./models/x",
+        "models/x/y",
+        "模型/佐藤",
+        "my model",
+        "C:\\models\\x",
+        "models/x/",
+        "~/x",
+        "../x",
+        "/nowhere",
+        "x.",
+    ],
+)
+def test_what_can_only_be_a_path_fails_without_a_network(monkeypatch, name):
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", None)
+    with pytest.raises(OSError, match="there is no directory .*, which the setting name gives as the checkpoint"):
+        open_checkpoint(name)
+
+
+def test_a_cached_checkpoint_that_lacks_files_opens_at_once(hub_cache, no_wait):
+    assert build_module(open_checkpoint("someone/luke-ner")).num_labels == 17
+
+
+def test_a_trained_pipeline_is_a_checkpoint(make_nlp, tmp_path):
+    nlp = make_nlp()
+    (tmp_path / "run").mkdir()
+    nlp.to_disk(tmp_path / "run" / "model-best")
+    with pytest.raises(OSError, match="run holds model-best and perhaps model-last: name one of them"):
+        open_checkpoint(str(tmp_path / "run"))
+    again = make_nlp(tmp_path / "run" / "model-best")
+    text = "山田花子は東京都へ"
+    assert [ent.text for ent in again(text).ents] == [ent.text for ent in nlp(text).ents] == ["山田花子", "東京都"]
+    nlp.add_pipe(
+        "luke_ner", name="second", config={"model": {"name": str(tmp_path / "run" / "model-best"), "overlap": 16}}
+    )
+    nlp.to_disk(tmp_path / "two")
+    with pytest.raises(OSError, match="several checkpoints: name one of .*two/luke_ner/model, .*two/second/model"):
+        open_checkpoint(str(tmp_path / "two"))
+    nlp.remove_pipe("luke_ner")
+    nlp.remove_pipe("second")
+    nlp.to_disk(tmp_path / "none")
+    with pytest.raises(OSError, match="none is a spaCy pipeline with no luke_ner or luke_qa"):
+        open_checkpoint(str(tmp_path / "none"))
+
+
 def test_a_checkpoint_in_the_hub_cache_loads_offline(hub_cache):
     for revision in (None, hub_cache):
         checkpoint = open_checkpoint("someone/luke-ner", revision=revision)

@@ -2,12 +2,15 @@
 
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import spacy
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
@@ -19,6 +22,7 @@ import toy_corpora
 import toys
 from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.training import loop
+from spacy_luke_ja.training.outputs import OutputRefused
 from spacy_luke_ja.training.progress import CannotResume
 
 
@@ -40,9 +44,9 @@ def config(checkpoints, tmp_path):
     return config
 
 
-def run(config, path, **settings):
+def run(config, path, *, stdout=None, **settings):
     path.mkdir(exist_ok=True)
-    return loop.train(init_nlp(config), path, stdout=io.StringIO(), **settings)
+    return loop.train(init_nlp(config), path, stdout=stdout or io.StringIO(), **settings)
 
 
 def weights(path, which="model-last"):
@@ -50,22 +54,28 @@ def weights(path, which="model-last"):
     return {name: tensor.tobytes() for name, tensor in tensors.items()}
 
 
+def contents(path):
+    """Every file, with what it holds and when it was written."""
+    files = (file_ for file_ in path.rglob("*") if file_.is_file())
+    return {str(file_.relative_to(path)): (file_.stat().st_mtime_ns, file_.read_bytes()) for file_ in files}
+
+
 class Killed(Exception):
     pass
 
 
-def kill_at(step, config, path, monkeypatch, **settings):
+def kill_at(step, config, path, monkeypatch, *, by=Killed, **settings):
     """Train until something fails in a step, as if the process had ended there."""
     update = loop.update
 
     def fail(nlp, batch, settings, optimizer, dropout, at, *args):
         if at == step:
-            raise Killed
+            raise by
         update(nlp, batch, settings, optimizer, dropout, at, *args)
 
     with monkeypatch.context() as patched:
         patched.setattr(loop, "update", fail)
-        with pytest.raises(Killed):
+        with pytest.raises(by):
             run(config, path, **settings)
 
 
@@ -89,7 +99,7 @@ def test_the_result_is_that_of_spacy_train(config, tmp_path, component):
         ours, theirs = ((tmp_path / who / which / file_name).read_bytes() for who in ("ours", "spacy"))
         assert ours == theirs
     names = {path.name for path in (tmp_path / "ours").iterdir()}
-    assert names == {"model-last", "model-best", "training-log.jsonl"}
+    assert names == {"model-last", "model-best", "training-log.jsonl", "resume"}
 
 
 def use_averages(config):
@@ -267,8 +277,10 @@ def test_a_killed_process_goes_on_to_the_same_result(config, tmp_path):
 def test_a_run_resumed_with_fewer_epochs_than_it_had_ends(config, tmp_path, monkeypatch):
     kill_at(13, config, tmp_path / "run", monkeypatch)
     config["training"]["max_epochs"] = 3
-    run(config, tmp_path / "run", resume=True)
-    assert not (tmp_path / "run" / "resume").exists() and weights(tmp_path / "run")
+    before = contents(tmp_path / "run")
+    printed = io.StringIO()
+    run(config, tmp_path / "run", resume=True, stdout=printed)
+    assert "is finished, after step 10" in printed.getvalue() and contents(tmp_path / "run") == before
 
 
 def test_a_frozen_component_resumes_as_it_was(config, checkpoints, tmp_path, monkeypatch):
@@ -314,13 +326,14 @@ def test_without_resume_training_starts_anew(config, tmp_path, monkeypatch):
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
 
 
-def test_a_full_disk_leaves_the_pipeline_before(config, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
+def test_a_full_disk_leaves_the_pipeline_before(config, tmp_path, monkeypatch, error):
     kill_at(8, config, tmp_path / "run", monkeypatch)
     before = weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")
 
     def full(self, path, **kwargs):
         (path / "half").write_bytes(b"")
-        raise OSError(28, "No space left on device")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr(spacy.language.Language, "to_disk", full)
@@ -382,3 +395,245 @@ def test_a_corpus_without_entities_is_named(config, tmp_path):
     DocBin(docs=[doc]).to_disk(config["corpora"]["train"]["path"])
     with pytest.raises(ValueError, match="none of the 1 examples has an entity, so there is no label to learn"):
         run(config, tmp_path / "run")
+
+
+# Runs that have finished
+
+
+def use_more_steps(config):
+    config["training"]["max_steps"] = 20
+
+
+def use_more_epochs(config):
+    config["training"].update(max_steps=0, max_epochs=10)
+
+
+def use_more_patience(config):
+    config["training"].update(max_steps=20, patience=100)
+
+
+@pytest.mark.parametrize("n_steps", [10, 12])  # an evaluation, and between two
+@pytest.mark.parametrize("change", [use_more_steps, use_more_epochs, use_more_patience])
+def test_a_finished_run_goes_on_when_it_may_be_longer(config, tmp_path, change, n_steps):
+    """As if it had been longer from the beginning."""
+    longer = config.copy()
+    change(longer)
+    run(longer, tmp_path / "whole")
+    if change is use_more_epochs:
+        config["training"].update(max_steps=0, max_epochs=n_steps // 2)  # two batches each
+    elif change is use_more_patience:
+        config["training"].update(max_steps=20, patience=n_steps)
+    else:
+        config["training"]["max_steps"] = n_steps
+    run(config, tmp_path / "run")
+    run(longer, tmp_path / "run", resume=True)
+    for which in ("model-last", "model-best"):
+        assert weights(tmp_path / "run", which) == weights(tmp_path / "whole", which)
+    steps = [[json.loads(line)["step"] for line in (tmp_path / name / "training-log.jsonl").read_text().splitlines()]
+             for name in ("run", "whole")]  # fmt: skip
+    assert steps[0] == steps[1]
+
+
+def test_a_finished_run_says_so_and_is_left_alone(config, tmp_path):
+    run(config, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    for max_steps in (20, 15):
+        config["training"]["max_steps"] = max_steps
+        printed = io.StringIO()
+        last = run(config, tmp_path / "run", resume=True, stdout=printed)
+        assert "is finished, after step 20" in printed.getvalue() and "raise training.max_steps" in printed.getvalue()
+        assert last == tmp_path / "run" / "model-last" and contents(tmp_path / "run") == before
+    config["training"]["dropout"] = 0.3
+    with pytest.raises(CannotResume, match="train without --resume"):
+        run(config, tmp_path / "run", resume=True)
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_run_without_what_it_needs_to_go_on_is_left_alone(config, tmp_path, monkeypatch):
+    run(config, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "resume")
+    before = contents(tmp_path / "run")
+    with pytest.raises(CannotResume, match="model-best and model-last, and no resume. To start anew, train without"):
+        run(config, tmp_path / "run", resume=True)
+    assert contents(tmp_path / "run") == before
+    kill_at(0, config, tmp_path / "run", monkeypatch)  # it was said to start anew
+    run(config, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("at", [2, 8])
+def test_ctrl_c_leaves_the_last_weights(config, tmp_path, monkeypatch, at):
+    """As spaCy does; and the run goes on from its last evaluation with the same result."""
+    kill_at(at, config, tmp_path / "run", monkeypatch, by=KeyboardInterrupt)
+    stopped = weights(tmp_path / "run")
+    config["training"]["max_steps"] = at - 1
+    run(config, tmp_path / "shorter")
+    assert stopped == weights(tmp_path / "shorter")
+    assert spacy.load(tmp_path / "run" / "model-last")("東京")
+    config["training"]["max_steps"] = 20
+    run(config, tmp_path / "run", resume=True)
+    run(config, tmp_path / "whole")
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_ctrl_c_before_the_first_step_leaves_the_pipelines_before(config, tmp_path, monkeypatch):
+    run(config, tmp_path / "run")
+    before = weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")
+    kill_at(0, config, tmp_path / "run", monkeypatch, by=KeyboardInterrupt)
+    assert (weights(tmp_path / "run"), weights(tmp_path / "run", "model-best")) == before
+
+
+@pytest.mark.parametrize("name", ["state.msgpack", "pipeline/luke_ner/model/model.safetensors", "pipeline/config.cfg"])
+@pytest.mark.parametrize("damage", ["is missing", "is damaged"])
+def test_what_is_broken_of_a_run_is_named(config, tmp_path, monkeypatch, name, damage):
+    kill_at(8, config, tmp_path / "run", monkeypatch)
+    path = tmp_path / "run" / "resume" / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.unlink() if damage == "is missing" else path.write_bytes(content)
+    before = contents(tmp_path / "run")
+    with pytest.raises(CannotResume, match=f"resume cannot go on: {name} {damage}. To start anew, train without"):
+        run(config, tmp_path / "run", resume=True)
+    assert contents(tmp_path / "run") == before
+
+
+# Files of the user's
+
+
+def test_files_of_others_in_a_run_are_not_deleted(config, tmp_path, monkeypatch):
+    kill_at(8, config, tmp_path / "run", monkeypatch)
+    for name in (
+        *("model-best/thesis.txt", "model-best/vocab/mine.txt", "model-last/luke_ner/notes.md"),
+        *("model-last/luke_ner/model/old.safetensors", "resume/notes.md", "resume/pipeline/notes.md"),
+    ):
+        (tmp_path / "run" / name).write_text("mine")
+        before = contents(tmp_path / "run")
+        place, _, file_name = name.partition("/")
+        for resume in (False, True):
+            with pytest.raises(OutputRefused, match=f"{place} .*{file_name}.*[Mm]ove it away"):
+                run(config, tmp_path / "run", resume=resume)
+        assert contents(tmp_path / "run") == before
+        (tmp_path / "run" / name).unlink()
+    run(config, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [("model-best/novel.txt", "mine"), ("model-last/meta.json", "{}"), ("resume/cv.txt", "mine"), ("resume", "mine"),
+     ("training-log.jsonl", "Monday: ran 5 km\n"), ("model-best", "mine"), ("resume/state.msgpack", "x")],
+)  # fmt: skip
+def test_a_directory_that_has_other_things_of_these_names(config, tmp_path, name, content):
+    path = tmp_path / "run" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    with pytest.raises(OutputRefused, match=name.partition("/")[0]):
+        run(config, tmp_path / "run")
+    assert contents(tmp_path / "run") == {name: (path.stat().st_mtime_ns, content.encode())}
+
+
+@pytest.mark.parametrize("name", ["model-best.old", "model-best.new", "model-last.old", "resume.new", ".luke-new-x"])
+def test_directories_beside_are_left_alone(config, tmp_path, name):
+    config["training"]["max_steps"] = 1
+    (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "run" / name / "backup").write_text("mine")
+    run(config, tmp_path / "run")
+    run(config, tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / name / "backup").read_text() == "mine"
+
+
+def test_a_file_that_comes_while_training_is_not_deleted(config, tmp_path, monkeypatch):
+    update = loop.update
+
+    def write(nlp, batch, settings, optimizer, dropout, step, *args):
+        update(nlp, batch, settings, optimizer, dropout, step, *args)
+        if step == 7:
+            (tmp_path / "run" / "model-last" / "notes.md").write_text("mine")
+
+    monkeypatch.setattr(loop, "update", write)
+    with pytest.raises(OutputRefused, match="model-last is not replaced: beside a pipeline it holds notes.md"):
+        run(config, tmp_path / "run")
+    assert (tmp_path / "run" / "model-last" / "notes.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["model-best", "model-last", "resume", "training-log.jsonl", ""])
+def test_links_stay_and_what_they_lead_to_is_written(config, tmp_path, name):
+    config["training"]["max_steps"] = 6
+    (tmp_path / "big").mkdir()
+    (tmp_path / "run").parent.mkdir(exist_ok=True)
+    link = tmp_path / "run" / name if name else tmp_path / "run"
+    if name:
+        (tmp_path / "run").mkdir()
+        link.symlink_to(tmp_path / "big" / "there")
+    else:
+        (tmp_path / "big" / "there").mkdir()
+        link.symlink_to(tmp_path / "big" / "there")
+    run(config, tmp_path / "run")
+    run(config, tmp_path / "run")
+    assert link.is_symlink() and (tmp_path / "big" / "there").exists()
+    assert spacy.load(tmp_path / "run" / "model-best").pipe_names == ["luke_ner"]
+    config["training"]["max_steps"] = 12
+    run(config, tmp_path / "run", resume=True)
+    assert link.is_symlink() and [path.name for path in (tmp_path / "big").iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize("target, said", [("model-best", "leads back to itself"), ("../gone/model", "no directory")])
+def test_links_that_lead_nowhere(config, tmp_path, target, said):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "model-best").symlink_to(target)
+    with pytest.raises(OutputRefused, match=f"model-best is a link .*{said}"):
+        run(config, tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["model-best"]
+
+
+def test_two_links_to_one_place(config, tmp_path):
+    (tmp_path / "run").mkdir()
+    for name in ("model-best", "model-last"):
+        (tmp_path / "run" / name).symlink_to(tmp_path / "model")
+    with pytest.raises(OutputRefused, match="model-best and model-last in .* are links to one place"):
+        run(config, tmp_path / "run")
+
+
+def test_what_is_read_is_not_replaced(config, tmp_path):
+    config["training"]["max_steps"] = 1
+    run(config, tmp_path / "run")
+    before = contents(tmp_path / "run")
+    again = config.copy()
+    again["components"]["luke_ner"]["model"]["name"] = str(tmp_path / "run" / "model-best" / "luke_ner" / "model")
+    with pytest.raises(OutputRefused, match="model-best would be replaced, and holds .*luke_ner/model"):
+        run(again, tmp_path / "run")
+    with pytest.raises(OutputRefused, match="model-last would be replaced, and holds .*config.cfg"):
+        run(config, tmp_path / "run", inputs=[tmp_path / "run" / "model-last" / "config.cfg"])
+    assert contents(tmp_path / "run") == before
+
+
+def test_two_trainings_in_one_directory(config, tmp_path, monkeypatch):
+    update = loop.update
+    refused = []
+
+    def train_twice(nlp, batch, settings, optimizer, dropout, step, *args):
+        update(nlp, batch, settings, optimizer, dropout, step, *args)
+        if step == 3:
+            with pytest.raises(OSError, match=f"another training writes to .* .process {os.getpid()}.") as error:
+                run(config, tmp_path / "run")
+            refused.append(error)
+
+    monkeypatch.setattr(loop, "update", train_twice)
+    run(config, tmp_path / "run")
+    run(config, tmp_path / "run", resume=True)
+    assert len(refused) == 1 and not list((tmp_path / "run").glob(".luke*"))
+
+
+# The bar
+
+
+def test_a_bar_on_a_terminal(config, tmp_path):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for has_bar in (False, True):
+        config["training"]["logger"]["progress_bar"] = has_bar
+        terminal, file_ = Terminal(), io.StringIO()
+        run(config, tmp_path / "run", stderr=terminal)
+        assert ("/21" in terminal.getvalue(), "/5" in terminal.getvalue()) == (not has_bar, has_bar)
+    run(config, tmp_path / "run", stderr=file_)
+    assert file_.getvalue() == ""
