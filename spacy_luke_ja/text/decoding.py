@@ -11,6 +11,8 @@ from .subwords import Subwords
 # How much less likely than the likeliest tags the search for allowed ones first takes the best sequence to be, as a
 # natural logarithm; it goes on when that was too little.
 FIRST_LIMIT = 4.0
+# A whole number may be larger than any float.
+LARGEST = float(np.finfo("float64").max)
 # Up to so many tags, all pairs of them are quicker than what grows with their number alone.
 MOST_TAGS_IN_PAIRS = 100
 
@@ -89,13 +91,13 @@ def score_entities(entities: Sequence[FoundEntity], *, temperature: float) -> np
 
 def check_temperature(temperature: Any, setting: str = "temperature") -> None:
     """setting: what to call it in the error."""
-    if not is_number(temperature) or not 0.0 < temperature < float("inf"):
+    if not is_number(temperature) or not 0.0 < temperature <= LARGEST:
         raise ValueError(f"{setting} must be a finite number above 0, got {temperature}")
 
 
 def check_cut_cost(cut_cost: Any, setting: str = "cut_cost") -> None:
     """setting: what to call it in the error."""
-    if not is_number(cut_cost) or not 0.0 <= cut_cost < float("inf"):
+    if not is_number(cut_cost) or not 0.0 <= cut_cost <= LARGEST:
         raise ValueError(f"{setting} must be a finite number, 0 or more, got {cut_cost}")
 
 
