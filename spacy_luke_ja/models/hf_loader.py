@@ -95,8 +95,8 @@ def check_sizes(checkpoint: Checkpoint, tensors: Tensors) -> None:
     n_layers = checkpoint.config.get("num_hidden_layers") or 0
     if n_layers > len(tensors):
         raise ValueError(
-            f"num_hidden_layers in {CONFIG} of the checkpoint {checkpoint.name} is {n_layers}, but its weights are only "
-            f"{len(tensors)} tensors"
+            f"num_hidden_layers in {CONFIG} of the checkpoint {checkpoint.name} is {n_layers}, but its weights are "
+            f"only {len(tensors)} tensors"
         )
     is_whole = lambda name, dtype: dtype in WHOLE_NUMBERS or (name.endswith(".weight") and not dtype.is_floating_point)
     numbers = [n for n, tensor in tensors.items() if n.endswith((".weight", ".bias")) and is_whole(n, tensor.dtype)]

@@ -105,7 +105,7 @@ class TagScheme:
 
     @cached_property
     def tags_of_label(self) -> np.ndarray:
-        """(n_tags, most tags of a label) the rows of all tags of a tag's label, in order; -1 where there are no more."""
+        """(n_tags, most tags of a label) all tags of each tag's label, in order; -1 where there are no more."""
         rows: Dict[str, List[int]] = {}
         for i, label in enumerate(self.labels):
             rows.setdefault(label, []).append(i)

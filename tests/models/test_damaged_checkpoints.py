@@ -158,7 +158,7 @@ def test_a_shard_index_names_no_file_outside(copy, shard):
     tensors = load_file(path / "model.safetensors")
     (path / "model.safetensors").rename(path / "b.safetensors")
     save_file(tensors, path.parent / "outside.safetensors")
-    weight_map = {name: "b.safetensors" for name in tensors}
+    weight_map = dict.fromkeys(tensors, "b.safetensors")
     weight_map[sorted(tensors)[0]] = shard
     (path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     fails(path, r"model\.safetensors\.index\.json")
