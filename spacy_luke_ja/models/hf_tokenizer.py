@@ -88,7 +88,8 @@ def check_rows(checkpoint: Checkpoint, n_ids: int) -> None:
     n_ids: every id that the tokenizer can give is smaller.
     """
     size = checkpoint.vocab_size
-    sizes = f"the tokenizer of the checkpoint {checkpoint.name} has {n_ids} subwords, but config.json says vocab_size {size}"
+    told = f"the tokenizer of the checkpoint {checkpoint.name} has {n_ids} subwords, but config.json says vocab_size"
+    sizes = f"{told} {size}"
     if n_ids > size:
         raise ValueError(f"{sizes}; this is not the tokenizer the checkpoint was trained with")
     if not is_rounded_up(size, n_ids):

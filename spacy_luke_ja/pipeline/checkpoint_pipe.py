@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
+from spacy.util import load_config
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
@@ -262,8 +263,7 @@ class CheckpointPipe(TrainablePipe, ABC):
             "model": lambda p: saved.update(checkpoint=read_directory(p)),
         }
         util.from_disk(path, deserializers, exclude)
-        is_in_pipeline = (Path(path).parent / "config.cfg").is_file()
-        self._restore(**saved, config=self._owner.loaded_config_of(self) if is_in_pipeline else {})
+        self._restore(**saved, config_path=Path(path).parent / "config.cfg", name=Path(path).name)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -296,22 +296,28 @@ class CheckpointPipe(TrainablePipe, ABC):
         *,
         cfg: Optional[Dict[str, Any]] = None,
         checkpoint: Optional[Checkpoint] = None,
-        config: Optional[Mapping[str, Any]] = None,
+        config_path: Optional[Path] = None,
+        name: str = "",
     ) -> None:
         """Become what was saved.
 
         cfg: of _saved_cfg.
-        config: what the component was loaded with, if that is known.
+        config_path: where the config that was saved with it is, if there is one.
+        name: what the component is called there.
         """
         saved = dict(cfg or {})
         made_with, configured = saved.pop("made_with", {}), saved.pop("configured", {})
+        values = {name: saved.pop(setting.key) for name, setting in self._settings().items() if setting.key in saved}
         changes = {}
-        for name, setting in self._settings().items():
-            value, own = saved.pop(setting.key, None), self._made_with[name]
-            given = setting.in_config(dict(config or {})).get(name, ())
-            if name in configured and (own == configured[name] or (own == made_with[name] and own != given)):
-                changes[name] = setting.check(value)
-        changes = {name: value for name, value in changes.items() if value != self._settings()[name].read(self)}
+        for setting in self._settings().values():
+            if setting.name in values and setting.name in configured and values[setting.name] != setting.read(self):
+                changes[setting.name] = setting.check(values[setting.name])
+        if changes and config_path is not None and config_path.is_file():
+            config = load_config(config_path).get("components", {}).get(name, {})
+            changes = {name: value for name, value in changes.items() if not self._was_given(name, made_with, config)}
+        else:
+            own = self._made_with
+            changes = {n: value for n, value in changes.items() if own[n] in (made_with[n], configured[n])}
         with self._unchanged_on_error():
             self.cfg.update(saved)
             for name, value in changes.items():
@@ -321,6 +327,19 @@ class CheckpointPipe(TrainablePipe, ABC):
             else:
                 self._fill_saved(checkpoint)
         self._show_in_config(changes)
+
+    def _was_given(self, name: str, made_with: Mapping[str, Any], config: Dict[str, Any]) -> bool:
+        """Whether a setting was given to this component, which so differs from the one that was saved.
+
+        made_with: of the saved component.
+        config: that was saved with it.
+        """
+        setting, own = self._settings()[name], self._made_with[name]
+        in_file = setting.in_config(config).get(name)
+        if own == in_file:
+            return False
+        loaded = setting.in_config(self._owner.loaded_config_of(self)).get(name)
+        return loaded != in_file or own != made_with[name]
 
 
 def read_directory(path: Path) -> Checkpoint:

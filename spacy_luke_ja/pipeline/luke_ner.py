@@ -25,7 +25,7 @@ from ..text.decoding import (
     find_entities,
     score_entities,
 )
-from ..text.label_schemes import SCHEMES
+from ..text.label_schemes import SCHEMES, shorten
 from ..text.token_subwords import begin_inside_tokens, first_of_tokens
 from ..token_splitting import token_offsets
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
@@ -246,6 +246,7 @@ class LukeNer(CheckpointPipe):
                 )
             if changed:
                 self._labels = self._read_labels(self._shim.checkpoint)
+                self._warn_of_unmapped(self._shim.checkpoint)
             self._check_threshold()
 
     def _grow_labels(self, labels: Sequence[str]) -> None:
@@ -297,14 +298,17 @@ class LukeNer(CheckpointPipe):
     def _fill(self, checkpoint: Checkpoint) -> None:
         with self._unchanged_on_error():
             self._labels = self._read_labels(checkpoint)
-            if self._labels.unmapped:
-                warnings.warn(
-                    f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} "
-                    "map to nothing, and their entities are left out; give them in label_map "
-                    '("" leaves them out on purpose)'
-                )
+            self._warn_of_unmapped(checkpoint)
             self._check_threshold()
             fill_model(self.model, checkpoint)
+
+    def _warn_of_unmapped(self, checkpoint: Checkpoint) -> None:
+        unmapped = self._tag_labels.unmapped
+        if unmapped:
+            warnings.warn(
+                f"[{self.name}] the labels {shorten(unmapped)} of the checkpoint {checkpoint.name} map to nothing, and "
+                'their entities are left out; give them in label_map ("" leaves them out on purpose)'
+            )
 
     def _check_threshold(self) -> None:
         strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, Mapping) else set()
