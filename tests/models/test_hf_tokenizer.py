@@ -160,3 +160,44 @@ def test_a_tokenizer_much_smaller_than_the_vocabulary_is_doubted(checkpoints, tm
     (path / "vocab.txt").write_text("\n".join(words[:12]), encoding="utf8")
     with pytest.warns(UserWarning, match="has 12 subwords, but config.json says vocab_size 19"):
         open_encoder(open_checkpoint(str(path)))
+
+
+def change_rows(path, n_more):
+    """Give the embedding table more rows, or fewer, and say so in config.json."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    config, tensors = json.loads((path / "config.json").read_text()), load_file(path / "model.safetensors")
+    (name,) = [name for name in tensors if name.endswith("embeddings.word_embeddings.weight")]
+    n_rows = config["vocab_size"] + n_more
+    tensors[name] = torch.cat([tensors[name], tensors[name]])[:n_rows].clone()
+    save_file(tensors, path / "model.safetensors")
+    (path / "config.json").write_text(json.dumps({**config, "vocab_size": n_rows}))
+
+
+@pytest.mark.parametrize("name", ["luke", "xlmr", "fast_xlmr", "bert"])
+@pytest.mark.parametrize("n_more", [3, 101])
+def test_rows_without_an_id_are_warned_of(checkpoints, tmp_path, make_nlp, name, n_more):
+    """So checkpoints are to which tokens were added; transformers 5 has these in tokenizer.json."""
+    path = shutil.copytree(checkpoints[name], tmp_path / name)
+    change_rows(path, n_more)
+    text = "山田花子は東京へ行った。"
+    nlp = make_nlp(str(path))
+    with pytest.warns(UserWarning, match="subwords, but config.json says vocab_size"):
+        doc = nlp(text)
+    assert doc._.luke_entities == make_nlp(name)(text)._.luke_entities
+
+
+@pytest.mark.parametrize("name", ["luke", "xlmr", "fast_xlmr", "bert"])
+def test_ids_without_a_row_are_refused(checkpoints, tmp_path, name):
+    path = shutil.copytree(checkpoints[name], tmp_path / name)
+    change_rows(path, -1)
+    with pytest.raises(ValueError, match="not the tokenizer the checkpoint was trained with"):
+        open_encoder(open_checkpoint(str(path)))
+
+
+def test_an_added_token_in_the_place_of_a_piece_is_refused(checkpoints, tmp_path):
+    path = shutil.copytree(checkpoints["luke"], tmp_path / "luke")
+    (path / "added_tokens.json").write_text('{"<ent>": 7}')
+    with pytest.raises(ValueError, match="gives <ent> the id 7"):
+        open_encoder(open_checkpoint(str(path)))

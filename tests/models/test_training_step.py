@@ -9,7 +9,9 @@ from thinc.api import SGD, Adam
 import spacy_luke_ja
 import toys
 from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
+from spacy_luke_ja.models.types import WindowBatch
 from spacy_luke_ja.training.optimizers import create_adamw
 
 LONG = [(text * 3, [(start + i * len(text), end + i * len(text), label) for i in range(3) for start, end, label in spans])
@@ -167,3 +169,94 @@ def test_averages_stand_in_for_the_weights_and_go_again(new_pipeline):
     assert not torch.equal(averaged[name], own[name]) and torch.equal(saved[name], averaged[name])
     assert np.allclose(optimizer.averages[shim.id, name].reshape(own[name].shape), averaged[name])
     assert all(torch.equal(own[name], weight) for name, weight in weights(nlp).items())
+
+
+@pytest.fixture
+def trained_shim(checkpoints):
+    def make(name, **settings):
+        shim = HFShim(precision="float32", **settings)
+        shim.load(open_checkpoint(str(checkpoints[name])))
+        return shim
+
+    return make
+
+
+def batches_of(lengths, n_windows=4):
+    rng = np.random.default_rng(0)
+    return [WindowBatch(rng.integers(5, 14, n_windows * length), np.full(n_windows, length), 1) for length in lengths]
+
+
+@pytest.mark.parametrize("name, settings", [
+    ("random_luke", {}), ("random_luke", {"training_precision": "bfloat16"}), ("random_luke", {"frozen_layers": 1}),
+    ("deberta", {}),
+])  # fmt: skip
+@pytest.mark.parametrize("dropout_rate", [0.0, 0.3])
+def test_many_batches_learn_what_each_would_alone(trained_shim, name, settings, dropout_rate):
+    """To the bit, with dropout too; and the random numbers that come after are those that would have come."""
+    batches = batches_of([30, 20, 20, 7])
+    results = []
+    for together in (True, False):
+        shim = trained_shim(name, **settings)
+        torch.manual_seed(7)
+        parts = [batches] if together else [[batch] for batch in batches]
+        steps = [shim.train_all(part, dropout_rate=dropout_rate) for part in parts]
+        outputs = [output for own, _ in steps for output in own]
+        after_forward = torch.rand(3)
+        gradients = iter([np.cos(output) for output in outputs])
+        for own, backprop in steps:
+            backprop([next(gradients) for _ in own])
+        grads = [p.grad for p in shim.module.parameters() if p.grad is not None]
+        results.append([*map(torch.from_numpy, outputs), after_forward, torch.rand(3), *grads])
+    assert len(results[0]) == len(results[1]) > 10
+    assert all(torch.equal(a, b) for a, b in zip(*results))
+
+
+def peak_of_kept_tensors(shim, batches):
+    """The most bytes that PyTorch noted for gradients at a time."""
+    kept, peak = 0, 0
+
+    class Kept:
+        def __init__(self, tensor):
+            nonlocal kept, peak
+            self.tensor, self.n_bytes = tensor, tensor.nbytes
+            kept += self.n_bytes
+            peak = max(peak, kept)
+
+        def __del__(self):
+            nonlocal kept
+            kept -= self.n_bytes
+
+    with torch.autograd.graph.saved_tensors_hooks(Kept, lambda saved: saved.tensor):
+        outputs, backprop = shim.train_all(batches, dropout_rate=0.1)
+        backprop([np.ones_like(output) for output in outputs])
+    assert kept == 0
+    return peak
+
+
+@pytest.mark.parametrize("name", ["random_luke", "deberta"])
+def test_memory_is_that_of_one_batch(trained_shim, name):
+    shim = trained_shim(name)
+    one = peak_of_kept_tensors(shim, batches_of([30]))
+    assert peak_of_kept_tensors(shim, batches_of([30] * 10)) <= one
+
+
+def test_one_batch_is_computed_once(trained_shim, monkeypatch):
+    shim, computed = trained_shim("random_luke"), []
+    forward = HFShim._forward
+    monkeypatch.setattr(HFShim, "_forward", lambda self, batch: computed.append(1) or forward(self, batch))
+    for n_batches, n_computed in ((1, 1), (3, 5), (0, 0)):
+        computed.clear()
+        outputs, backprop = shim.train_all(batches_of([10] * n_batches), dropout_rate=0.1)
+        backprop([np.ones_like(output) for output in outputs])
+        assert len(computed) == n_computed
+
+
+def test_a_long_document_learns_the_same_in_small_batches(new_pipeline):
+    gradients = []
+    for max_batch_subwords in (4096, 70):
+        nlp = new_pipeline(max_batch_subwords=max_batch_subwords)
+        text, spans = toys.EXAMPLES[0]
+        moved = [(start + i * len(text), end + i * len(text), label) for i in range(30) for start, end, label in spans]
+        nlp.update(examples(nlp, [(text * 30, moved)]), sgd=False, losses={})
+        gradients.append([p.grad for p in module(nlp).parameters()])
+    assert all(torch.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in zip(*gradients))

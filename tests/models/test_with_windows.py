@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from thinc.api import Model
 
-from spacy_luke_ja.models.with_windows import with_windows
+import spacy_luke_ja
+from spacy_luke_ja.models.with_windows import overlap_for, with_windows
 from spacy_luke_ja.text.subwords import Subwords
 
 SEEN = []
@@ -79,3 +80,20 @@ def test_the_memory_of_a_long_text_is_that_of_a_batch():
 def test_settings_that_cannot_be(settings, message):
     with pytest.raises(ValueError, match=message):
         make(**settings)
+
+
+@pytest.mark.parametrize("window", [None, 1, 2, 10, 62])
+def test_the_default_overlap_fits_a_small_encoder(make_nlp, answerers, window):
+    """It takes 62 subwords, and the default is 64; for questions, 128."""
+    nlp = make_nlp("luke", model={"overlap": None, "window": window})
+    long = "山田花子は東京へ行った。" * 20
+    assert [ent.text for ent in nlp(long).ents] == ["山田花子", "東京"] * 20
+    qa = spacy_luke_ja.blank().add_pipe(
+        "luke_qa", config={"model": {"name": str(answerers["luke"]), "overlap": None, "window": window}}
+    )
+    assert qa.ask(nlp.make_doc("の" * 200 + "東京"), "どこ？").text == "東京"
+
+
+@pytest.mark.parametrize("window, expected", [(510, 64), (128, 64), (126, 63), (62, 31), (1, 0)])
+def test_the_default_overlap(window, expected):
+    assert overlap_for(None, window) == expected and overlap_for(8, window) == 8
