@@ -28,6 +28,8 @@ TOKENIZER_FILES = (
     "merges.txt",
     "spiece.model",
     "spm.model",
+    "tokenizer.model",
+    "sentencepiece.model",
 )
 # In this order; the first one there is read.
 WEIGHT_FILES = (
@@ -172,7 +174,10 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
         found.update({f: find(f) for f in TOKENIZER_FILES[2:]})
     files = {f: path.read_bytes() for f, path in found.items() if path is not None}
     if not files.keys() - {"added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"}:
-        raise OSError(f"the checkpoint {name} has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed")
+        from .refusals import why_no_tokenizer
+
+        needed = f"the checkpoint {name} has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed"
+        raise OSError(why_no_tokenizer(name, config, files) or needed)
     weights = next((path for path in map(find, WEIGHT_FILES) if path is not None), None)
     if weights is None:
         raise OSError(
