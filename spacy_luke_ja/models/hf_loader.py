@@ -8,6 +8,7 @@ from .config_checks import CONFIG, check_encoder
 from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
+from .refusals import describe_own_code
 from .roberta import PREFIXES, Classifier, can_build, with_defaults
 
 # Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
@@ -37,6 +38,10 @@ QUESTION_ANSWERER = Head(
 )
 
 
+# The names that classifiers' last layers have.
+LAST_LAYERS = ("classifier.", "qa_outputs.", "score.")
+
+
 class NoClassifier(ValueError):
     """A checkpoint is an encoder by itself."""
 
@@ -62,8 +67,8 @@ def build_module(
     if not any(name.startswith(prefix) for name in tensors):  # an encoder that was saved by itself
         tensors = {prefix + name: tensor for name, tensor in tensors.items()}
     check_sizes(checkpoint, tensors)
-    if new_head:
-        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    if new_head:  # what is between the encoder and the last layer stays: ModernBERT's head, say
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(LAST_LAYERS)}
     module, report = architecture.fill(tensors, dtype)
     missing = [name for name in report["missing_keys"] if not (new_head and not name.startswith(prefix))]
     if missing:
@@ -71,7 +76,8 @@ def build_module(
             f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors that its {CONFIG} asks for, "
             f"say {sorted(missing)[0]}"
         )
-        if set(missing) == {name for name in module.state_dict() if not name.startswith(prefix)}:
+        last = {name for name in module.state_dict() if name.startswith(LAST_LAYERS)}
+        if last <= set(missing) and not any(name.startswith(prefix) for name in missing):
             trained = "to be trained with nlp.initialize() or spacy train"
             raise NoClassifier(f"{lacks}: it is an encoder without a classifier for {head.task}, {trained}")
         raise ValueError(lacks)
@@ -174,10 +180,13 @@ def hf_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
     settings["id2label"] = dict(enumerate(checkpoint.tags))
     settings["label2id"] = {tag: i for i, tag in enumerate(checkpoint.tags)}
     settings.pop("num_labels", None)
+    if settings.get("model_type") == "big_bird":
+        # transformers goes over to this for good at the first batch that is short, and by its longest window then.
+        settings["attention_type"] = "original_full"
     model_type = settings.pop("model_type", None)
     unknown = (
         f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no class for "
-        f"{head.task}"
+        f"{head.task}{describe_own_code(checkpoint.config)}"
     )
     if model_type not in transformers.CONFIG_MAPPING:
         raise ValueError(unknown)

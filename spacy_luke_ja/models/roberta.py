@@ -14,6 +14,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 import torch
 from torch import Tensor, nn
 
+from .hf_checkpoint import FIRST_POSITION
+
 # model_type in config.json → prefix of the encoder's tensors.
 PREFIXES = {"xlm-roberta": "roberta", "luke": "roberta", "mluke": "roberta", "roberta": "roberta",
             "camembert": "roberta", "bert": "bert"}  # fmt: skip
@@ -116,7 +118,7 @@ class Embeddings(nn.Module):
         width = config["hidden_size"]
         # fairseq's models count positions from the padding's id + 1; BERT counts from 0.
         padding = None if config["model_type"] == "bert" else config["pad_token_id"]
-        self.first_position = 0 if padding is None else padding + 1
+        self.first_position = config.get(FIRST_POSITION, 0 if padding is None else padding + 1)
         self.word_embeddings = Embedding(config["vocab_size"], width)
         self.position_embeddings = Embedding(config["max_position_embeddings"], width, padding_idx=padding)
         self.token_type_embeddings = Embedding(config["type_vocab_size"], width)

@@ -198,7 +198,8 @@ class LukeNer(CheckpointPipe):
             known = self._labels.labels
         else:
             try:
-                known = self._read_labels(open_checkpoint(self.model.attrs["name"], allow_download=False)).labels
+                checkpoint = open_checkpoint(self.model.attrs["name"], allow_download=False)
+                known = self._read_labels(checkpoint.naming_outputs(self.tags)).labels
             except (OSError, ValueError):
                 pass  # it is said when the checkpoint is loaded, and no reason to fail here
         return tuple(dict.fromkeys([*known, *self._added_labels]))
@@ -255,6 +256,9 @@ class LukeNer(CheckpointPipe):
     @property
     def _is_loaded(self) -> bool:
         return super()._is_loaded and not self._added_labels
+
+    def _open(self) -> Checkpoint:
+        return super()._open().naming_outputs(self.tags)
 
     def _fill_first(self, checkpoint: Checkpoint) -> None:
         self._fill(checkpoint)

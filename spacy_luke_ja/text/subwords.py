@@ -1,5 +1,6 @@
 """A text in, its subwords out: encoder ids and character offsets into the original text."""
 
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, Callable, FrozenSet, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
@@ -205,8 +206,11 @@ def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
     """
     from spacy_alignments import get_alignments
 
-    _, chars_of_piece = get_alignments(list(text), list(surfaces))
-    return place_pieces(chars_of_piece, len(text))
+    # Of the two, get_alignments compares only what has one character: ℃ is ° and C, and not both in one.
+    parts = [unicodedata.normalize("NFKD", char).lower() or char for char in text]
+    sources = [i for i, part in enumerate(parts) for _ in part]
+    _, found = get_alignments(list("".join(parts)), list(surfaces))
+    return place_pieces([sorted({sources[place] for place in places}) for places in found], len(text))
 
 
 def piece_surface(piece: str) -> str:

@@ -27,6 +27,10 @@ def skip_without(package):
         pytest.skip(f"{package} is not installed")
 
 
+def settings(path):
+    return {"name": str(path), "precision": "float32", "overlap": 8}
+
+
 @pytest.fixture(scope="session")
 def written(tmp_path_factory):
     """name of a layout → directory of a checkpoint with random weights."""
@@ -102,7 +106,7 @@ def test_a_saved_checkpoint_has_the_same_ids(encoders, written, tmp_path, name):
     import spacy_luke_ja
 
     nlp = spacy_luke_ja.blank()
-    nlp.add_pipe("luke_ner", config={"model": {"name": str(written(name)), "precision": "float32"}})
+    nlp.add_pipe("luke_ner", config={"model": settings(written(name))})
     doc = nlp(families.TEXTS[0])
     nlp.to_disk(tmp_path / "saved")
     again = spacy.load(tmp_path / "saved")
@@ -145,7 +149,7 @@ def test_training(written, name):
     import spacy_luke_ja
 
     nlp = spacy_luke_ja.blank()
-    nlp.add_pipe("luke_ner", config={"model": {"name": str(written(name)), "precision": "float32"}})
+    nlp.add_pipe("luke_ner", config={"model": settings(written(name))})
     examples = [
         Example.from_dict(nlp.make_doc(text), {"entities": entities}) for text, entities in toys.EXAMPLES if entities
     ]
