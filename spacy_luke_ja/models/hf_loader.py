@@ -4,12 +4,14 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import torch
 
+from . import modernbert
 from .config_checks import CONFIG, check_encoder
 from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
+from .modernbert import ModernBertClassifier
 from .refusals import describe_own_code
-from .roberta import PREFIXES, Classifier, can_build, with_defaults
+from .roberta import PREFIXES, Classifier, JoinedClassifier, can_build, with_defaults
 
 # Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
 MANY_NUMBERS = 2**26
@@ -58,10 +60,13 @@ def build_module(
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    has_own = can_build(checkpoint.config)
-    if has_own:
+    if can_build(checkpoint.config):
         check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
-    architecture = own_architecture(checkpoint, head) if has_own else hf_architecture(checkpoint, head)
+        architecture = own_architecture(Classifier, PREFIXES[checkpoint.config["model_type"]], checkpoint, head.layer)
+    elif modernbert.can_build(checkpoint.config):
+        architecture = own_architecture(ModernBertClassifier, modernbert.PREFIX, checkpoint, "classifier")
+    else:
+        architecture = hf_architecture(checkpoint, head)
     prefix = architecture.prefix + "."
     tensors = read_tensors(checkpoint, dtype=dtype)
     if not any(name.startswith(prefix) for name in tensors):  # an encoder that was saved by itself
@@ -130,13 +135,16 @@ class Architecture(NamedTuple):
     fill: Callable[[Tensors, torch.dtype], Tuple[Any, Dict[str, List[str]]]]
 
 
-def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
-    """BERT's family, by models/roberta.py."""
-    config = checkpoint.config
+def own_architecture(kind: Callable[..., JoinedClassifier], prefix: str, checkpoint: Checkpoint, last: str) -> Architecture:
+    """BERT's family, by models/roberta.py, or ModernBERT, by models/modernbert.py.
+
+    last: the name of the last layer.
+    """
+    config = {**checkpoint.config, "vocab_size": checkpoint.vocab_size}
 
     def fill(tensors: Tensors, dtype: torch.dtype) -> Tuple[Any, Dict[str, List[str]]]:
         with torch.device("meta"):
-            module = Classifier(config, len(checkpoint.tags), head.layer)
+            module = kind(config, len(checkpoint.tags), last)
         expected = module.state_dict()
         for name in list(tensors):
             tensors[modern_name(name)] = tensors.pop(name)
@@ -151,11 +159,10 @@ def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
                     own = [name for name in expected if name in tensors and name.startswith(f"{path}.")]
                     weights = {name[len(path) + 1 :]: tensors.pop(name) for name in own}
                     part.load_state_dict(weights, strict=False, assign=True)
-        if f"{head.layer}.weight" in report["missing_keys"]:
-            module.reset_head(dtype)
+        module.reset_missing(report["missing_keys"], dtype)
         return module, report
 
-    return Architecture(PREFIXES[config["model_type"]], fill)
+    return Architecture(prefix, fill)
 
 
 def find_mismatched(expected: Mapping[str, torch.Tensor], tensors: Tensors) -> List[str]:
