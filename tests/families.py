@@ -106,7 +106,7 @@ def vocabulary(first: Sequence[Piece], *, words: Sequence[str] = tuple(WORDS), w
         pieces += [(f"<0x{i:02X}>", 0.0, BYTE) for i in range(256)]
     known = {piece for piece, _, _ in pieces}
     texts = ["▁", *words, *(f"▁{word}" for word in words[:8]), *dict.fromkeys(CHARACTERS), "▁18", "18,", "は東京"]
-    for i, text in enumerate(text for text in texts if text not in known):
+    for i, text in enumerate(text for text in dict.fromkeys(texts) if text not in known):
         score = -(9.0 if len(text) == 1 else 6.0) - i / 128
         pieces.append((text, score, NORMAL))
     return pieces

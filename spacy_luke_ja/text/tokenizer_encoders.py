@@ -151,7 +151,10 @@ class WordsFirstEncoder:
         joined = join_words(PreparedText(clean_text, np.arange(len(clean_text))), words)
         subwords = self.encoder.encode(joined.text)
         offsets = joined.offsets_in_source(subwords.char_offsets)
-        is_empty = subwords.char_offsets[:, 0] == subwords.char_offsets[:, 1]
+        # A space between words is no character of the text.
+        n_solid = np.cumsum([0, *(not char.isspace() for char in joined.text)])
+        is_empty = n_solid[subwords.char_offsets[:, 0]] == n_solid[subwords.char_offsets[:, 1]]
+        offsets[is_empty, 1] = offsets[is_empty, 0]
         return Subwords(text, subwords.ids, cover_gaps(text, tidy_offsets(text, offsets, is_empty)))
 
     def pair_ids(self) -> PairIds:
