@@ -5,7 +5,7 @@
 
 Juman++ itself is in no package registry: MeCab with JUMAN's dictionary, which divides texts by the same rules, stands
 for it. A unigram model is trained on half of the sentences in those words, with spaces between; on the other half, the
-subwords of each way to cut are compared with those. A subword is the same if it has the same id and the same characters.
+subwords of each way to cut are compared with those: the same id on the same characters.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def main() -> None:
     cuts: Dict[str, Cut] = {f"Sudachi {mode}": cut_by_sudachi(getattr(SplitMode, mode)) for mode in "ABC"}
     cuts["no words"] = lambda text: np.array([[0, len(text)]])
     subwords = lambda cut, text: WordsFirstEncoder(encoder, cut, max_bytes=40_000).encode(text)
-    as_set: Callable[..., Set] = lambda found: {(i, *o) for i, o in zip(found.ids.tolist(), map(tuple, found.char_offsets.tolist()))}
+    as_set: Callable[..., Set] = lambda found: set(zip(found.ids.tolist(), *found.char_offsets.T.tolist()))
     held_out = texts[1::2]
     expected = [as_set(subwords(juman, text)) for text in held_out]
     total = sum(map(len, expected))

@@ -242,7 +242,9 @@ def deberta(*, with_bytes: bool = False, with_json: bool = False, **settings: An
         "spm.model": sentencepiece_model(pieces),
         "added_tokens.json": dumps({"[MASK]": len(pieces)}),
         "special_tokens_map.json": dumps({"bos_token": "[CLS]", "eos_token": "[SEP]", **BERT_NAMES}),
-        "tokenizer_config.json": dumps({"do_lower_case": False, "split_by_punct": False, "sp_model_kwargs": {}, **settings}),
+        "tokenizer_config.json": dumps(
+            {"do_lower_case": False, "split_by_punct": False, "sp_model_kwargs": {}, **settings}
+        ),
     }
     if with_json:
         files["tokenizer.json"] = deberta_json(with_bytes=with_bytes)
@@ -260,7 +262,13 @@ def modernbert_ja(*, with_json: bool = True, with_model: bool = True, **settings
     """sbintuitions/modernbert-ja, cl-nagoya/ruri-v3: Llama's class around a unigram model with bytes."""
     first = [*SP_FIRST, ("<pad>", 0.0, CONTROL), ("<mask>", 0.0, USER_DEFINED)]
     pieces = vocabulary(first, with_bytes=True)
-    names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+    names = {
+        "bos_token": "<s>",
+        "eos_token": "</s>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "mask_token": "<mask>",
+    }
     config = {
         "tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": True, "add_prefix_space": False,
         "legacy": True, **names, **settings,
@@ -284,7 +292,9 @@ MODERNBERT = {
 }  # fmt: skip
 
 
-def albert(kind: str, network: str, *, first: Sequence[Piece] = ALBERT_FIRST, name: str = "spiece.model", **settings: Any):
+def albert(
+    kind: str, network: str, *, first: Sequence[Piece] = ALBERT_FIRST, name: str = "spiece.model", **settings: Any
+):
     pieces = vocabulary(first)
     files = {
         name: sentencepiece_model(pieces),
@@ -307,13 +317,31 @@ def big_bird() -> Layout:
 
 
 def rinna() -> Layout:
-    first = [*SP_FIRST, ("[PAD]", 0.0, CONTROL), ("[CLS]", 0.0, CONTROL), ("[SEP]", 0.0, CONTROL), ("[MASK]", 0.0, CONTROL)]
+    first = [
+        *SP_FIRST,
+        ("[PAD]", 0.0, CONTROL),
+        ("[CLS]", 0.0, CONTROL),
+        ("[SEP]", 0.0, CONTROL),
+        ("[MASK]", 0.0, CONTROL),
+    ]
     pieces = vocabulary(first)
     names = {**BERT_NAMES, "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
-    config = {"tokenizer_class": "T5Tokenizer", "do_lower_case": True, "extra_ids": 0, "additional_special_tokens": [], **names}
+    config = {
+        "tokenizer_class": "T5Tokenizer",
+        "do_lower_case": True,
+        "extra_ids": 0,
+        "additional_special_tokens": [],
+        **names,
+    }
     files = {"spiece.model": sentencepiece_model(pieces), "tokenizer_config.json": dumps(config)}
     files["special_tokens_map.json"] = dumps(names)
-    special = {"pad_token_id": 3, "bos_token_id": 1, "eos_token_id": 2, "type_vocab_size": 2, "max_position_embeddings": 66}
+    special = {
+        "pad_token_id": 3,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "type_vocab_size": 2,
+        "max_position_embeddings": 66,
+    }
     return Layout(
         files, "Roberta", len(pieces), "T5Tokenizer", special, attributes={"do_lower_case": True}, before="[CLS]"
     )
@@ -331,7 +359,9 @@ def fairseq(kind: str, network: str, shift: int) -> Layout:
     return Layout(files, network, len(pieces) + shift + 1, kind, settings)
 
 
-def wordpiece(kind: str, *, reference: str = "", needs: Optional[str] = None, lower: bool = False, **settings: Any) -> Layout:
+def wordpiece(
+    kind: str, *, reference: str = "", needs: Optional[str] = None, lower: bool = False, **settings: Any
+) -> Layout:
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     words += [piece for char in dict.fromkeys(CHARACTERS) for piece in (char, f"##{char}")]
     words += ["##所", "##会社", "平成", "##成", "平", "成", "株", "##株"]
@@ -345,7 +375,13 @@ def wordpiece_json() -> Layout:
     """A tokenizer.json that says other than tokenizer_config.json; transformers goes by the latter."""
     layout = wordpiece("BertTokenizer", reference="BertTokenizerFast")
     vocab = {word: i for i, word in enumerate(layout.files["vocab.txt"].decode().split("\n"))}
-    normalizer = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+    normalizer = {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+        "lowercase": True,
+    }
     model = {
         "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
         "vocab": vocab,
@@ -403,7 +439,9 @@ def bytes_bpe(
             "fuse_unk": False, "byte_fallback": False, "vocab": vocab, "merges": [f"{a} {b}" for a, b in merges],
         }  # fmt: skip
         bytes_ = {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
-        files["tokenizer.json"] = tokenizer_json(model, specials, (names["cls_token"], names["sep_token"]), None, bytes_)
+        files["tokenizer.json"] = tokenizer_json(
+            model, specials, (names["cls_token"], names["sep_token"]), None, bytes_
+        )
     else:
         files["vocab.json"] = dumps(vocab)
         files["merges.txt"] = ("#version: 0.2\n" + "\n".join(f"{a} {b}" for a, b in merges)).encode()
@@ -413,7 +451,13 @@ def bytes_bpe(
     if network == "ModernBert":
         extra = {**MODERNBERT, **extra, **{f"{key}_token_id": vocab[names[f"{key}_token"]] for key in ("cls", "sep")}}
         extra.update(bos_token_id=extra["cls_token_id"], eos_token_id=extra["sep_token_id"])
-    return Layout(files, network, len(vocab), f"{kind.removesuffix('Fast')}Fast" if kind != "PreTrainedTokenizerFast" else kind, extra)
+    return Layout(
+        files,
+        network,
+        len(vocab),
+        f"{kind.removesuffix('Fast')}Fast" if kind != "PreTrainedTokenizerFast" else kind,
+        extra,
+    )
 
 
 @cache

@@ -135,7 +135,9 @@ class Architecture(NamedTuple):
     fill: Callable[[Tensors, torch.dtype], Tuple[Any, Dict[str, List[str]]]]
 
 
-def own_architecture(kind: Callable[..., JoinedClassifier], prefix: str, checkpoint: Checkpoint, last: str) -> Architecture:
+def own_architecture(
+    kind: Callable[..., JoinedClassifier], prefix: str, checkpoint: Checkpoint, last: str
+) -> Architecture:
     """BERT's family, by models/roberta.py, or ModernBERT, by models/modernbert.py.
 
     last: the name of the last layer.

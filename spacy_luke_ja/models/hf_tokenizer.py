@@ -17,9 +17,9 @@ from typing import Any, List, Mapping
 from ..text.subwords import SentencePieceEncoder, SubwordEncoder
 from ..text.tokenizer_encoders import FastTokenizerEncoder, SlowTokenizerEncoder
 from .hf_checkpoint import FAIRSEQ_TYPES, SENTENCEPIECE, Checkpoint
+from .refusals import refuse_tokenizer
 from .tokenizer_families import FAMILIES, SENTENCEPIECE_FILES, find_model, load_sentencepiece, open_family
 from .tokenizer_json import can_build, default_specials, open_tokenizer_json
-from .refusals import refuse_tokenizer
 from .tokenizer_settings import CUTS_WORDS, TokenizerSettings, read_settings
 from .word_segmenters import cut_words_first, settle_segmenter
 
@@ -205,8 +205,8 @@ def probe_hf_encoder(checkpoint: Checkpoint, encoder: Any) -> None:
         in_files = [vocabulary[i] for i in ids if i < len(vocabulary)]
         if not ids or names != in_files:
             raise ValueError(
-                f"the tokenizer of the checkpoint {checkpoint.name} gives {ids} for {text!r}, which it calls {names} and "
-                f"its files {in_files}; its subwords cannot be relied on"
+                f"the tokenizer of the checkpoint {checkpoint.name} gives {ids} for {text!r}, which it calls {names} "
+                f"and its files {in_files}; its subwords cannot be relied on"
             )
     if isinstance(encoder, FastTokenizerEncoder):
         offsets = encoder.backend.encode(PLAIN_PROBE, add_special_tokens=False).offsets

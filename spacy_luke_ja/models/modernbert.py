@@ -41,8 +41,8 @@ def can_build(config: Mapping[str, Any]) -> bool:
     if config.get("model_type") != "modernbert":
         return False
     whole = with_defaults(config)
-    kinds = (whole["rope_parameters"] or {}).values()
-    is_plain = whole["rope_scaling"] is None and all((kind or {}).get("rope_type", "default") == "default" for kind in kinds)
+    ropes = [kind.get("rope_type", "default") for kind in (whole["rope_parameters"] or {}).values() if kind]
+    is_plain = whole["rope_scaling"] is None and set(ropes) <= {"default"}
     layer_types = whole["layer_types"]
     has_known_layers = layer_types is None or (
         len(layer_types) == whole["num_hidden_layers"] and set(layer_types) <= {GLOBAL, LOCAL}
@@ -220,18 +220,18 @@ class ModernBertEncoder(Encoder):
         config = with_defaults(config)
         self.config = SimpleNamespace(**config)
         self.base_model_prefix = PREFIX
-        self.embeddings = Embeddings(config)
-        kinds = layer_kinds(config)
-        self.layers = nn.ModuleList([Layer(config, kind, is_first=i == 0) for i, kind in enumerate(kinds)])
+        self.embeddings = Embeddings(config)  # type: ignore[assignment]
+        self.kinds = layer_kinds(config)
+        self.layers = nn.ModuleList([Layer(config, kind, is_first=i == 0) for i, kind in enumerate(self.kinds)])
         self.final_norm = make_norm(config)
 
     def run_layers(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
         head_width = self.config.hidden_size // self.config.num_attention_heads
         length = max(run.length for run in runs)
-        kinds = [layer.attn.kind for layer in self.layers]
-        by_theta = {theta: rotations(theta, length, head_width, hidden.device) for theta in {kind.theta for kind in kinds}}
-        for layer, kind in zip(self.layers, kinds):
-            hidden = layer(hidden, runs, by_theta[kind.theta])
+        thetas = {kind.theta for kind in self.kinds}
+        rotation = {theta: rotations(theta, length, head_width, hidden.device) for theta in thetas}
+        for layer, kind in zip(self.layers, self.kinds):
+            hidden = layer(hidden, runs, rotation[kind.theta])
         return self.final_norm(hidden)
 
 

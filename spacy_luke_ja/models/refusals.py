@@ -43,8 +43,8 @@ def refuse_tokenizer(checkpoint: Any, tokenizer: TokenizerSettings) -> None:
         return
     if can_build(checkpoint, tokenizer):
         warnings.warn(
-            f"the tokenizer of the checkpoint {name} is {kind}, which transformers does not have; its tokenizer.json is "
-            "read as it stands, and what that class does beyond it is not done"
+            f"the tokenizer of the checkpoint {name} is {kind}, which transformers does not have; its tokenizer.json "
+            "is read as it stands, and what that class does beyond it is not done"
         )
         return
     raise ValueError(
@@ -75,7 +75,8 @@ def why_no_tokenizer(name: str, config: Mapping[str, Any], files: Mapping[str, b
     except ValueError:
         return None
     named = settings.get("auto_map") if isinstance(settings, dict) else None
-    return None if not named else f"the tokenizer of the checkpoint {name} is its own code ({named}), which is not run here"
+    own_code = f"the tokenizer of the checkpoint {name} is its own code ({named}), which is not run here"
+    return own_code if named else None
 
 
 def describe_own_code(config: Mapping[str, Any]) -> str:
@@ -83,7 +84,8 @@ def describe_own_code(config: Mapping[str, Any]) -> str:
     code = config.get("auto_map")
     if not isinstance(code, dict) or not code:
         return ""
+    named = ", ".join(sorted(map(str, code.values()))[:2])
     return (
-        f". Its network is the checkpoint's own code ({', '.join(map(str, sorted(map(str, code.values()))[:2]))}), which "
-        f"is not run here; the nearest that works is {LIKE_MODERN}"
+        f". Its network is the checkpoint's own code ({named}), which is not run here; the nearest that works is "
+        f"{LIKE_MODERN}"
     )

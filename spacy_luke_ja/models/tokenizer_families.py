@@ -49,7 +49,7 @@ class Family(NamedTuple):
     text_type_id: int = 0
 
 
-BERT_LIKE: Any = dict(before=("cls_token",), between=("sep_token",), after=("sep_token",), text_type_id=1)
+BERT_LIKE: Any = {"before": ("cls_token",), "between": ("sep_token",), "after": ("sep_token",), "text_type_id": 1}
 BIG_BIRD = {**SP_SPECIALS, "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
 ALBERT = {**BIG_BIRD, "bos_token": "[CLS]", "eos_token": "[SEP]"}
 ROBERTA = {**SP_SPECIALS, "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
@@ -83,7 +83,7 @@ FAMILIES = {
     ),
     "T5Tokenizer": Family(
         ("spiece.model",), {key: token for key, token in SP_SPECIALS.items() if key != "bos_token"},
-        (), ("eos_token",), ("eos_token",), steps=("blanks",), 
+        (), ("eos_token",), ("eos_token",), steps=("blanks",),
         defaults={"legacy": True, "add_prefix_space": True, "extra_ids": 100},
     ),
     "XLMRobertaTokenizer": Family(
@@ -158,18 +158,19 @@ def make_layout(
     ids = number_specials(tokenizer, specials, processor, shift)
     check_added(name, tokenizer, processor, shift)
     chosen = {"bos_token": settings.get("add_bos_token", True), "eos_token": settings.get("add_eos_token", True)}
-    around: List[Tuple[int, ...]] = [
+    numbered = (*ids.values(), *tokenizer.added.values())
+    before, between, after = (
         tuple(ids[specials[key]] for key in keys if chosen.get(key, True))
         for keys in (family.before, family.between, family.after)
-    ]
-    pair = PairIds(*around, text_type_id=family.text_type_id) if family is not RINNA and around[0] else None
+    )
+    pair = PairIds(before, between, after, family.text_type_id) if family is not RINNA and before else None
     keeps_blanks = "blanks" in family.steps and not settings["legacy"]
     return PieceLayout(
-        prefix_ids=around[0],
-        suffix_ids=around[2],
+        prefix_ids=before,
+        suffix_ids=after,
         pad_id=ids.get(specials.get("pad_token", ""), 0),
         unk_id=unk_id,
-        n_ids=1 + max(n_pieces - 1 + shift + int(settings.get("extra_ids", 0)), *ids.values(), *tokenizer.added.values()),
+        n_ids=max(n_pieces + shift + int(settings.get("extra_ids", 0)), *(i + 1 for i in numbered)),
         shift=shift,
         pair=pair,
         control_ids=frozenset(ids.values()) - {unk_id},
@@ -180,7 +181,9 @@ def make_layout(
     )
 
 
-def number_specials(tokenizer: TokenizerSettings, specials: Dict[str, str], processor: Any, shift: int) -> Dict[str, int]:
+def number_specials(
+    tokenizer: TokenizerSettings, specials: Dict[str, str], processor: Any, shift: int
+) -> Dict[str, int]:
     """RETURNS: special subword → id. One that no file numbers comes behind all others, in the order of SPECIALS."""
     n_pieces = processor.get_piece_size()
     ids: Dict[str, int] = {}

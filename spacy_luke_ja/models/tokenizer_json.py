@@ -97,7 +97,8 @@ def llama_template(content: Dict[str, Any], tokenizer: TokenizerSettings) -> Any
     bos = [names["bos_token"]] * bool(tokenizer.settings.get("add_bos_token", True))
     eos = [names["eos_token"]] * bool(tokenizer.settings.get("add_eos_token", False))
     ids = {token["content"]: token["id"] for token in content.get("added_tokens") or []}
-    return template([*bos, "A", *eos], [*bos, "A", *eos, *bos, "B", *eos], {token: ids[token] for token in (*bos, *eos)})
+    single = [*bos, "A", *eos]
+    return template(single, [*single, *bos, "B", *eos], {token: ids[token] for token in (*bos, *eos)})
 
 
 def template(single: Any, pair: Any, ids: Mapping[str, int]) -> Dict[str, Any]:

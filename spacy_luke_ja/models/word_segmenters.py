@@ -102,8 +102,8 @@ def cut_words_first(checkpoint: Checkpoint, tokenizer: TokenizerSettings, encode
         )
     if segmenter == JUMANPP and not has_jumanpp():
         raise ValueError(
-            f"the checkpoint {checkpoint.name} was used with words of Juman++, which is not installed here: with others "
-            "it would find less, without a word. Install Juman++ (https://github.com/ku-nlp/jumanpp) and run: "
+            f"the checkpoint {checkpoint.name} was used with words of Juman++, which is not installed here: with "
+            "others it would find less, without a word. Install Juman++ (https://github.com/ku-nlp/jumanpp) and run: "
             'pip install "spacy-luke-ja[juman]"'
         )
     if segmenter == NONE or "word_tokenizer_type" in tokenizer.settings:  # its own tokenizer cuts them
@@ -141,8 +141,8 @@ def find_jumanpp_words(text: str) -> List[Tuple[int, int]]:
     words: List[Tuple[int, int]] = []
     place = 0
     for line in text.splitlines():
-        surfaces = [morpheme.text for morpheme in open_jumanpp().apply_to_sentence(line).morphemes] if line.strip() else []
-        for surface in surfaces:
+        morphemes = open_jumanpp().apply_to_sentence(line).morphemes if line.strip() else []
+        for surface in (morpheme.text for morpheme in morphemes):
             start = text.find(surface, place)
             if surface.strip() and start >= 0:
                 words.append((start, start + len(surface)))

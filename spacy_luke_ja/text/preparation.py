@@ -54,10 +54,10 @@ def map_characters(prepared: PreparedText, change: Callable[[str], str]) -> Prep
 
 
 def select(prepared: PreparedText, parts: Sequence[Tuple[str, int]]) -> PreparedText:
-    """parts: new strings, and from which character each begins; equally long in the text, or one character for all."""
+    """parts: new strings, and at which character each begins; none is longer than what it stands for."""
     text = "".join(part for part, _ in parts)
-    sources = [prepared.sources[min(start + i, len(prepared.sources) - 1)] for part, start in parts for i in range(len(part))]
-    return PreparedText(text, np.array(sources, dtype="int64"))
+    places = [start + i for part, start in parts for i in range(len(part))]
+    return PreparedText(text, prepared.sources[np.array(places, dtype="int64")])
 
 
 def lower(prepared: PreparedText) -> PreparedText:

@@ -1,4 +1,4 @@
-"""The encoders of subwords that are not sentencepiece's own: Hugging Face tokenizers, fast and slow, and words first."""
+"""A text in, its subwords out, by other than sentencepiece: Hugging Face tokenizers, fast and slow, and words first."""
 
 from typing import Any, Callable, Collection, List, Optional, Sequence, Tuple
 
@@ -96,9 +96,7 @@ class SlowTokenizerEncoder:
         kind = type(self.tokenizer).__name__
         encoded = self.tokenizer("東京", "日本")
         type_ids = encoded.get("token_type_ids", [0] * len(encoded["input_ids"]))
-        found = find_pair_ids(
-            encoded["input_ids"], type_ids, self._ids("東京", False), self._ids("日本", False), kind
-        )
+        found = find_pair_ids(encoded["input_ids"], type_ids, self._ids("東京", False), self._ids("日本", False), kind)
         # transformers 5 says 0 of BertJapaneseTokenizer's second text, by mistake.
         return found._replace(text_type_id=1) if kind == "BertJapaneseTokenizer" else found
 

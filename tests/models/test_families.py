@@ -41,7 +41,9 @@ def written(tmp_path_factory):
         layout = families.layouts()[name]
         skip_without(layout.needs)
         path = root / str(NAMES.index(name))
-        return layout.write_tokenizer(toys.write_network(path, layout.network, layout.vocab_size, TAGS, layout.settings))
+        return layout.write_tokenizer(
+            toys.write_network(path, layout.network, layout.vocab_size, TAGS, layout.settings)
+        )
 
     return write
 
@@ -128,11 +130,15 @@ def test_logits_are_those_of_transformers(encoders, written, name):
     encoder = encoders(name)
     shim = HFShim(precision="float32")
     shim.load(open_checkpoint(str(written(name))))
-    windows = [[*encoder.prefix_ids, *encoder.encode(text).ids.tolist(), *encoder.suffix_ids] for text in families.TEXTS[:3]]
+    windows = [
+        [*encoder.prefix_ids, *encoder.encode(text).ids.tolist(), *encoder.suffix_ids] for text in families.TEXTS[:3]
+    ]
     windows = [window[:50] for window in windows]
     batch = WindowBatch(np.concatenate(windows), np.array([len(window) for window in windows]), encoder.pad_id)
     found = shim.infer(batch)
-    model = getattr(transformers, f"{families.layouts()[name].network}ForTokenClassification").from_pretrained(written(name))
+    model = getattr(transformers, f"{families.layouts()[name].network}ForTokenClassification").from_pretrained(
+        written(name)
+    )
     model.eval()
     expected = []
     with torch.inference_mode():

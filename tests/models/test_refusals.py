@@ -14,7 +14,6 @@ from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_loader import build_module
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
-from test_word_segmenters import ROBERTA
 
 TAGS = ["O", "B-地名", "I-地名"]
 
@@ -82,7 +81,11 @@ def test_refused(tmp_path, settings, message):
 
 @pytest.mark.parametrize("name", ["spiece.model", "spm.model", "tokenizer.model", "tokenizer.json"])
 def test_a_damaged_vocabulary_is_named(tmp_path, name):
-    layout = {"spiece.model": "bigbird", "spm.model": "mdeberta-v3-base", "tokenizer.model": "modernbert-ja tokenizer.model"}
+    layout = {
+        "spiece.model": "bigbird",
+        "spm.model": "mdeberta-v3-base",
+        "tokenizer.model": "modernbert-ja tokenizer.model",
+    }
     path = write(tmp_path / "c", layout.get(name, "modernbert-ja tokenizer.json"))
     (path / name).write_bytes(b"nothing")
     with pytest.raises(ValueError, match=f"{name} of the checkpoint .* is damaged"):
@@ -91,7 +94,9 @@ def test_a_damaged_vocabulary_is_named(tmp_path, name):
 
 def test_canine_has_no_subwords(tmp_path):
     path = write(tmp_path / "c", network="Bert", keep=[], config={"model_type": "canine"})
-    with pytest.raises(OSError, match="is a canine, which reads characters .* no subwords to tag.*bert-base-japanese-char"):
+    with pytest.raises(
+        OSError, match="is a canine, which reads characters .* no subwords to tag.*bert-base-japanese-char"
+    ):
         open_checkpoint(str(path))
 
 
@@ -131,7 +136,9 @@ def test_tags_name_outputs_that_config_json_does_not(tmp_path, n_tags):
     change(path / "config.json", {"id2label": None, "label2id": None})
     nlp = spacy_luke_ja.blank()
     settings = {"name": str(path), "overlap": 8}
-    pipe = nlp.add_pipe("luke_ner", config={"model": settings, "tags": tags, **({"scheme": "IO"} if n_tags == 2 else {})})
+    pipe = nlp.add_pipe(
+        "luke_ner", config={"model": settings, "tags": tags, **({"scheme": "IO"} if n_tags == 2 else {})}
+    )
     assert len(pipe.labels) == (1 if n_tags == 2 else 8)
     nlp("山田花子は東京へ行った。")
     nlp.to_disk(tmp_path / "saved")

@@ -123,7 +123,9 @@ def test_an_unknown_segmenter_is_named(tmp_path):
 def test_a_tokenizer_that_asks_for_jumanpp_gets_sudachi(tmp_path, no_jumanpp):
     """nlp-waseda's auto-jumanpp variants; the class may be one that transformers does not have."""
     layout = families.layouts()["japanese words, sentencepiece"]
-    path = layout.write_tokenizer(toys.write_network(tmp_path / "c", "Roberta", layout.vocab_size, ["O", "B-地名"], ROBERTA))
+    path = layout.write_tokenizer(
+        toys.write_network(tmp_path / "c", "Roberta", layout.vocab_size, ["O", "B-地名"], ROBERTA)
+    )
     settings = json.loads((path / "tokenizer_config.json").read_text(encoding="utf8"))
     settings.update(word_tokenizer_type="jumanpp", tokenizer_class="RobertaJapaneseTokenizer")
     (path / "tokenizer_config.json").write_bytes(families.dumps(settings))
