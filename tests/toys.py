@@ -384,3 +384,26 @@ def write_files(path: Path, model, config, *, weights: str) -> None:
 
 def write_json(path: Path, content) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, indent=2), encoding="utf8")
+
+
+def write_network(path: Path, network: str, vocab_size: int, tags: Sequence[str], settings: Dict) -> Path:
+    """A random token classifier of any architecture, without a tokenizer.
+
+    network: as the names of transformers' classes begin. settings: of its config, beyond the sizes.
+    """
+    import transformers
+
+    sizes = {
+        "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64,
+        "max_position_embeddings": 64, "d_model": 32, "n_layer": 2, "n_head": 2, "d_inner": 64, "embedding_size": 16,
+    }  # fmt: skip
+    config_class = getattr(transformers, f"{network}Config")
+    taken = config_class().to_dict()
+    known = {key: value for key, value in sizes.items() if key in taken}
+    config = config_class(
+        vocab_size=vocab_size,
+        **{**known, **settings},
+        id2label=dict(enumerate(tags)),
+        label2id={tag: i for i, tag in enumerate(tags)},
+    )
+    return write_random(path, getattr(transformers, f"{network}ForTokenClassification"), config)

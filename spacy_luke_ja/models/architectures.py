@@ -12,7 +12,7 @@ from .hf_checkpoint import Checkpoint
 from .hf_classifier import hf_classifier
 from .hf_loader import QUESTION_ANSWERER, max_window
 from .hf_shim import HFShim
-from .hf_tokenizer import open_encoder
+from .hf_tokenizer import open_encoder, settle_tokenizer
 from .types import LukeNerModel, LukeQaModel
 from .with_pair_windows import longest_question, with_pair_windows
 from .with_windows import overlap_for, with_windows
@@ -125,6 +125,7 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     """
     decoding = {"score_temperature": checkpoint.score_temperature, "cut_cost": checkpoint.cut_cost}
+    checkpoint = settle_tokenizer(checkpoint)
     encoder = open_encoder(checkpoint)
     special = {"prefix_ids": encoder.prefix_ids, "suffix_ids": encoder.suffix_ids, "pad_id": encoder.pad_id}
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
@@ -143,6 +144,7 @@ def fill_answerer(model: LukeQaModel, checkpoint: Checkpoint, *, new_head: bool 
             f"the checkpoint {checkpoint.name} has {len(checkpoint.tags)} outputs; question answering needs 2, for "
             "where an answer starts and where it ends"
         )
+    checkpoint = settle_tokenizer(checkpoint)
     encoder = open_encoder(checkpoint)
     pair_ids = encoder.pair_ids()
     if pair_ids.text_type_id >= checkpoint.config.get("type_vocab_size", 2):

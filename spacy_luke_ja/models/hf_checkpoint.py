@@ -16,6 +16,8 @@ EMBEDDED = Path(__file__).parent.parent / "pretrained"
 SCORE_TEMPERATURE = "score_temperature"
 CUT_COST = "cut_cost"
 QA_CHECKPOINT = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
+# The position of the first subword, where it is not the one after the padding's id.
+FIRST_POSITION = "first_position"
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
 TOKENIZER_FILES = (
@@ -29,6 +31,8 @@ TOKENIZER_FILES = (
     "merges.txt",
     "spiece.model",
     "spm.model",
+    "tokenizer.model",
+    "sentencepiece.model",
 )
 # In this order; the first one there is read.
 WEIGHT_FILES = (
@@ -75,7 +79,9 @@ class Checkpoint:
     @property
     def tags(self) -> Tuple[str, ...]:
         """The names of the classifier's outputs; LABEL_0 … where config.json has none."""
-        names = {int(i): tag for i, tag in (self.config.get("id2label") or {0: "LABEL_0", 1: "LABEL_1"}).items()}
+        n_outputs = self.config.get("num_labels")
+        unnamed = {i: f"LABEL_{i}" for i in range(n_outputs if isinstance(n_outputs, int) else 2)}
+        names = {int(i): tag for i, tag in (self.config.get("id2label") or unnamed).items()}
         if sorted(names) != list(range(len(names))):
             raise ValueError(
                 f"id2label in {CONFIG} of the checkpoint {self.name} must number its tags 0 … {len(names) - 1}, "
@@ -116,6 +122,10 @@ class Checkpoint:
     def with_tags(self, tags: Sequence[str]) -> "Checkpoint":
         tag_names = {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
         return self._with_config({**self.config, **tag_names})
+
+    def naming_outputs(self, tags: Optional[Sequence[str]]) -> "Checkpoint":
+        """The same, its outputs named by the setting tags where config.json says nothing of them."""
+        return self if tags is None or self.config.get("id2label") else self.with_tags(tags)
 
     def with_new_classifier(self, tags: Sequence[str], task: str = "TokenClassification") -> "Checkpoint":
         """The same encoder; what was known of its own classifier does not hold for a new one.
@@ -197,7 +207,10 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
         found.update({f: find(f) for f in TOKENIZER_FILES[2:]})
     files = {f: path.read_bytes() for f, path in found.items() if path is not None}
     if not files.keys() - {"added_tokens.json", "special_tokens_map.json", "tokenizer_config.json"}:
-        raise OSError(f"the checkpoint {name} has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed")
+        from .refusals import why_no_tokenizer
+
+        needed = f"the checkpoint {name} has no tokenizer; one of {', '.join(TOKENIZER_FILES)} is needed"
+        raise OSError(why_no_tokenizer(name, config, files) or needed)
     weights = next((path for path in map(find, WEIGHT_FILES) if path is not None), None)
     if weights is None:
         raise OSError(
@@ -212,10 +225,21 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
             raise OSError(f"the checkpoint {name} lacks some of the files {', '.join(shards)}")
     if config.get("model_type") in LUKE_TYPES:
         config = as_xlm_roberta(config)
+    if config.get("model_type") == "roberta" and names_class(config, files, "T5Tokenizer"):
+        config[FIRST_POSITION] = 0  # rinna/japanese-roberta-base, whose card says so
     files[CONFIG] = json.dumps(config, ensure_ascii=False, indent=2).encode()
     if "added_tokens.json" in files:
         check_added_tokens(name, read_json(name, found["added_tokens.json"]))
     return Checkpoint(name, files, paths, stamps_of(paths))
+
+
+def names_class(config: Mapping[str, Any], files: Mapping[str, bytes], kind: str) -> bool:
+    """Whether this is the tokenizer's class, by tokenizer_config.json or, where that names none, config.json."""
+    try:
+        named = json.loads(files.get("tokenizer_config.json", b"{}")).get("tokenizer_class")
+    except (ValueError, AttributeError):
+        return False  # what is wrong with it is said where it is read
+    return (named or config.get("tokenizer_class")) in (kind, f"{kind}Fast")
 
 
 def read_json(name: str, path: Any) -> Dict[str, Any]:

@@ -10,7 +10,7 @@ from .hf_checkpoint import Checkpoint, open_checkpoint
 from .hf_loader import build_encoder, max_window
 from .hf_shim import HFShim
 from .hf_tensors import Tensors
-from .hf_tokenizer import open_encoder
+from .hf_tokenizer import open_encoder, settle_tokenizer
 from .types import WindowBatch
 
 
@@ -46,6 +46,7 @@ class EncoderShim(HFShim):
         new_head: bool = False,
         check: Callable[[int], None] = lambda max_subwords: None,
     ) -> None:
+        checkpoint = settle_tokenizer(checkpoint)
         tokenizer = open_encoder(checkpoint)
         n_special = len(tokenizer.prefix_ids) + len(tokenizer.suffix_ids)
         window = lambda limit: max_window(limit, checkpoint, n_special=n_special, window=self.window)
@@ -84,11 +85,3 @@ class EncoderShim(HFShim):
     def _read_stored(self) -> Tensors:
         prefix = self._model.base_model_prefix + "."
         return {name.removeprefix(prefix): tensor for name, tensor in super()._read_stored().items()}
-
-
-def piece_strings(tokenizer: Any, ids: List[int]) -> List[str]:
-    """The names of subwords in the vocabulary, special ones included; `tokenizer`: a SubwordEncoder."""
-    if hasattr(tokenizer, "tokenizer"):
-        return tokenizer.tokenizer.convert_ids_to_tokens(ids)
-    special = ("<s>", "<pad>", "</s>", "<unk>")
-    return [special[i] if i < len(special) else tokenizer.processor.id_to_piece(i - 1) for i in ids]

@@ -4,11 +4,14 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import torch
 
+from . import modernbert
 from .config_checks import CONFIG, check_encoder
 from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
-from .roberta import PREFIXES, Classifier, can_build, with_defaults
+from .modernbert import ModernBertClassifier
+from .refusals import describe_own_code
+from .roberta import PREFIXES, Classifier, JoinedClassifier, can_build, with_defaults
 
 # Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
 MANY_NUMBERS = 2**26
@@ -37,6 +40,10 @@ QUESTION_ANSWERER = Head(
 )
 
 
+# The names that classifiers' last layers have.
+LAST_LAYERS = ("classifier.", "qa_outputs.", "score.")
+
+
 class NoClassifier(ValueError):
     """A checkpoint is an encoder by itself."""
 
@@ -53,17 +60,20 @@ def build_module(
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    has_own = can_build(checkpoint.config)
-    if has_own:
+    if can_build(checkpoint.config):
         check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
-    architecture = own_architecture(checkpoint, head) if has_own else hf_architecture(checkpoint, head)
+        architecture = own_architecture(Classifier, PREFIXES[checkpoint.config["model_type"]], checkpoint, head.layer)
+    elif modernbert.can_build(checkpoint.config):
+        architecture = own_architecture(ModernBertClassifier, modernbert.PREFIX, checkpoint, "classifier")
+    else:
+        architecture = hf_architecture(checkpoint, head)
     prefix = architecture.prefix + "."
     tensors = read_tensors(checkpoint, dtype=dtype)
     if not any(name.startswith(prefix) for name in tensors):  # an encoder that was saved by itself
         tensors = {prefix + name: tensor for name, tensor in tensors.items()}
     check_sizes(checkpoint, tensors)
-    if new_head:
-        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    if new_head:  # what is between the encoder and the last layer stays: ModernBERT's head, say
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(LAST_LAYERS)}
     module, report = architecture.fill(tensors, dtype)
     missing = [name for name in report["missing_keys"] if not (new_head and not name.startswith(prefix))]
     if missing:
@@ -71,7 +81,8 @@ def build_module(
             f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors that its {CONFIG} asks for, "
             f"say {sorted(missing)[0]}"
         )
-        if set(missing) == {name for name in module.state_dict() if not name.startswith(prefix)}:
+        last = {name for name in module.state_dict() if name.startswith(LAST_LAYERS)}
+        if last <= set(missing) and not any(name.startswith(prefix) for name in missing):
             trained = "to be trained with nlp.initialize() or spacy train"
             raise NoClassifier(f"{lacks}: it is an encoder without a classifier for {head.task}, {trained}")
         raise ValueError(lacks)
@@ -124,13 +135,18 @@ class Architecture(NamedTuple):
     fill: Callable[[Tensors, torch.dtype], Tuple[Any, Dict[str, List[str]]]]
 
 
-def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
-    """BERT's family, by models/roberta.py."""
-    config = checkpoint.config
+def own_architecture(
+    kind: Callable[..., JoinedClassifier], prefix: str, checkpoint: Checkpoint, last: str
+) -> Architecture:
+    """BERT's family, by models/roberta.py, or ModernBERT, by models/modernbert.py.
+
+    last: the name of the last layer.
+    """
+    config = {**checkpoint.config, "vocab_size": checkpoint.vocab_size}
 
     def fill(tensors: Tensors, dtype: torch.dtype) -> Tuple[Any, Dict[str, List[str]]]:
         with torch.device("meta"):
-            module = Classifier(config, len(checkpoint.tags), head.layer)
+            module = kind(config, len(checkpoint.tags), last)
         expected = module.state_dict()
         for name in list(tensors):
             tensors[modern_name(name)] = tensors.pop(name)
@@ -145,11 +161,10 @@ def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
                     own = [name for name in expected if name in tensors and name.startswith(f"{path}.")]
                     weights = {name[len(path) + 1 :]: tensors.pop(name) for name in own}
                     part.load_state_dict(weights, strict=False, assign=True)
-        if f"{head.layer}.weight" in report["missing_keys"]:
-            module.reset_head(dtype)
+        module.reset_missing(report["missing_keys"], dtype)
         return module, report
 
-    return Architecture(PREFIXES[config["model_type"]], fill)
+    return Architecture(prefix, fill)
 
 
 def find_mismatched(expected: Mapping[str, torch.Tensor], tensors: Tensors) -> List[str]:
@@ -174,10 +189,13 @@ def hf_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
     settings["id2label"] = dict(enumerate(checkpoint.tags))
     settings["label2id"] = {tag: i for i, tag in enumerate(checkpoint.tags)}
     settings.pop("num_labels", None)
+    if settings.get("model_type") == "big_bird":
+        # transformers goes over to this for good at the first batch that is short, and by its longest window then.
+        settings["attention_type"] = "original_full"
     model_type = settings.pop("model_type", None)
     unknown = (
         f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no class for "
-        f"{head.task}"
+        f"{head.task}{describe_own_code(checkpoint.config)}"
     )
     if model_type not in transformers.CONFIG_MAPPING:
         raise ValueError(unknown)

@@ -17,7 +17,7 @@ from .checkpoint_shim import CheckpointShim
 from .hf_checkpoint import Checkpoint
 from .hf_loader import TOKEN_CLASSIFIER, Head, build_module, max_subwords, resize_head
 from .hf_tensors import Tensors
-from .roberta import Classifier, Encoder
+from .roberta import Encoder, JoinedClassifier
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -229,7 +229,7 @@ class HFShim(CheckpointShim, PyTorchShim):
 
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
         device = self.device
-        if isinstance(self._model, (Encoder, Classifier)):
+        if isinstance(self._model, (Encoder, JoinedClassifier)):
             ids, type_ids = (send(array, device) for array in (inputs.ids, inputs.type_ids))
             return self._model(ids, inputs.lengths.tolist(), type_ids)
         is_subword = torch.from_numpy(inputs.is_subword()).to(device)

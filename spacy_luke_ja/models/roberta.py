@@ -14,6 +14,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 import torch
 from torch import Tensor, nn
 
+from .hf_checkpoint import FIRST_POSITION
+
 # model_type in config.json → prefix of the encoder's tensors.
 PREFIXES = {"xlm-roberta": "roberta", "luke": "roberta", "mluke": "roberta", "roberta": "roberta",
             "camembert": "roberta", "bert": "bert"}  # fmt: skip
@@ -116,7 +118,7 @@ class Embeddings(nn.Module):
         width = config["hidden_size"]
         # fairseq's models count positions from the padding's id + 1; BERT counts from 0.
         padding = None if config["model_type"] == "bert" else config["pad_token_id"]
-        self.first_position = 0 if padding is None else padding + 1
+        self.first_position = config.get(FIRST_POSITION, 0 if padding is None else padding + 1)
         self.word_embeddings = Embedding(config["vocab_size"], width)
         self.position_embeddings = Embedding(config["max_position_embeddings"], width, padding_idx=padding)
         self.token_type_embeddings = Embedding(config["type_vocab_size"], width)
@@ -260,41 +262,70 @@ class Encoder(nn.Module):
             hidden = self.embeddings(ids[start:end], runs, None if type_ids is None else type_ids[start:end])
             if on_cpu:
                 hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(end - start) - (end - start)))
-            for layer in self.encoder.layer:  # type: ignore[union-attr]
-                hidden = layer(hidden, runs)
-            outputs.append(head(hidden)[: end - start])
+            outputs.append(head(self.run_layers(hidden, runs))[: end - start])
             start = end
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
+    def run_layers(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
+        for layer in self.encoder.layer:  # type: ignore[union-attr]
+            hidden = layer(hidden, runs)
+        return hidden
 
-class Classifier(nn.Module):
-    """An encoder with a linear layer to n_tags logits, under the tensor names of transformers' classes."""
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
-        """head: the name of the linear layer."""
+class JoinedClassifier(nn.Module):
+    """An encoder of windows end to end, with what makes n_tags logits of its hidden states.
+
+    Subclasses say which encoder, and what is between it and the last layer.
+    """
+
+    def __init__(self, encoder: Encoder, n_tags: int, last: str):
+        """last: the name of the last layer, which is linear."""
         super().__init__()
-        encoder = Encoder(config)
         self.config, self.base_model_prefix, self.num_labels = encoder.config, encoder.base_model_prefix, n_tags
         self.add_module(self.base_model_prefix, encoder)
-        dropout = self.config.classifier_dropout
-        self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
-        self._head = head
-        self.add_module(head, Linear(self.config.hidden_size, n_tags))
+        self._last = last
+        self.add_module(last, Linear(self.config.hidden_size, n_tags))
 
     @property
     def base_model(self) -> Encoder:
         return getattr(self, self.base_model_prefix)
 
     @property
-    def head(self) -> nn.Linear:
-        return getattr(self, self._head)
+    def last_layer(self) -> nn.Linear:
+        return getattr(self, self._last)
 
     def reset_head(self, dtype: torch.dtype) -> None:
-        """Give the linear layer random weights."""
-        self.add_module(self._head, Linear(self.config.hidden_size, self.num_labels, dtype=dtype))
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        """Give the last layer random weights."""
+        self.add_module(self._last, Linear(self.config.hidden_size, self.num_labels, dtype=dtype))
+        nn.init.normal_(self.last_layer.weight, std=0.02)
+        nn.init.zeros_(self.last_layer.bias)
+
+    def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
+        """Give random weights to what is behind the encoder. missing: the names of tensors that a checkpoint lacks."""
+        if f"{self._last}.weight" in missing:
+            self.reset_head(dtype)
+
+    def classify(self, hidden: Tensor) -> Tensor:
+        """(n, width) → (n, n_tags)."""
+        raise NotImplementedError
 
     def forward(self, ids: Tensor, lengths: Sequence[int], type_ids: Optional[Tensor] = None) -> Tensor:
         """As Encoder takes them. RETURNS: (n, n_tags)."""
-        return self.base_model.in_blocks(ids, lengths, type_ids, lambda hidden: self.head(self.dropout(hidden)))
+        return self.base_model.in_blocks(ids, lengths, type_ids, self.classify)
+
+
+class Classifier(JoinedClassifier):
+    """An encoder with a linear layer to n_tags logits, under the tensor names of transformers' classes."""
+
+    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
+        """head: the name of the linear layer."""
+        super().__init__(Encoder(config), n_tags, head)
+        dropout = self.config.classifier_dropout
+        self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
+
+    @property
+    def head(self) -> nn.Linear:
+        return self.last_layer
+
+    def classify(self, hidden: Tensor) -> Tensor:
+        return self.head(self.dropout(hidden))

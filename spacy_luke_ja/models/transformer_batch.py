@@ -12,7 +12,6 @@ from ..text.subwords import Subwords
 from ..text.token_subwords import places_in_windows, subwords_of_tokens, tokens_of_windows
 from ..text.windows import Window
 from ..token_splitting import token_offsets
-from .hf_encoder import piece_strings
 from .types import WindowBatch
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def make_transformer_batch(
     ids = windows.padded_ids()
     width = ids.shape[1]
     wordpieces = data_classes.WordpieceBatch(
-        strings=[piece_strings(tokenizer, row) for row in ids.tolist()],
+        strings=[tokenizer.piece_names(row) for row in ids.tolist()],
         input_ids=ids,
         attention_mask=windows.is_subword().astype("float32"),
         lengths=windows.lengths.tolist(),

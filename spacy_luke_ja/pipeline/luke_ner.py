@@ -212,7 +212,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             known = self._labels.labels
         else:
             try:
-                known = self._read_labels(open_checkpoint(self.model.attrs["name"], allow_download=False)).labels
+                checkpoint = open_checkpoint(self.model.attrs["name"], allow_download=False)
+                known = self._read_labels(checkpoint.naming_outputs(self.tags)).labels
             except (OSError, ValueError):
                 pass  # it is said when the checkpoint is loaded, and no reason to fail here
         return tuple(dict.fromkeys([*known, *self._added_labels]))
@@ -283,6 +284,9 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     @property
     def _is_loaded(self) -> bool:
         return super()._is_loaded and not self._added_labels
+
+    def _open(self) -> Checkpoint:
+        return super()._open().naming_outputs(self.tags)
 
     def _fill_first(self, checkpoint: Checkpoint) -> None:
         # What was added before the checkpoint's own labels were known may be among them.

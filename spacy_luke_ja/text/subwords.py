@@ -1,12 +1,13 @@
 """A text in, its subwords out: encoder ids and character offsets into the original text."""
 
-from dataclasses import dataclass
-from typing import Any, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any, Callable, FrozenSet, List, Mapping, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
 from .characters import blank_characters, replace_lone_surrogates
-from .cutting import cut_text
+from .preparation import PreparedText
 
 FAIRSEQ_UNK = 3
 WORD_START = "▁"  # sentencepiece's mark for a space, U+2581
@@ -58,139 +59,144 @@ class SubwordEncoder(Protocol):
     def pair_ids(self) -> PairIds:
         """What is put around two texts; a ValueError where that cannot be told."""
 
+    def piece_names(self, ids: Sequence[int]) -> List[str]:
+        """What the vocabulary calls them, special ones included."""
 
-class SentencePieceEncoder:
-    """Ids and offsets by sentencepiece itself, in the layout that fairseq gave to XLM-R, mLUKE and LUKE.
 
-    The id of a piece is its sentencepiece id + 1, so that <s>, <pad>, </s>, <unk> can be 0, 1, 2, 3, and
-    <mask> comes after the last piece. These are the ids of transformers 4's slow XLMRobertaTokenizer and
-    MLukeTokenizer, which transformers 5 no longer gives.
+@dataclass(frozen=True)
+class PieceLayout:
+    """How a family of encoders numbers the pieces of a sentencepiece model, and what it puts around texts.
+
+    shift: added to the ids of sentencepiece.
+    unk_id: what stands for sentencepiece's unknown piece.
+    n_ids: every id is smaller than this.
+    pair: None where nothing is known of pairs.
+    control_ids: what no text becomes, though it is written like it.
+    prepare: what the family's tokenizer makes of a text first; None for nothing.
+    lead: text that is encoded before one that begins with a blank and taken away again, so that the blank stays.
+    cuts_commas: whether pieces such as "8," are cut, as ALBERT's and XLNet's tokenizers do.
     """
 
-    prefix_ids: Tuple[int, ...] = (0,)
-    suffix_ids: Tuple[int, ...] = (2,)
-    pad_id = 1
-    unk_id: Optional[int] = FAIRSEQ_UNK
+    prefix_ids: Tuple[int, ...]
+    suffix_ids: Tuple[int, ...]
+    pad_id: int
+    unk_id: int
+    n_ids: int
+    shift: int = 0
+    pair: Optional[PairIds] = None
+    control_ids: FrozenSet[int] = frozenset()
+    special_names: Mapping[int, str] = field(default_factory=dict)
+    prepare: Optional[Callable[[str], Sequence[PreparedText]]] = None
+    lead: str = ""
+    cuts_commas: bool = False
 
-    def __init__(self, processor: Any):
-        """processor: a sentencepiece.SentencePieceProcessor."""
+
+def fairseq_layout(n_pieces: int) -> PieceLayout:
+    """XLM-R's, mLUKE's and LUKE's: the ids of sentencepiece + 1, so that <s>, <pad>, </s>, <unk> can be 0, 1, 2, 3.
+
+    <mask> comes after the last piece. These are the ids of transformers 4's slow XLMRobertaTokenizer and
+    MLukeTokenizer, which transformers 5 no longer gives; pairs are <s> first </s></s> second </s>.
+    """
+    names = {0: "<s>", 1: "<pad>", 2: "</s>", 3: "<unk>"}
+    pair = PairIds((0,), (2, 2), (2,))
+    return PieceLayout((0,), (2,), 1, FAIRSEQ_UNK, n_pieces + 2, shift=1, pair=pair, special_names=names)
+
+
+class SentencePieceEncoder:
+    """Ids and offsets by sentencepiece itself."""
+
+    def __init__(self, processor: Any, layout: Optional[PieceLayout] = None):
+        """
+        processor: a sentencepiece.SentencePieceProcessor.
+        layout: LUKE's when None.
+        """
         self.processor = processor
-        self.n_ids = processor.get_piece_size() + 2
+        self.layout = fairseq_layout(processor.get_piece_size()) if layout is None else layout
+        self.prefix_ids, self.suffix_ids = self.layout.prefix_ids, self.layout.suffix_ids
+        self.pad_id = self.layout.pad_id
+        self.unk_id: Optional[int] = self.layout.unk_id
+        self.n_ids = self.layout.n_ids
         self._word_start = processor.piece_to_id(WORD_START)
+        self._unknown = processor.unk_id()
+        self._controls = np.array(sorted(self.layout.control_ids), dtype="int64")
         # The call that gives offsets moved: immutable_proto up to 0.2.1, offset_mapping from 0.2.2 on.
         try:
             processor.encode("", return_type="offset_mapping")
             self._has_offset_mapping = True
         except TypeError:
             self._has_offset_mapping = False
+        self._n_lead = len(processor.encode(self.layout.lead, out_type=int)) if self.layout.lead else 0
 
     def encode(self, text: str) -> Subwords:
         # sentencepiece refuses lone surrogates, or gives nothing for them; U+FFFD is as long.
-        sp_text = replace_lone_surrogates(text)
-        if self._has_offset_mapping:
-            encoded = self.processor.encode(sp_text, return_type="offset_mapping")
-            sp_ids = np.asarray(encoded["ids"], dtype="int64")
-            offsets = np.asarray(encoded["offsets"], dtype="int64").reshape(-1, 2)
+        clean_text = replace_lone_surrogates(text)
+        if self.layout.prepare is None:
+            sp_ids, offsets = self._encode(clean_text)
         else:
-            pieces = self.processor.encode(sp_text, out_type="immutable_proto").pieces
-            sp_ids = np.array([piece.id for piece in pieces], dtype="int64")
-            offsets = np.array([(piece.begin, piece.end) for piece in pieces], dtype="int64").reshape(-1, 2)
-        is_word_start = sp_ids == self._word_start
-        ids = np.where(sp_ids == 0, FAIRSEQ_UNK, sp_ids + 1)
-        return Subwords(text, ids, tidy_offsets(text, offsets, is_word_start))
+            parts = [(part, *self._encode(part.text)) for part in self.layout.prepare(clean_text)]
+            sp_ids = np.concatenate([np.zeros(0, dtype="int64"), *(ids for _, ids, _ in parts)])
+            placed = [part.offsets_in_source(offsets) for part, _, offsets in parts]
+            offsets = np.concatenate([np.zeros((0, 2), dtype="int64"), *placed])
+        is_word_start = sp_ids == self._word_start if self._word_start != self._unknown else np.zeros(len(sp_ids), bool)
+        ids = np.where(sp_ids == self._unknown, self.layout.unk_id, sp_ids + self.layout.shift)
+        if len(self._controls):
+            ids[np.isin(ids, self._controls)] = self.layout.unk_id
+        tidied = tidy_offsets(text, offsets, is_word_start)
+        return Subwords(text, ids, tidied if self.layout.prepare is None else cover_gaps(text, tidied))
 
     def pair_ids(self) -> PairIds:
-        """<s> first </s></s> second </s>, as XLMRobertaTokenizer and MLukeTokenizer have it."""
-        return PairIds((0,), (2, 2), (2,))
+        if self.layout.pair is None:
+            raise ValueError("what this encoder puts between two texts is not known; choose another for questions")
+        return self.layout.pair
 
     def pieces(self, text: str) -> List[str]:
         """The pieces that `encode` gives ids for, as sentencepiece writes them (normalised, "▁" for a space)."""
         return self.processor.encode(replace_lone_surrogates(text), out_type=str)
 
+    def piece_names(self, ids: Sequence[int]) -> List[str]:
+        shift, n_pieces, names = self.layout.shift, self.processor.get_piece_size(), self.layout.special_names
+        in_model = lambda i: self.processor.id_to_piece(i - shift) if 0 <= i - shift < n_pieces else f"<{i}>"
+        return [names[i] if i in names else in_model(i) for i in ids]
 
-class FastTokenizerEncoder:
-    """Ids and offsets by a Hugging Face fast tokenizer."""
+    def _encode(self, sp_text: str) -> Tuple[np.ndarray, np.ndarray]:
+        """RETURNS: sentencepiece's ids, and (n_subwords, 2) characters of sp_text."""
+        n_lead, whole = 0, sp_text
+        if self._n_lead and sp_text.startswith((WORD_START, " ")):
+            n_lead, whole = self._n_lead, self.layout.lead + sp_text
+        if self._has_offset_mapping:
+            encoded = self.processor.encode(whole, return_type="offset_mapping")
+            sp_ids = np.asarray(encoded["ids"], dtype="int64")
+            offsets = np.asarray(encoded["offsets"], dtype="int64").reshape(-1, 2)
+        else:
+            pieces = self.processor.encode(whole, out_type="immutable_proto").pieces
+            sp_ids = np.array([piece.id for piece in pieces], dtype="int64")
+            offsets = np.array([(piece.begin, piece.end) for piece in pieces], dtype="int64").reshape(-1, 2)
+        if n_lead:
+            sp_ids, offsets = sp_ids[n_lead:], np.maximum(offsets[n_lead:] - len(self.layout.lead), 0)
+        return self._cut_commas(sp_ids, offsets) if self.layout.cuts_commas else (sp_ids, offsets)
 
-    def __init__(self, tokenizer: Any):
-        """tokenizer: a transformers PreTrainedTokenizerFast."""
-        self.tokenizer = tokenizer
-        self.backend = tokenizer.backend_tokenizer
-        self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
-        self.pad_id = padding_id(tokenizer)
-        self.unk_id = tokenizer.unk_token_id
-        self.n_ids = len(tokenizer)
-
-    def encode(self, text: str) -> Subwords:
-        # Each call of the tokenizer itself sets these anew.
-        self.backend.encode_special_tokens = True  # a "[MASK]" in a text is text
-        self.backend.no_truncation()
-        self.backend.no_padding()
-        encoding = self.backend.encode(replace_lone_surrogates(text), add_special_tokens=False)
-        ids = without_control_ids(encoding.ids, self.tokenizer)
-        offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
-        is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
-        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, offsets, is_word_start)))
-
-    def pair_ids(self) -> PairIds:
-        return find_pair_ids(self.tokenizer)
-
-
-class SlowTokenizerEncoder:
-    """Ids by a Hugging Face slow tokenizer, which has no offsets; they are found by aligning its pieces.
-
-    Where the tokenizer cuts words first (BertJapaneseTokenizer does), the words are aligned with the text and then
-    the pieces with their word, so that an [UNK] has the characters of its word. With others, a piece that no character
-    matches takes the characters between its neighbours.
-    """
-
-    max_bytes = 30_000  # of UTF-8 at a time: Sudachi as word tokenizer takes 49,149, and normalisation adds to it
-
-    def __init__(self, tokenizer: Any):
-        """tokenizer: a transformers PreTrainedTokenizer."""
-        self.tokenizer = tokenizer
-        self.prefix_ids, self.suffix_ids = find_special_ids(tokenizer)
-        self.pad_id = padding_id(tokenizer)
-        self.unk_id = tokenizer.unk_token_id
-        self.n_ids = len(tokenizer)
-
-    def encode(self, text: str) -> Subwords:
-        clean_text = replace_lone_surrogates(text)
-        is_long = len(clean_text.encode("utf8")) > self.max_bytes
-        parts = cut_text(clean_text, max_bytes=self.max_bytes) if is_long else [clean_text]
-        pieces: List[str] = []
-        offsets: List[np.ndarray] = [np.zeros((0, 2), dtype="int64")]
-        start = 0
-        for part in parts:
-            part_pieces, part_offsets = self._tokenize(part)
-            pieces += part_pieces
-            offsets.append(part_offsets + start)
-            start += len(part)
-        all_offsets = np.concatenate(offsets)
-        ids = without_control_ids(self.tokenizer.convert_tokens_to_ids(pieces), self.tokenizer)
-        has_no_character = all_offsets[:, 0] == all_offsets[:, 1]
-        return Subwords(text, ids, cover_gaps(text, tidy_offsets(text, all_offsets, has_no_character)))
-
-    def pair_ids(self) -> PairIds:
-        return find_pair_ids(self.tokenizer)
-
-    def _tokenize(self, text: str) -> Tuple[List[str], np.ndarray]:
-        """RETURNS: the pieces, and their offsets (n_pieces, 2)."""
-        cut_words = getattr(self.tokenizer, "word_tokenizer", None)
-        cut_pieces = getattr(self.tokenizer, "subword_tokenizer", None)
-        if cut_words is None or cut_pieces is None:
-            pieces = self.tokenizer.tokenize(text, split_special_tokens=True)
-            return pieces, self._place(pieces, text)
-        words = cut_words.tokenize(text)
-        pieces, offsets = [], [np.zeros((0, 2), dtype="int64")]
-        for word, (start, end) in zip(words, align_pieces(words, text).tolist()):
-            word_pieces = cut_pieces.tokenize(word)
-            pieces += word_pieces
-            offsets.append(self._place(word_pieces, text[start:end]) + start)
-        return pieces, np.concatenate(offsets)
-
-    def _place(self, pieces: Sequence[str], text: str) -> np.ndarray:
-        unknown = self.tokenizer.unk_token
-        return align_pieces(["" if piece == unknown else piece_surface(piece) for piece in pieces], text)
+    def _cut_commas(self, sp_ids: np.ndarray, offsets: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """ "18," → "18" and ",": a number is cut the same with a comma behind it and without."""
+        cut_ids: List[int] = []
+        cut_offsets: List[Tuple[int, int]] = []
+        for sp_id, (start, end) in zip(sp_ids.tolist(), offsets.tolist()):
+            piece = self.processor.id_to_piece(sp_id)
+            if not (len(piece) > 1 and piece[-1] == "," and piece[-2].isdigit()):
+                cut_ids.append(sp_id)
+                cut_offsets.append((start, end))
+                continue
+            parts = self.processor.encode(piece[:-1].replace(WORD_START, ""), out_type=str)
+            if piece[0] != WORD_START and parts[0][0] == WORD_START:
+                parts = parts[1:] if len(parts[0]) == 1 else [parts[0][1:], *parts[1:]]
+            place, comma = start, max(start, end - 1)
+            for part in parts:
+                stop = min(comma, place + len(part.replace(WORD_START, "")))
+                cut_ids.append(self.processor.piece_to_id(part))
+                cut_offsets.append((place, stop))
+                place = stop
+            cut_ids.append(self.processor.piece_to_id(","))
+            cut_offsets.append((comma, end))
+        return np.array(cut_ids, dtype="int64"), np.array(cut_offsets, dtype="int64").reshape(-1, 2)
 
 
 def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
@@ -200,8 +206,11 @@ def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
     """
     from spacy_alignments import get_alignments
 
-    _, chars_of_piece = get_alignments(list(text), list(surfaces))
-    return place_pieces(chars_of_piece, len(text))
+    # Of the two, get_alignments compares only what has one character: ℃ is ° and C, and not both in one.
+    parts = [unicodedata.normalize("NFKD", char).lower() or char for char in text]
+    sources = [i for i, part in enumerate(parts) for _ in part]
+    _, found = get_alignments(list("".join(parts)), list(surfaces))
+    return place_pieces([sorted({sources[place] for place in places}) for places in found], len(text))
 
 
 def piece_surface(piece: str) -> str:
@@ -214,7 +223,8 @@ def place_pieces(chars_of_piece: Sequence[Sequence[int]], n_chars: int) -> np.nd
     """Turn an alignment into offsets, and give pieces that matched nothing the characters between their neighbours.
 
     chars_of_piece: per piece, the characters that match it, perhaps none.
-    RETURNS: (n_pieces, 2); the first of several unmatched pieces in a row takes the gap, the others are empty.
+    RETURNS: (n_pieces, 2); the first of several unmatched pieces in a row takes the gap, the others are empty. Pieces
+        of one character share it (㍻ → 平, 成).
     """
     offsets = np.zeros((len(chars_of_piece), 2), dtype="int64")
     next_starts = [n_chars] * len(chars_of_piece)
@@ -222,10 +232,13 @@ def place_pieces(chars_of_piece: Sequence[Sequence[int]], n_chars: int) -> np.nd
         matched = chars_of_piece[i + 1]
         next_starts[i] = min(matched[0], next_starts[i + 1]) if matched else next_starts[i + 1]
     end = 0
+    last = -1  # the character that the last matched piece ends with
     for i, matched in enumerate(chars_of_piece):
         start, stop = (matched[0], matched[-1] + 1) if matched else (end, next_starts[i])
-        offsets[i] = max(start, end), max(stop, end)
+        is_shared = matched and matched[0] == last == end - 1
+        offsets[i] = start if is_shared else max(start, end), max(stop, end)
         end = int(offsets[i, 1])
+        last = matched[-1] if matched else -1
     return offsets
 
 
@@ -280,51 +293,3 @@ def cover_gaps(text: str, offsets: np.ndarray) -> np.ndarray:
         first += 1
     starts[0] = first
     return np.stack([starts, np.maximum.accumulate(ends)], axis=1)
-
-
-def find_special_ids(tokenizer: Any) -> Tuple[Tuple[int, ...], Tuple[int, ...]]:
-    """The ids that a Hugging Face tokenizer puts before and after a text, found by encoding one both ways."""
-    plain = tokenizer("日本", add_special_tokens=False)["input_ids"]
-    whole = tokenizer("日本")["input_ids"]
-    for start in range(len(whole) - len(plain) + 1):
-        if plain and whole[start : start + len(plain)] == plain:
-            return tuple(whole[:start]), tuple(whole[start + len(plain) :])
-    raise ValueError(
-        f"{type(tokenizer).__name__} gives {whole} for 日本 with special subwords and {plain} without, "
-        "so what it puts around a text cannot be told; a checkpoint with a working tokenizer is needed"
-    )
-
-
-def find_pair_ids(tokenizer: Any) -> PairIds:
-    """What a Hugging Face tokenizer puts around two texts, found by encoding a pair and each of its texts."""
-    first, second = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in ("東京", "日本"))
-    encoded = tokenizer("東京", "日本")
-    whole = encoded["input_ids"]
-    for first_start in range(len(whole) - len(first) + 1):
-        first_end = first_start + len(first)
-        if not first or whole[first_start:first_end] != first:
-            continue
-        for start in range(first_end, len(whole) - len(second)):  # an end may be the special subword behind
-            if second and whole[start : start + len(second)] == second and first_start:
-                type_id = encoded["token_type_ids"][start] if "token_type_ids" in encoded else 0
-                if type(tokenizer).__name__ == "BertJapaneseTokenizer":
-                    type_id = 1  # transformers 5 says 0, by mistake
-                end = start + len(second)
-                return PairIds(tuple(whole[:first_start]), tuple(whole[first_end:start]), tuple(whole[end:]), type_id)
-    raise ValueError(
-        f"{type(tokenizer).__name__} gives {whole} for the pair 東京 and 日本, {first} and {second} for each; it "
-        "should put special subwords before a pair of texts and behind it, as questions need them"
-    )
-
-
-def without_control_ids(ids: Sequence[int], tokenizer: Any) -> np.ndarray:
-    """Make unknown what a text wrote like a special subword: XLM-RoBERTa's Unigram model has "<mask>" as a piece."""
-    found = np.array(ids, dtype="int64").reshape(-1)
-    if tokenizer.unk_token_id is not None:
-        control_ids = [i for i in tokenizer.all_special_ids if i != tokenizer.unk_token_id]
-        found[np.isin(found, control_ids)] = tokenizer.unk_token_id
-    return found
-
-
-def padding_id(tokenizer: Any) -> int:
-    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0

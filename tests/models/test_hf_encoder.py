@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
-from spacy_luke_ja.models.hf_encoder import EncoderShim, piece_strings
+from spacy_luke_ja.models.hf_encoder import EncoderShim
 from spacy_luke_ja.models.hf_loader import build_encoder, build_module
 from spacy_luke_ja.models.shared_encoder import SharedEncoder
 from spacy_luke_ja.models.types import WindowBatch
@@ -70,7 +70,7 @@ def test_pieces_have_their_names(checkpoints, name, expected):
     shim = shim_for(checkpoints[name])
     shim.load_once()
     ids = [*shim.tokenizer.prefix_ids, *shim.tokenizer.encode("東京🦖").ids.tolist(), *shim.tokenizer.suffix_ids]
-    assert piece_strings(shim.tokenizer, ids) == expected
+    assert shim.tokenizer.piece_names(ids) == expected
 
 
 def test_without_spacy_transformers_the_command_is_named(monkeypatch):

@@ -92,9 +92,9 @@ def test_a_piece_that_matches_nothing_takes_what_its_neighbours_leave():
 @pytest.mark.parametrize("name, special", [("fast_xlmr", "<mask>"), ("bert", "[MASK]")])
 def test_a_literal_special_subword_is_text(checkpoints, name, special):
     encoder = open_encoder(open_checkpoint(str(checkpoints[name])))
-    mask_id = encoder.tokenizer.mask_token_id
+    mask_id = encoder.backend.token_to_id(special)
+    assert mask_id is not None
     assert mask_id not in encoder.encode(f"東京{special}大阪").ids
-    assert encoder.tokenizer.convert_tokens_to_ids(special) == mask_id
 
 
 @pytest.mark.parametrize("name", ["bert", "slow_bert", "fast_xlmr"])
@@ -132,7 +132,7 @@ def test_offsets_that_are_invented_are_refused(checkpoints):
 
     checkpoint = open_checkpoint(str(checkpoints["bert"]))
     encoder = open_encoder(checkpoint)
-    real = encoder.tokenizer.backend_tokenizer.encode
+    real = encoder.backend.encode
 
     class NoOffsets:
         no_truncation = no_padding = staticmethod(lambda: None)
