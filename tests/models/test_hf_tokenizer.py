@@ -170,7 +170,7 @@ def change_rows(path, n_more):
     config, tensors = json.loads((path / "config.json").read_text()), load_file(path / "model.safetensors")
     (name,) = [name for name in tensors if name.endswith("embeddings.word_embeddings.weight")]
     n_rows = config["vocab_size"] + n_more
-    tensors[name] = torch.cat([tensors[name], tensors[name]])[:n_rows].clone()
+    tensors[name] = tensors[name].repeat(9, 1)[:n_rows].clone()
     save_file(tensors, path / "model.safetensors")
     (path / "config.json").write_text(json.dumps({**config, "vocab_size": n_rows}))
 
