@@ -164,7 +164,6 @@ def test_a_tokenizer_much_smaller_than_the_vocabulary_is_doubted(checkpoints, tm
 
 def change_rows(path, n_more):
     """Give the embedding table more rows, or fewer, and say so in config.json."""
-    import torch
     from safetensors.torch import load_file, save_file
 
     config, tensors = json.loads((path / "config.json").read_text()), load_file(path / "model.safetensors")
