@@ -27,6 +27,9 @@ from .word_segmenters import cut_words_first, settle_segmenter
 PLAIN_PROBE = "東京と大阪へ行った。"
 PROBE = "ﾄﾞｰﾑ　ＡＢＣ１２３㈱か\u3099"
 
+# So many rows more than twice its ids, and a table is another tokenizer's.
+SPARE_ROWS = 128
+
 
 def open_encoder(checkpoint: Checkpoint) -> SubwordEncoder:
     """Choose what encodes this checkpoint's subwords, and check it.
@@ -120,7 +123,7 @@ def check_rows(checkpoint: Checkpoint, n_ids: int) -> None:
     size = checkpoint.vocab_size
     told = f"the tokenizer of the checkpoint {checkpoint.name} has {n_ids} subwords, but config.json says vocab_size"
     sizes = f"{told} {size}"
-    if n_ids > size:
+    if n_ids > size or size > 2 * n_ids + SPARE_ROWS:
         raise ValueError(f"{sizes}; this is not the tokenizer the checkpoint was trained with")
     if not is_rounded_up(size, n_ids):
         # So it is when tokens were added, and with DeBERTa v3, which has 100 rows to spare.

@@ -2,12 +2,12 @@
 
 import contextlib
 import copy
+import json
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
-import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -247,7 +247,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         """Write cfg and model/, a checkpoint in the Hugging Face layout with all that the component needs."""
         self.load()
         serializers = {
-            "cfg": lambda p: srsly.write_json(p, self._saved_cfg()),
+            "cfg": lambda p: p.write_text(dump_json(self._saved_cfg(saved_config(Path(path)))), encoding="utf8"),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": lambda p: self._shim.save_checkpoint(p),
         }
@@ -258,18 +258,18 @@ class CheckpointPipe(TrainablePipe, ABC):
         component was given another value: in its config, or to spacy.load."""
         saved: Dict[str, Any] = {}
         deserializers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: saved.update(cfg=srsly.read_json(p)),
+            "cfg": lambda p: saved.update(cfg=json.loads(p.read_bytes())),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
             "model": lambda p: saved.update(checkpoint=read_directory(p)),
         }
         util.from_disk(path, deserializers, exclude)
-        self._restore(**saved, config_path=Path(path).parent / "config.cfg", name=Path(path).name)
+        self._restore(**saved, config=saved_config(Path(path)) if "cfg" in saved else None)
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         self.load()
         serializers = {
-            "cfg": lambda: srsly.json_dumps(self._saved_cfg()),
+            "cfg": lambda: dump_json(self._saved_cfg()).encode("utf8"),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": self._shim.to_bytes,
         }
@@ -279,7 +279,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         """Read what to_bytes wrote, as from_disk does."""
         saved: Dict[str, Any] = {}
         deserializers = {
-            "cfg": lambda b: saved.update(cfg=srsly.json_loads(b)),
+            "cfg": lambda b: saved.update(cfg=json.loads(b)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
             "model": lambda b: saved.update(checkpoint=Checkpoint.from_bytes(b)),
         }
@@ -287,23 +287,25 @@ class CheckpointPipe(TrainablePipe, ABC):
         self._restore(**saved)
         return self
 
-    def _saved_cfg(self) -> Dict[str, Any]:
+    def _saved_cfg(self, config: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+        """config: of the component, as it is saved with it; of a pipeline that is not its own, say."""
         values = {setting.key: setting.check(setting.read(self)) for setting in self._settings().values()}
-        return {**self.cfg, **values, "made_with": self._made_with, "configured": self._configured}
+        configured = dict(self._configured)
+        if config:
+            configured = {name: setting.in_config(config).get(name) for name, setting in self._settings().items()}
+        return {**self.cfg, **values, "made_with": self._made_with, "configured": configured}
 
     def _restore(
         self,
         *,
         cfg: Optional[Dict[str, Any]] = None,
         checkpoint: Optional[Checkpoint] = None,
-        config_path: Optional[Path] = None,
-        name: str = "",
+        config: Optional[Mapping[str, Any]] = None,
     ) -> None:
         """Become what was saved.
 
         cfg: of _saved_cfg.
-        config_path: where the config that was saved with it is, if there is one.
-        name: what the component is called there.
+        config: of the component, as it is where cfg was read.
         """
         saved = dict(cfg or {})
         made_with, configured = saved.pop("made_with", {}), saved.pop("configured", {})
@@ -312,9 +314,9 @@ class CheckpointPipe(TrainablePipe, ABC):
         for setting in self._settings().values():
             if setting.name in values and setting.name in configured and values[setting.name] != setting.read(self):
                 changes[setting.name] = setting.check(values[setting.name])
-        if changes and config_path is not None and config_path.is_file():
-            config = load_config(config_path).get("components", {}).get(name, {})
-            changes = {name: value for name, value in changes.items() if not self._was_given(name, made_with, config)}
+        if config:
+            given = [name for name in changes if self._was_given(name, made_with, configured, config)]
+            changes = {name: value for name, value in changes.items() if name not in given}
         else:
             own = self._made_with
             changes = {n: value for n, value in changes.items() if own[n] in (made_with[n], configured[n])}
@@ -328,18 +330,31 @@ class CheckpointPipe(TrainablePipe, ABC):
                 self._fill_saved(checkpoint)
         self._show_in_config(changes)
 
-    def _was_given(self, name: str, made_with: Mapping[str, Any], config: Dict[str, Any]) -> bool:
-        """Whether a setting was given to this component, which so differs from the one that was saved.
+    def _was_given(
+        self, name: str, made_with: Mapping[str, Any], configured: Mapping[str, Any], config: Mapping[str, Any]
+    ) -> bool:
+        """Whether a setting was given to this component, in the config or when it was loaded, after it was saved.
 
-        made_with: of the saved component.
-        config: that was saved with it.
+        made_with, configured: of _saved_cfg.
+        config: what the saved config says now.
         """
         setting, own = self._settings()[name], self._made_with[name]
         in_file = setting.in_config(config).get(name)
         if own == in_file:
-            return False
+            return in_file != configured[name]
         loaded = setting.in_config(self._owner.loaded_config_of(self)).get(name)
         return loaded != in_file or own != made_with[name]
+
+
+def dump_json(values: Mapping[str, Any]) -> str:
+    """srsly's JSON may change the last digit of a number."""
+    return json.dumps(values, ensure_ascii=False, indent=2)
+
+
+def saved_config(path: Path) -> Mapping[str, Any]:
+    """What the config of a saved pipeline says of the component in this directory of it; {} where there is none."""
+    config_path = path.parent / "config.cfg"
+    return load_config(config_path).get("components", {}).get(path.name, {}) if config_path.is_file() else {}
 
 
 def read_directory(path: Path) -> Checkpoint:

@@ -45,7 +45,7 @@ class Setting:
     def write(self, pipe: Any, value: Any) -> None:
         pipe.cfg[self.key] = value
 
-    def in_config(self, config: Dict[str, Any]) -> Dict[str, Any]:
+    def in_config(self, config: Any) -> Any:
         """The part of a component's config that has the setting."""
         return config
 
@@ -59,7 +59,7 @@ class WindowSetting(Setting):
     def write(self, pipe: Any, value: Any) -> None:
         pipe.model.get_ref("windows").attrs[self.key] = value
 
-    def in_config(self, config: Dict[str, Any]) -> Dict[str, Any]:
+    def in_config(self, config: Any) -> Any:
         return config.get("model", {})
 
 

@@ -6,6 +6,7 @@ import pickle
 import pytest
 import spacy
 from spacy.training import Example
+from thinc.api import Config
 
 import spacy_luke_ja
 from spacy_luke_ja.pipeline.luke_ner import LukeNer
@@ -34,6 +35,7 @@ NER = [
     ("threshold", 0.1, "0.5", "threshold"),
     ("threshold", 0.1, None, "threshold"),
     ("threshold", 0.1, [0.5], "threshold"),
+    ("threshold", 0.1 + 0.2, 2, "threshold"),
     ("temperature", 2.5, 0.0, "temperature must be a finite number above 0, got 0.0"),
     ("temperature", None, float("inf"), "temperature"),
     ("cut_cost", 1.5, -1.0, "cut_cost must be a finite number, 0 or more"),
@@ -194,6 +196,17 @@ def test_what_is_given_when_loading_goes_first(make_nlp, tmp_path):
         assert spacy.load(tmp_path / "again").get_pipe("luke_ner").threshold == given
     plain = spacy.load(tmp_path, config={"components": {"luke_ner": {"model": {"window": None}}}})
     assert plain.get_pipe("luke_ner").window is None and plain.get_pipe("luke_ner").threshold == 0.8
+
+
+def test_a_config_that_was_edited_goes_first(make_nlp, tmp_path):
+    nlp = make_nlp()
+    nlp.get_pipe("luke_ner").threshold = 0.8
+    nlp.to_disk(tmp_path)
+    config = Config().from_disk(tmp_path / "config.cfg", interpolate=False)
+    for edited in (0.5, 0.0):
+        config["components"]["luke_ner"]["threshold"] = edited
+        config.to_disk(tmp_path / "config.cfg")
+        assert spacy.load(tmp_path).get_pipe("luke_ner").threshold == edited
 
 
 def test_a_pipeline_that_is_there_becomes_the_saved_one(make_nlp, tmp_path):
