@@ -17,6 +17,9 @@ from .types import LukeNerModel, LukeQaModel
 from .with_pair_windows import longest_question, with_pair_windows
 from .with_windows import with_windows
 
+# What a checkpoint says of the decoding of its logits.
+DECODING = ("score_temperature", "cut_cost", "line_break_cost", "longest_entity")
+
 
 def HFTokenClassifier(
     *,
@@ -94,7 +97,7 @@ def windowed_classifier(
     """A classifier, however it is run, over texts of any length. The settings are those of HFTokenClassifier."""
     classifier = hf_classifier(shim)
     model = chain_layers(encode_subwords(), with_windows(classifier, **window_settings), classifier)
-    model.attrs.update(name=name, revision=revision, score_temperature=None, cut_cost=None)
+    model.attrs.update(name=name, revision=revision, **dict.fromkeys(DECODING))
     return model
 
 
@@ -121,7 +124,7 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
 
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     """
-    decoding = {"score_temperature": checkpoint.score_temperature, "cut_cost": checkpoint.cut_cost}
+    decoding = {name: getattr(checkpoint, name) for name in DECODING}
     encoder = open_encoder(checkpoint)
     limit = load_weights(model, checkpoint, new_head=new_head)
     windows = model.get_ref("windows")
@@ -134,6 +137,7 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
         usual_window=min(most, checkpoint.window),
         prefix_ids=encoder.prefix_ids,
         suffix_ids=encoder.suffix_ids,
+        start_ids=encoder.start_ids,
         pad_id=encoder.pad_id,
     )
     model.attrs.update(decoding)

@@ -4,7 +4,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .characters import trim_blank
+from .characters import REPETITION, trim_blank
 from .label_schemes import TagScheme
 from .subwords import Subwords
 
@@ -25,6 +25,17 @@ class CharSpan(NamedTuple):
     score: float = 1.0
 
 
+class Costs(NamedTuple):
+    """What a tag sequence loses at each subword, (n_subwords,) each, as natural logarithms of probability.
+
+    edges: when an entity begins or ends just before the subword.
+    lines: when an entity goes on from the subword before.
+    """
+
+    edges: np.ndarray
+    lines: np.ndarray
+
+
 class FoundEntity(NamedTuple):
     """A labelled text[char_start:char_end], and what the model said there.
 
@@ -40,18 +51,44 @@ class FoundEntity(NamedTuple):
 
 
 def find_entities(
-    subwords: Subwords, logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None
+    subwords: Subwords,
+    logits: np.ndarray,
+    scheme: TagScheme,
+    *,
+    edge_costs: Optional[np.ndarray] = None,
+    line_costs: Optional[np.ndarray] = None,
+    longest: Optional[int] = None,
 ) -> List[FoundEntity]:
     """Find the most likely entities that the scheme allows.
 
     logits: (n_subwords, n_tags), finite.
-    edge_costs: of best_tags.
+    edge_costs, line_costs: of best_tags.
+    longest: characters that an entity may have; what is longer is none. Any number when None.
     RETURNS: entities in text order, without overlaps, with the checkpoint's labels. None begins or ends with a blank
-        character.
+        character, or has a part that is repeated ten times (ーーーーーーーーーー).
     """
     if not len(subwords):
         return []
-    tags = best_tags(logits, scheme, edge_costs=edge_costs)
+    tags = best_tags(logits, scheme, edge_costs=edge_costs, line_costs=line_costs)
+    found = take_entities(subwords, logits, scheme, tags)
+    if any(REPETITION.search(subwords.text, entity.char_start, entity.char_end) for entity in found):
+        sense = np.where(find_repetitions(subwords)[:, None] & (scheme.label_ids > 0), -np.inf, logits)
+        tags = best_tags(sense, scheme, edge_costs=edge_costs, line_costs=line_costs)
+        found = take_entities(subwords, logits, scheme, tags)
+    return [entity for entity in found if longest is None or entity.char_end - entity.char_start <= longest]
+
+
+def find_repetitions(subwords: Subwords) -> np.ndarray:
+    """(n_subwords,) bool: the subword has a character of a part that is repeated ten times."""
+    repeated = np.zeros(len(subwords.text) + 1, dtype="int64")
+    for match in REPETITION.finditer(subwords.text):
+        repeated[match.start() + 1 : match.end() + 1] = 1
+    n_before = np.cumsum(repeated)
+    return n_before[subwords.char_offsets[:, 1]] > n_before[subwords.char_offsets[:, 0]]
+
+
+def take_entities(subwords: Subwords, logits: np.ndarray, scheme: TagScheme, tags: np.ndarray) -> List[FoundEntity]:
+    """The entities of a tag sequence that the scheme allows; tags: (n_subwords,) rows of scheme.tags."""
     offsets = subwords.char_offsets
     found: List[FoundEntity] = []
     for start, end in entity_runs(tags, scheme):
@@ -91,10 +128,10 @@ def check_temperature(temperature: Any, setting: str = "temperature") -> None:
         raise ValueError(f"{setting} must be a finite number above 0, got {temperature}")
 
 
-def check_cut_cost(cut_cost: Any, setting: str = "cut_cost") -> None:
+def check_cost(cost: Any, setting: str) -> None:
     """setting: what to call it in the error."""
-    if not is_number(cut_cost) or not 0.0 <= cut_cost < float("inf"):
-        raise ValueError(f"{setting} must be a finite number, 0 or more, got {cut_cost}")
+    if not is_number(cost) or not 0.0 <= cost < float("inf"):
+        raise ValueError(f"{setting} must be a finite number, 0 or more, got {cost}")
 
 
 def is_number(value: Any) -> bool:
@@ -107,19 +144,26 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def best_tags(logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None) -> np.ndarray:
+def best_tags(
+    logits: np.ndarray,
+    scheme: TagScheme,
+    *,
+    edge_costs: Optional[np.ndarray] = None,
+    line_costs: Optional[np.ndarray] = None,
+) -> np.ndarray:
     """The most likely tag sequence in which every tag may follow the one before.
 
     logits: (n_subwords, n_tags), or log probabilities.
     edge_costs: (n_subwords,) what the sequence loses, as a natural logarithm of probability, when an entity begins or
         ends just before the subword; none loses anything when None.
+    line_costs: (n_subwords,) the same when an entity goes on from the subword before.
     RETURNS: (n_subwords,) rows of scheme.tags.
 
     No sequence is likelier than the likeliest tag of each subword. One that is allowed and loses x against that shows
     that the best one has the likeliest tag wherever the second one would lose more than x: the search (Viterbi) leaves
     these out.
     """
-    costs = np.zeros(len(logits)) if edge_costs is None else edge_costs
+    costs = Costs(*(np.zeros(len(logits)) if own is None else own for own in (edge_costs, line_costs)))
     likeliest = logits.argmax(axis=1)
     if loss_of(likeliest, scheme, costs) == 0:
         return likeliest
@@ -136,12 +180,12 @@ def best_tags(logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.
         limit = lost
 
 
-def loss_of(tags: np.ndarray, scheme: TagScheme, costs: np.ndarray) -> float:
-    """What a tag sequence loses by its edges; infinity when the scheme does not allow it."""
+def loss_of(tags: np.ndarray, scheme: TagScheme, costs: Costs) -> float:
+    """What a tag sequence loses by costs; infinity when the scheme does not allow it."""
     pairs = tags[:-1], tags[1:]
     if not (scheme.allowed_first[tags[0]] and scheme.allowed_last[tags[-1]] and scheme.allowed[pairs].all()):
         return float("inf")
-    return float((scheme.edges[pairs] * costs[1:]).sum())
+    return float((scheme.edges[pairs] * costs.edges[1:] + scheme.goes_on[pairs] * costs.lines[1:]).sum())
 
 
 def runs_of(mask: np.ndarray) -> List[List[int]]:
@@ -151,22 +195,28 @@ def runs_of(mask: np.ndarray) -> List[List[int]]:
 
 
 def search_run(
-    logits: np.ndarray, scheme: TagScheme, costs: np.ndarray, around: np.ndarray, start: int, end: int
+    logits: np.ndarray, scheme: TagScheme, costs: Costs, around: np.ndarray, start: int, end: int
 ) -> np.ndarray:
     """The best tags of subwords start … end - 1 (Viterbi), if those around them have the tags `around`."""
     forbidden = np.where(scheme.allowed, 0.0, -np.inf)
+
+    def transitions(i: int) -> np.ndarray:
+        """(n_tags, n_tags) what it gains to go from a tag to another at subword i; nothing or less."""
+        gains = forbidden - costs.edges[i] * scheme.edges if costs.edges[i] else forbidden
+        return gains - costs.lines[i] * scheme.goes_on if costs.lines[i] else gains
+
     if start:
-        score = logits[start] + forbidden[around[start - 1]] - costs[start] * scheme.edges[around[start - 1]]
+        score = logits[start] + transitions(start)[around[start - 1]]
     else:
         score = logits[0] + np.where(scheme.allowed_first, 0.0, -np.inf)
     came_from = np.zeros((end - start, len(score)), dtype="int32")
     columns = np.arange(len(score))
     for i in range(start + 1, end):
-        paths = score[:, None] + forbidden - costs[i] * scheme.edges
+        paths = score[:, None] + transitions(i)
         came_from[i - start] = paths.argmax(axis=0)
         score = paths[came_from[i - start], columns] + logits[i]
     if end < len(logits):
-        score = score + forbidden[:, around[end]] - costs[end] * scheme.edges[:, around[end]]
+        score = score + transitions(end)[:, around[end]]
     else:
         score = score + np.where(scheme.allowed_last, 0.0, -np.inf)
     tags = np.zeros(end - start, dtype="int64")

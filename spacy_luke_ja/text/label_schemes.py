@@ -77,6 +77,11 @@ class TagScheme:
         """(n_tags,) the same number, above 0, for tags of one label; 0 for O."""
         return np.array([1 + self.labels.index(label) if label else 0 for label in self.labels])
 
+    @cached_property
+    def goes_on(self) -> np.ndarray:
+        """(n_tags, n_tags) bool, the second tag goes on with the entity of the first."""
+        return ~self.edges & (self.label_ids > 0)
+
     def tag_ids(self, label: str, n_subwords: int) -> List[int]:
         """The tags, as rows of the output, that say: one entity of this label over n_subwords subwords."""
         roles = ["s"] if n_subwords == 1 else ["b"] + ["i"] * (n_subwords - 2) + ["e"]

@@ -1,11 +1,12 @@
 """A text in, its subwords out: encoder ids and character offsets into the original text."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import numpy as np
 
-from .characters import blank_characters, replace_lone_surrogates
+from .characters import blank_characters, replace_lone_surrogates, replace_rare_line_breaks
 from .cutting import cut_text
 
 FAIRSEQ_UNK = 3
@@ -48,6 +49,7 @@ class SubwordEncoder(Protocol):
 
     prefix_ids: Tuple[int, ...]  # put before each window, say <s> or [CLS]
     suffix_ids: Tuple[int, ...]  # put after each window, say </s> or [SEP]
+    start_ids: Tuple[int, ...]  # what encode itself puts before a text, and before a window that begins inside one
     pad_id: int
     unk_id: Optional[int]  # what the vocabulary has no piece for; None where there is nothing such
     n_ids: int  # every id is smaller than this
@@ -69,6 +71,7 @@ class SentencePieceEncoder:
 
     prefix_ids: Tuple[int, ...] = (0,)
     suffix_ids: Tuple[int, ...] = (2,)
+    start_ids: Tuple[int, ...]
     pad_id = 1
     unk_id: Optional[int] = FAIRSEQ_UNK
 
@@ -77,6 +80,7 @@ class SentencePieceEncoder:
         self.processor = processor
         self.n_ids = processor.get_piece_size() + 2
         self._word_start = processor.piece_to_id(WORD_START)
+        self.start_ids = (self._word_start + 1,) if self._word_start else ()
         # The call that gives offsets moved: immutable_proto up to 0.2.1, offset_mapping from 0.2.2 on.
         try:
             processor.encode("", return_type="offset_mapping")
@@ -86,7 +90,7 @@ class SentencePieceEncoder:
 
     def encode(self, text: str) -> Subwords:
         # sentencepiece refuses lone surrogates, or gives nothing for them; U+FFFD is as long.
-        sp_text = replace_lone_surrogates(text)
+        sp_text = as_encodable(text)
         if self._has_offset_mapping:
             encoded = self.processor.encode(sp_text, return_type="offset_mapping")
             sp_ids = np.asarray(encoded["ids"], dtype="int64")
@@ -105,11 +109,13 @@ class SentencePieceEncoder:
 
     def pieces(self, text: str) -> List[str]:
         """The pieces that `encode` gives ids for, as sentencepiece writes them (normalised, "▁" for a space)."""
-        return self.processor.encode(replace_lone_surrogates(text), out_type=str)
+        return self.processor.encode(as_encodable(text), out_type=str)
 
 
 class FastTokenizerEncoder:
     """Ids and offsets by a Hugging Face fast tokenizer."""
+
+    start_ids: Tuple[int, ...] = ()
 
     def __init__(self, tokenizer: Any):
         """tokenizer: a transformers PreTrainedTokenizerFast."""
@@ -125,7 +131,7 @@ class FastTokenizerEncoder:
         self.backend.encode_special_tokens = True  # a "[MASK]" in a text is text
         self.backend.no_truncation()
         self.backend.no_padding()
-        encoding = self.backend.encode(replace_lone_surrogates(text), add_special_tokens=False)
+        encoding = self.backend.encode(as_encodable(text), add_special_tokens=False)
         ids = without_control_ids(encoding.ids, self.tokenizer)
         offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
         is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
@@ -139,10 +145,12 @@ class SlowTokenizerEncoder:
     """Ids by a Hugging Face slow tokenizer, which has no offsets; they are found by aligning its pieces.
 
     Where the tokenizer cuts words first (BertJapaneseTokenizer does), the words are aligned with the text and then
-    the pieces with their word, so that an [UNK] has the characters of its word. With others, a piece that no character
+    the pieces with their word, so that an [UNK] has the characters of its word, or of a word that was cut into
+    characters its own. With others, a piece that no character
     matches takes the characters between its neighbours.
     """
 
+    start_ids: Tuple[int, ...] = ()
     max_bytes = 30_000  # of UTF-8 at a time: Sudachi as word tokenizer takes 49,149, and normalisation adds to it
 
     def __init__(self, tokenizer: Any):
@@ -154,7 +162,7 @@ class SlowTokenizerEncoder:
         self.n_ids = len(tokenizer)
 
     def encode(self, text: str) -> Subwords:
-        clean_text = replace_lone_surrogates(text)
+        clean_text = as_encodable(text)
         is_long = len(clean_text.encode("utf8")) > self.max_bytes
         parts = cut_text(clean_text, max_bytes=self.max_bytes) if is_long else [clean_text]
         pieces: List[str] = []
@@ -185,12 +193,19 @@ class SlowTokenizerEncoder:
         for word, (start, end) in zip(words, align_pieces(words, text).tolist()):
             word_pieces = cut_pieces.tokenize(word)
             pieces += word_pieces
-            offsets.append(self._place(word_pieces, text[start:end]) + start)
+            offsets.append(self._place(word_pieces, text[start:end], word=word) + start)
         return pieces, np.concatenate(offsets)
 
-    def _place(self, pieces: Sequence[str], text: str) -> np.ndarray:
+    def _place(self, pieces: Sequence[str], text: str, *, word: str = "") -> np.ndarray:
+        """word: the text as it was cut into pieces, if that is known."""
         unknown = self.tokenizer.unk_token
-        return align_pieces(["" if piece == unknown else piece_surface(piece) for piece in pieces], text)
+        surfaces = ["" if piece == unknown else piece_surface(piece) for piece in pieces]
+        return align_pieces(name_unknown_characters(surfaces, unicodedata.normalize("NFKC", word)), text)
+
+
+def as_encodable(text: str) -> str:
+    """The text, as long as it was, without what tokenizers refuse or lose."""
+    return replace_rare_line_breaks(replace_lone_surrogates(text))
 
 
 def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
@@ -202,6 +217,12 @@ def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
 
     _, chars_of_piece = get_alignments(list(text), list(surfaces))
     return place_pieces(chars_of_piece, len(text))
+
+
+def name_unknown_characters(surfaces: Sequence[str], word: str) -> Sequence[str]:
+    """Give each piece its character where a word was cut into characters; "" stands for one that is unknown."""
+    is_by_character = len(surfaces) == len(word) and all(s in ("", char) for s, char in zip(surfaces, word))
+    return list(word) if is_by_character else surfaces
 
 
 def piece_surface(piece: str) -> str:

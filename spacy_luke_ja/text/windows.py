@@ -1,21 +1,23 @@
 """Subwords in, windows of whole sentences out; and window rows merged back into one row per subword."""
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .characters import is_blank
+from .characters import LINE_BREAKS, is_blank
 from .cutting import kind_of_character
 from .subwords import Subwords
 
-LINE_BREAKS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines has them
 CLOSING = "」』）)】〉》］]｣”’\"'"
 # A full stop of scientific texts is none in 第３．５節.
 SENTENCE_END = re.compile(
     f"(?P<line>[{LINE_BREAKS}]\\s*)|(?:[。｡！？!?‼⁇⁈⁉︒]|(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ])．)+[{re.escape(CLOSING)}]*"
 )
+# A line drawn of signs, a cry: what stands beside it is no part of it.
+LONG_REPETITION = re.compile(r"(\S{1,4}?)\1{15,}")
 DOUBTFUL, LINE, SURE = 0, 1, 2  # how likely it is that a sentence ends
 PARTICLES = frozenset("のはがをにでともやへ")
 # In subwords. Longer ones are lists, tables or texts without punctuation, and are read better in pieces.
@@ -63,7 +65,7 @@ def plan_windows(subwords: Subwords, *, window: int, overlap: int, limit: int) -
         return [Window(0, n, 0, n)] if n else []
     longest = max(window, min(limit, LONGEST_SENTENCE))
     all_ends, sureness = find_sentence_ends(subwords)
-    choices = [all_ends[sureness >= least] for least in (SURE, LINE, DOUBTFUL)]
+    choices = [all_ends[sureness >= least].tolist() for least in (SURE, LINE, DOUBTFUL)]
     plan: List[Window] = []
     start = 0
     while start < n:
@@ -71,16 +73,15 @@ def plan_windows(subwords: Subwords, *, window: int, overlap: int, limit: int) -
         if end - start <= longest:
             plan.append(Window(start, end, start, end))
         else:
-            piece = min(longest, max(window, 2 * overlap))
-            plan += plan_overlapping_windows(subwords, window=piece, overlap=overlap, start=start, end=end)
+            plan += cover(start, end, (), window=min(longest, max(window, 2 * overlap)), overlap=overlap)
         start = end
     return plan
 
 
-def choose_end(choices: Sequence[np.ndarray], start: int, *, window: int, longest: int) -> int:
+def choose_end(choices: Sequence[Sequence[int]], start: int, *, window: int, longest: int) -> int:
     """The end of the window that begins at start.
 
-    choices: places where a window may end, (n_ends,) ascending: the sure ones, those and lines, all of them.
+    choices: places where a window may end, ascending: the sure ones, those and lines, all of them.
     """
     sure, lines, doubtful = choices
     end = last_within(sure, start, start + window) or last_within(lines, start, start + window)
@@ -91,18 +92,19 @@ def choose_end(choices: Sequence[np.ndarray], start: int, *, window: int, longes
     return end
 
 
-def last_within(ends: np.ndarray, start: int, limit: int) -> Optional[int]:
+def last_within(ends: Sequence[int], start: int, limit: int) -> Optional[int]:
     """The last of the ends behind start and not behind limit."""
-    i = int(np.searchsorted(ends, limit, "right")) - 1
-    return int(ends[i]) if i >= 0 and ends[i] > start else None
+    i = bisect_right(ends, limit) - 1
+    return ends[i] if i >= 0 and ends[i] > start else None
 
 
-def first_behind(ends: np.ndarray, start: int) -> int:
-    return int(ends[np.searchsorted(ends, start, "right")])
+def first_behind(ends: Sequence[int], start: int) -> int:
+    return ends[bisect_right(ends, start)]
 
 
 def find_sentence_ends(subwords: Subwords) -> Tuple[np.ndarray, np.ndarray]:
-    """Find the places between subwords where a sentence or a line ends; one inside a subword is none.
+    """Find the places between subwords where a sentence or a line ends; one inside a subword is none. Repetitions of a
+    few characters (ーーーーーーーーーーーーーーーー) stand for themselves.
 
     RETURNS: (n_ends,) numbers of subwords before each end, ascending, the last one all of them; and (n_ends,) how sure
         each is: SURE; LINE, where a sentence may go on in the next line; DOUBTFUL, a mark that may stand in a name.
@@ -112,6 +114,7 @@ def find_sentence_ends(subwords: Subwords) -> Tuple[np.ndarray, np.ndarray]:
     for match in SENTENCE_END.finditer(text):
         end, sureness = (match.start(), LINE) if match["line"] else (match.end(), sureness_of(text, match))
         sureness_at[end] = max(sureness, sureness_at.get(end, DOUBTFUL))
+    sureness_at.update((edge, SURE) for match in LONG_REPETITION.finditer(text) for edge in match.span())
     chars = np.fromiter(sureness_at, dtype="int64", count=len(sureness_at))
     ends = np.searchsorted(offsets[:, 0], chars, "left")
     is_between = (ends > 0) & (offsets[np.maximum(ends - 1, 0), 1] <= chars)
@@ -137,34 +140,33 @@ def sureness_of(text: str, match: "re.Match[str]") -> int:
     return DOUBTFUL if following in PARTICLES or is_in_name and not is_stop else SURE
 
 
-def plan_overlapping_windows(
-    subwords: Subwords, *, window: int, overlap: int, start: int = 0, end: Optional[int] = None
-) -> List[Window]:
-    """Cover subwords start … end - 1 with windows of at most `window` subwords, neighbours sharing about `overlap`.
-
-    end: all subwords when None.
+def plan_overlapping_windows(subwords: Subwords, *, window: int, overlap: int) -> List[Window]:
+    """Cover all subwords with windows of at most `window` subwords, neighbours sharing about `overlap`.
 
     A window ends behind a sentence or a line when one ends in its last quarter. Where windows overlap, each subword
     belongs to the one that shows it more context on its poorer side.
     """
     check_window(window, overlap)
-    last = len(subwords) if end is None else end
-    if last - start <= window:
-        return [Window(start, last, start, last)] if start < last else []
-    ends, _ = find_sentence_ends(subwords)
+    n = len(subwords)
+    if n <= window:
+        return [Window(0, n, 0, n)] if n else []
+    return cover(0, n, find_sentence_ends(subwords)[0].tolist(), window=window, overlap=overlap)
+
+
+def cover(start: int, end: int, good_ends: Sequence[int], *, window: int, overlap: int) -> List[Window]:
+    """Cover subwords start … end - 1 with windows that overlap, and end at good ends (ascending) where they can."""
     runs: List[Tuple[int, int]] = []
     run_start = start
     while True:
-        run_end = min(run_start + window, last)
-        if run_end < last:
+        run_end = min(run_start + window, end)
+        if run_end < end:
             # Looking no further back than `overlap` keeps the next window from standing still.
             first_end = max(run_end - window // 4, run_start + overlap + 1)
-            run_end = last_within(ends, first_end - 1, run_end) or run_end
+            run_end = last_within(good_ends, first_end - 1, run_end) or run_end
         runs.append((run_start, run_end))
-        if run_end == last:
-            break
+        if run_end == end:
+            return assign_kept_parts(runs)
         run_start = run_end - overlap
-    return assign_kept_parts(runs)
 
 
 def assign_kept_parts(runs: Sequence[Tuple[int, int]]) -> List[Window]:

@@ -50,6 +50,26 @@ def test_batches_have_special_subwords_and_are_capped():
             assert (ids[length:] == 1).all() and (ids[1 : length - 1] >= 10).all()
 
 
+def test_a_sentence_inside_a_text_begins_like_a_text():
+    """Its window starts with what the encoder puts before a text, unless it has that; nothing moves by it."""
+    model = make(window=3)
+    model.attrs.update(start_ids=(7,))
+    text = Subwords("あ。い。\nう。", np.array([7, 10, 11, 12, 13, 7, 14, 15]), np.array(
+        [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]))  # fmt: skip
+    outputs, backprop = model.begin_update([text])
+    assert sorted(ids.tolist() for batch in SEEN for ids in np.split(batch.ids, np.cumsum(batch.lengths)[:-1])) == [
+        [0, 7, 10, 11, 2],
+        [0, 7, 12, 13, 2],
+        [0, 7, 14, 15, 2],
+    ]
+    assert outputs[0].logits[:, 0].tolist() == text.ids.tolist()
+    batches = list(SEEN)
+    SEEN.clear()
+    backprop([np.arange(16, dtype="float32").reshape(8, 2)])
+    gradients = {int(i): row[0] for batch, d in zip(batches, SEEN) for i, row in zip(batch.ids, d) if i >= 10}
+    assert gradients == {10: 2.0, 11: 4.0, 12: 6.0, 13: 8.0, 14: 12.0, 15: 14.0}
+
+
 def test_gradients_reach_the_rows_that_were_kept():
     model = make()
     texts = [subwords(20), subwords(5)]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.token_subwords import (
     begin_inside_tokens,
+    begin_lines,
     first_of_tokens,
     places_in_windows,
     subwords_of_tokens,
@@ -123,3 +124,27 @@ def test_first_subwords_stand_for_their_tokens(subwords, tokens, expected):
     first, rows = first_of_tokens(whole, np.array(tokens, dtype="int64").reshape(-1, 2))
     assert [tuple(pair) for pair in first.char_offsets.tolist()] == expected
     assert first.ids.tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize(
+    "pieces, begin",
+    [
+        ("佐藤|健一", "00"),
+        ("佐藤|\n|健一", "010"),
+        ("佐藤|\r\n|健一", "010"),
+        ("佐藤|\u2028|健一|\x85|鈴木", "01010"),
+        ("佐藤| |健一", "000"),
+        ("佐藤|健一|\n", "001"),
+        ("\n|佐藤", "10"),
+    ],
+)
+def test_subwords_that_begin_lines(pieces, begin):
+    parts = pieces.split("|")
+    ends = np.cumsum([len(part) for part in parts])
+    subwords = Subwords("".join(parts), np.arange(len(parts)), np.stack([ends - [len(p) for p in parts], ends], axis=1))
+    assert "".join("01"[int(own)] for own in begin_lines(subwords)) == begin
+
+
+def test_a_line_break_may_have_no_subword():
+    subwords = Subwords("佐藤\n健一", np.arange(2), np.array([(0, 2), (3, 5)]))
+    assert begin_lines(subwords).tolist() == [False, True]

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_luke_ja.text.characters import LINE_BREAKS
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.windows import (
     DOUBTFUL,
-    LINE_BREAKS,
     LONGEST_SENTENCE,
     Window,
     find_sentence_ends,
@@ -61,7 +61,10 @@ def parts_of(text, *, window, overlap=0, limit=100):
         ("あ。ABC! 検索。", 7, ["あ。ABC!", " 検索。"]),
         # … but then there must be one.
         ("ああああああ\nいい\nうう", 9, ["ああああああ\nいい", "\nうう"]),
-        ("あ" * 90 + "娘。の" + "い" * 90, 92, ["あ" * 90 + "娘。", "の" + "い" * 90]),
+        ("あいうえお" * 30 + "娘。の" + "かきくけこ" * 30, 152, ["あいうえお" * 30 + "娘。", "の" + "かきくけこ" * 30]),
+        # What is repeated many times is no part of what stands beside it.
+        ("東京" + "ー" * 20 + "大阪", 2, ["東京", "ー" * 20, "大阪"]),
+        ("東京" + "=-" * 20 + "大阪", 2, ["東京", "=-" * 20, "大阪"]),
     ],
 )
 def test_windows_are_whole_sentences(text, window, parts):
