@@ -51,6 +51,7 @@ def checkpoints(tmp_path_factory):
         "roberta": toys.write_roberta(root / "roberta"),
         "deberta": toys.write_deberta(root / "deberta"),
         "slow_bert": toys.write_bert(root / "slow_bert", slow=True),
+        "character_bert": toys.write_bert(root / "character_bert", slow=True, subwords="character"),
     }
 
 

@@ -224,9 +224,16 @@ BERT_WORDS = ["東京", "大阪", "山田", "花子", "は", "で", "に", "行�
 
 
 def write_bert(
-    path: Path, *, slow: bool = False, tags: Sequence[str] = ("O", "B-人名", "I-人名", "B-地名", "I-地名")
+    path: Path,
+    *,
+    slow: bool = False,
+    subwords: str = "wordpiece",
+    tags: Sequence[str] = ("O", "B-人名", "I-人名", "B-地名", "I-地名"),
 ) -> Path:
-    """A BertForTokenClassification with a vocab.txt; slow: BertJapaneseTokenizer with Sudachi, which has no offsets."""
+    """A BertForTokenClassification with a vocab.txt; slow: BertJapaneseTokenizer with Sudachi, which has no offsets.
+
+    subwords: of the slow one, "wordpiece" or "character".
+    """
     from transformers import BertConfig, BertForTokenClassification
 
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *BERT_WORDS]
@@ -242,7 +249,7 @@ def write_bert(
         "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
     }  # fmt: skip
     if slow:
-        tokenizer_config.update(word_tokenizer_type="sudachi", subword_tokenizer_type="wordpiece")
+        tokenizer_config.update(word_tokenizer_type="sudachi", subword_tokenizer_type=subwords)
     write_json(path / "tokenizer_config.json", tokenizer_config)
     return path
 

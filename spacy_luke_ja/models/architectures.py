@@ -17,6 +17,9 @@ from .types import LukeNerModel, LukeQaModel
 from .with_pair_windows import longest_question, with_pair_windows
 from .with_windows import overlap_for, with_windows
 
+# What a checkpoint says of the decoding of its logits.
+DECODING = ("score_temperature", "cut_cost", "line_break_cost", "longest_entity")
+
 
 def HFTokenClassifier(
     *,
@@ -35,8 +38,10 @@ def HFTokenClassifier(
 
     name: the checkpoint: ja_luke_ner_sm or ja_luke_sm (embedded), a local directory, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit; None for its main branch.
-    window: subwords in a window, special ones not counted; the most that the encoder takes when None.
-    overlap: subwords that neighbouring windows of a long text share; None for 64, or as many as a small encoder can.
+    window: subwords that a window of several sentences may have, special ones not counted; the checkpoint's own
+        (window in its config.json, else 126) when None.
+    overlap: subwords that the windows of one sentence share, where it is too long for one; None for 64, or as many
+        as a small encoder can.
     max_batch_subwords: the most subwords in a batch, padding and special ones included.
     precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
     training_precision, frozen_layers, freeze_embeddings, device: as in HFShim.
@@ -73,7 +78,7 @@ def HFQuestionAnswerer(
 
     name: the checkpoint: ja_luke_sm (embedded; to be trained), a local directory, or a name on the Hugging Face hub.
     window: subwords of the text in a window; as many as the question leaves of what the encoder takes when None.
-    overlap: as there; None for 128, or as many as a small encoder can.
+    overlap: subwords that neighbouring windows share; None for 128, or as many as a small encoder can.
     The others as in spacy-luke-ja.HFTokenClassifier.v1.
 
     Nothing is read before fill_answerer is called.
@@ -97,7 +102,7 @@ def windowed_classifier(
     """A classifier, however it is run, over texts of any length. The settings are those of HFTokenClassifier."""
     classifier = hf_classifier(shim)
     model = chain_layers(encode_subwords(), with_windows(classifier, **window_settings), classifier)
-    model.attrs.update(name=name, revision=revision, score_temperature=None, cut_cost=None)
+    model.attrs.update(name=name, revision=revision, **dict.fromkeys(DECODING))
     return model
 
 
@@ -124,10 +129,16 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
 
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     """
-    decoding = {"score_temperature": checkpoint.score_temperature, "cut_cost": checkpoint.cut_cost}
+    decoding = {name: getattr(checkpoint, name) for name in DECODING}
     checkpoint = settle_tokenizer(checkpoint)
     encoder = open_encoder(checkpoint)
-    special = {"prefix_ids": encoder.prefix_ids, "suffix_ids": encoder.suffix_ids, "pad_id": encoder.pad_id}
+    special = {
+        "prefix_ids": encoder.prefix_ids,
+        "suffix_ids": encoder.suffix_ids,
+        "start_ids": encoder.start_ids,
+        "pad_id": encoder.pad_id,
+        "usual_window": checkpoint.window,
+    }
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
     load_weights(model, checkpoint, new_head=new_head, n_special=n_special, attrs=special)
     model.attrs.update(decoding)
@@ -192,8 +203,7 @@ def check_windows_fit(model: Model, checkpoint: Checkpoint, **attrs: Any) -> Non
     if "pair_ids" not in attrs:
         n_special = len(attrs["prefix_ids"]) + len(attrs["suffix_ids"])
         most = max_window(limit + n_special, checkpoint, n_special=n_special, window=attrs["window"])
-        window = attrs["window"] or most
-        check_window(window, overlap_for(overlap, window))
+        check_window(most, overlap_for(overlap, most))
     elif longest_question(limit, overlap) < 1:
         raise ValueError(
             f"overlap must be at most {(limit - 1) // 2} for the checkpoint {checkpoint.name}, whose encoder takes "

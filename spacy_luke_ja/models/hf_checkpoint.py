@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import srsly
 
-from ..text.decoding import check_cut_cost, check_temperature
+from ..text.decoding import check_cost, check_temperature
 from .config_checks import CONFIG, check_added_tokens, check_config, check_shards
 
 EMBEDDED = Path(__file__).parent.parent / "pretrained"
@@ -18,6 +18,12 @@ CUT_COST = "cut_cost"
 QA_CHECKPOINT = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
 # The position of the first subword, where it is not the one after the padding's id.
 FIRST_POSITION = "first_position"
+LINE_BREAK_COST = "line_break_cost"
+LONGEST_ENTITY = "longest_entity"
+WINDOW = "window"
+# Subwords in a window of a checkpoint that says nothing: 128 with special ones. Most were fine-tuned on single
+# sentences, which seldom have more, and no length is read faster.
+USUAL_WINDOW = 126
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
 TOKENIZER_FILES = (
@@ -99,9 +105,35 @@ class Checkpoint:
     @property
     def cut_cost(self) -> float:
         """What it costs an entity to begin or end inside a token; 0.0 where it is not known."""
-        cut_cost = self.config.get(CUT_COST, 0.0)
-        check_cut_cost(cut_cost, f"{CUT_COST} in {CONFIG} of the checkpoint {self.name}")
-        return float(cut_cost)
+        return self._cost(CUT_COST)
+
+    @property
+    def line_break_cost(self) -> float:
+        """What it costs an entity to go on in the next line; 0.0 where it is not known."""
+        return self._cost(LINE_BREAK_COST)
+
+    def _cost(self, key: str) -> float:
+        cost = self.config.get(key, 0.0)
+        check_cost(cost, f"{key} in {CONFIG} of the checkpoint {self.name}")
+        return float(cost)
+
+    @property
+    def window(self) -> int:
+        """How many subwords a window of several sentences may have; USUAL_WINDOW where it is not known."""
+        return self._count(WINDOW, "subwords", USUAL_WINDOW)
+
+    @property
+    def longest_entity(self) -> Optional[int]:
+        """How many characters an entity may have; any number, None, where it is not known."""
+        return self._count(LONGEST_ENTITY, "characters", None) if LONGEST_ENTITY in self.config else None
+
+    def _count(self, key: str, unit: str, default: Any) -> int:
+        count = self.config.get(key, default)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            raise ValueError(
+                f"{key} in {CONFIG} of the checkpoint {self.name} must be a number of {unit}, at least 1, got {count}"
+            )
+        return count
 
     def to_bytes(self, weights: bytes) -> bytes:
         """weights: the content of a safetensors file."""
@@ -135,7 +167,7 @@ class Checkpoint:
         config = self.with_tags(tags).config
         if config.get("architectures"):
             config["architectures"] = [re.sub("(Model|For[A-Z].*)$", f"For{task}", config["architectures"][0])]
-        for key in (SCORE_TEMPERATURE, CUT_COST):
+        for key in (SCORE_TEMPERATURE, CUT_COST, LINE_BREAK_COST, LONGEST_ENTITY):
             config.pop(key, None)
         return self._with_config(config)
 

@@ -18,16 +18,17 @@ class EncoderShim(HFShim):
     """Holds the encoder of a checkpoint; infer and train_all give hidden states (n_subwords, width).
 
     Its bytes hold the checkpoint's tokenizer too. self.tokenizer encodes the subwords; self.max_window is the most of
-    them in a window, special ones not counted.
+    them in a window, special ones not counted, self.usual_window how many a window has unless it is set.
     """
 
     tokenizer: SubwordEncoder
     max_window: int
+    usual_window: int
 
     def __init__(self, name: str, *, revision: Optional[str], window: Optional[int], **settings: Any):
         """
         name, revision: the checkpoint that is loaded when it is needed and from_bytes has brought none.
-        window: subwords in a window, checked when the checkpoint is there; None for the most it takes.
+        window: subwords in a window, checked when the checkpoint is there; None for the checkpoint's own.
         settings: as HFShim takes them.
         """
         super().__init__(**settings)
@@ -53,6 +54,7 @@ class EncoderShim(HFShim):
         limits: List[int] = []
         super().load(checkpoint, check=lambda limit: limits.append(window(limit)))
         self.max_window, self.tokenizer = limits[0], tokenizer
+        self.usual_window = min(self.max_window, checkpoint.window)
 
     def load_once(self) -> None:
         if not self.is_loaded:

@@ -7,6 +7,7 @@ of transformers compute (tests hold it to that), from their checkpoints, whose t
 """
 
 import math
+from functools import cache
 from itertools import groupby
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
@@ -43,6 +44,9 @@ def can_build(config: Mapping[str, Any]) -> bool:
 
 # Rows computed together on a CPU: more are no quicker, and leave its caches.
 BLOCK_ROWS = 1024
+# From this length on, plain products in bfloat16 are quicker than PyTorch's kernel of attention on a CPU without AMX.
+# In float32, and with AMX, they never are (benchmarks/attention.py).
+PLAIN_LENGTH = 96
 
 
 class Run(NamedTuple):
@@ -112,6 +116,24 @@ class Dropout(nn.Dropout):
         return input * is_kept.to(input.dtype).mul_(1 / (1 - self.p))
 
 
+def is_plain_quicker(query: Tensor) -> bool:
+    """Whether this CPU computes attention sooner by plain products than by PyTorch's kernel."""
+    return query.dtype == torch.bfloat16 and query.shape[-2] >= PLAIN_LENGTH and not has_amx()
+
+
+@cache
+def has_amx() -> bool:
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+
+
+def plain_attention(
+    query: Tensor, key: Tensor, value: Tensor, dropout: Callable[[Tensor], Tensor] = lambda weights: weights
+) -> Tensor:
+    """(n_windows, n_heads, length, width of a head) each."""
+    scores = query @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
+    return dropout(torch.softmax(scores, dim=-1)).to(value.dtype) @ value
+
+
 class Embeddings(nn.Module):
     def __init__(self, config: Mapping[str, Any]):
         super().__init__()
@@ -164,13 +186,13 @@ class SelfAttention(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(n_windows, n_heads, length, width of a head) each."""
-        # Without a graph too: HFShim computes some batches of a step twice, and both must draw the same dropout.
-        if not ((self.training or torch.is_grad_enabled()) and query.device.type == "cpu"):
-            dropout = self.dropout.p if self.training else 0.0
-            return nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
-        # On a CPU, the backward pass of that kernel takes most of the time of a step.
-        scores = query @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
-        return self.dropout(torch.softmax(scores, dim=-1)).to(value.dtype) @ value
+        # On a CPU, the backward pass of PyTorch's kernel takes most of the time of a step. Without a graph too, when
+        # training: HFShim computes some batches of a step twice, and both must draw the same dropout.
+        needs_plain = self.training or torch.is_grad_enabled()
+        if query.device.type == "cpu" and (needs_plain or is_plain_quicker(query)):
+            return plain_attention(query, key, value, self.dropout)
+        dropout = self.dropout.p if self.training else 0.0
+        return nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         for kind in ("weight", "bias"):

@@ -142,8 +142,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def open_model(model: Model) -> EncoderShim:
     shim = cast(EncoderShim, model.shims[0])
     shim.load_once()
-    window = model.attrs["settings"].window or shim.max_window
-    check_window(window, overlap_for(model.attrs["settings"].overlap, window))
+    check_window(shim.max_window, overlap_for(model.attrs["settings"].overlap, shim.max_window))
     model.set_dim("nO", shim.width)
     tokenizer = shim.tokenizer
     model.attrs.update(prefix_ids=tokenizer.prefix_ids, suffix_ids=tokenizer.suffix_ids, pad_id=tokenizer.pad_id)
@@ -172,8 +171,8 @@ def window_doc(model: Model, doc: Doc) -> WindowedDoc:
     shim = cast(EncoderShim, model.shims[0])
     settings: WindowSettings = model.attrs["settings"]
     subwords = shim.tokenizer.encode(doc.text)
-    window = settings.window or shim.max_window
-    plan = plan_windows(subwords, window=window, overlap=overlap_for(settings.overlap, window))
+    window, limit = settings.window or shim.usual_window, shim.max_window
+    plan = plan_windows(subwords, window=window, overlap=overlap_for(settings.overlap, limit), limit=limit)
     # Heads need rows even for a Doc whose tokens have no subword at all.
     return WindowedDoc(doc, subwords, plan if plan or not len(doc) else NO_SUBWORDS)
 

@@ -7,7 +7,7 @@ from thinc.api import Model
 
 from ..text.answers import AnswerLogits, AskedText
 from ..text.subwords import PairIds
-from ..text.windows import Window, plan_windows
+from ..text.windows import Window, check_window, plan_overlapping_windows
 from .types import ClassifierModel
 from .window_rows import run_windows
 from .with_windows import check_window_settings
@@ -29,6 +29,8 @@ def with_pair_windows(
     attrs["max_window"], the most subwords of question and window together, and pair_ids come with the checkpoint.
     """
     check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
+    if window is not None and overlap is not None:
+        check_window(window, overlap)
     return Model(
         "with_pair_windows",
         forward,
@@ -93,7 +95,7 @@ def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
     window = min(room, model.attrs["window"] or room)
     if model.attrs["overlap"] is None:
         overlap = min(overlap, window // 2)
-    return plan_windows(asked.subwords, window=window, overlap=overlap)
+    return plan_overlapping_windows(asked.subwords, window=window, overlap=overlap)
 
 
 def pair_overlap(overlap: Optional[int], limit: int) -> int:

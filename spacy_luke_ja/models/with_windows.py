@@ -6,7 +6,7 @@ import numpy as np
 from thinc.api import Model
 
 from ..text.subwords import Subwords
-from ..text.windows import Window, check_window, merge_windows, plan_windows, split_rows
+from ..text.windows import Window, merge_windows, plan_windows, split_rows
 from .types import ClassifierModel, SubwordLogits, WindowBatch
 from .window_rows import run_windows
 
@@ -16,14 +16,16 @@ DEFAULT_OVERLAP = 64
 def with_windows(
     layer: ClassifierModel, *, window: Optional[int], overlap: Optional[int], max_batch_subwords: int
 ) -> Model[List[Subwords], List[SubwordLogits]]:
-    """Run a layer that takes windows over texts of any length.
+    """Run a layer that takes windows over texts of any length, in windows of whole sentences (plan_windows).
 
     layer: batches of windows in, logits out, a row for each of their subwords.
-    window: subwords in a window, special ones not counted; the most that the encoder takes when None.
-    overlap: subwords that neighbouring windows share; as in overlap_for when None.
+    window: subwords that a window of several sentences may have, special ones not counted; the checkpoint's when None.
+    overlap: subwords that the windows of one sentence share, where it is too long for one; as in overlap_for when
+        None.
     max_batch_subwords: the most subwords given to the layer at a time, special ones included, if it pads them.
 
-    attrs["max_window"], prefix_ids, suffix_ids and pad_id come with the checkpoint.
+    attrs["usual_window"], max_window (the most that the encoder takes), prefix_ids, suffix_ids, start_ids and pad_id
+    come with the checkpoint.
     """
     check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
     return Model(
@@ -35,8 +37,10 @@ def with_windows(
             "overlap": overlap,
             "max_batch_subwords": max_batch_subwords,
             "max_window": None,
+            "usual_window": None,
             "prefix_ids": (),
             "suffix_ids": (),
+            "start_ids": (),
             "pad_id": 0,
         },
     )
@@ -46,8 +50,8 @@ def check_window_settings(*, window: Optional[int], overlap: Optional[int], max_
     """Raise a ValueError for what no checkpoint could do."""
     if overlap is not None and overlap < 0:
         raise ValueError(f"overlap must be at least 0, got {overlap}")
-    if window is not None:
-        check_window(window, overlap_for(overlap, window))
+    if window is not None and window < 1:
+        raise ValueError(f"window must be at least 1 subword, got {window}")
     if max_batch_subwords < 1:
         raise ValueError(f"max_batch_subwords must be at least 1, got {max_batch_subwords}")
 
@@ -59,14 +63,12 @@ def overlap_for(overlap: Optional[int], window: int) -> int:
 
 def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[SubwordLogits], Callable]:
     layer = model.layers[0]
-    n_prefix = len(model.attrs["prefix_ids"])
-    window = model.attrs["window"] or model.attrs["max_window"]
-    overlap = overlap_for(model.attrs["overlap"], window)
-    plans = [plan_windows(text, window=window, overlap=overlap) for text in texts]
+    n_suffix = len(model.attrs["suffix_ids"])
+    plans = [plan_text(model, text) for text in texts]
     ends = np.cumsum([0, *map(len, plans)]).tolist()
     rows, backprop_rows = run_windows(
         layer,
-        [surround(model, text, w) for text, plan in zip(texts, plans) for w in plan],
+        [begin_anew(model, surround(model, text, w), w) for text, plan in zip(texts, plans) for w in plan],
         pad_id=model.attrs["pad_id"],
         max_batch_subwords=model.attrs["max_batch_subwords"],
         is_train=is_train,
@@ -74,24 +76,45 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
     n_tags = layer.attrs["n_tags"]
     merged = []
     for plan, start, end in zip(plans, ends, ends[1:]):
-        own_rows = [own[n_prefix : n_prefix + len(w)] for own, w in zip(rows[start:end], plan)]
+        own_rows = [own[len(own) - n_suffix - len(w) : len(own) - n_suffix] for own, w in zip(rows[start:end], plan)]
         merged.append(merge_windows(own_rows, plan) if plan else np.zeros((0, n_tags), dtype="float32"))
 
     def backprop_windows(d_logits: List[np.ndarray]) -> List[Subwords]:
         d_rows = [np.zeros(own.shape, dtype="float32") for own in rows]
         d_windows = [d_window for d, plan in zip(d_logits, plans) for d_window in split_rows(d, plan)]
         for d_own, d_window in zip(d_rows, d_windows):
-            d_own[n_prefix : n_prefix + len(d_window)] = d_window
+            d_own[len(d_own) - n_suffix - len(d_window) : len(d_own) - n_suffix] = d_window
         backprop_rows(d_rows)
         return []
 
     return [SubwordLogits(text, logits) for text, logits in zip(texts, merged)], backprop_windows
 
 
+def plan_text(model: Model, subwords: Subwords) -> List[Window]:
+    """RETURNS: the windows that a model made by with_windows reads a text in."""
+    attrs = model.attrs
+    limit = attrs["max_window"]
+    window = attrs["window"] or min(limit, attrs["usual_window"])
+    return plan_windows(subwords, window=window, overlap=overlap_for(attrs["overlap"], limit), limit=limit)
+
+
 def surround(model: Model, subwords: Subwords, window: Window) -> np.ndarray:
     """RETURNS: the ids of a window, special ones around them."""
     ids = subwords.ids[window.subword_start : window.subword_end]
     return np.concatenate([model.attrs["prefix_ids"], ids, model.attrs["suffix_ids"]]).astype("int64")
+
+
+def begin_anew(model: Model, ids: np.ndarray, window: Window) -> np.ndarray:
+    """Let a sentence inside a text begin with the ids that the encoder puts before a text, so that it is read alike.
+
+    ids: of the window, special ones included.
+    """
+    n_prefix, start_ids = len(model.attrs["prefix_ids"]), model.attrs["start_ids"]
+    is_start = 0 < window.subword_start == window.kept_start
+    has_room = len(window) + len(start_ids) <= model.attrs["max_window"]
+    if not start_ids or not is_start or not has_room or tuple(ids[n_prefix : n_prefix + len(start_ids)]) == start_ids:
+        return ids
+    return np.insert(ids, n_prefix, start_ids)
 
 
 def join_windows(model: Model, windows: List[Tuple[Subwords, Window]]) -> WindowBatch:

@@ -21,14 +21,14 @@ from ..text.alignment import ALIGNMENT_MODES
 from ..text.decoding import (
     CharSpan,
     FoundEntity,
-    check_cut_cost,
+    check_cost,
     check_temperature,
     encode_tags,
     find_entities,
     score_entities,
 )
 from ..text.label_schemes import SCHEMES, shorten
-from ..text.token_subwords import begin_inside_tokens, first_of_tokens
+from ..text.token_subwords import begin_inside_tokens, begin_lines, first_of_tokens
 from ..token_splitting import token_offsets
 from ..user_data import pack_quickly
 from .annotation import FILTERED, EntsFilter, LossReport, annotate, register_extensions
@@ -74,6 +74,7 @@ register_extensions()
         "threshold": 0.0,
         "temperature": None,
         "cut_cost": None,
+        "line_break_cost": None,
         "spans_key": None,
         "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
         "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
@@ -101,6 +102,7 @@ def make_luke_ner(
     threshold: Union[float, Dict[str, float]],
     temperature: Optional[float],
     cut_cost: Optional[float],
+    line_break_cost: Optional[float],
     spans_key: Optional[str],
     ents_filter: Optional[EntsFilter],
     scorer: Optional[Callable],
@@ -118,6 +120,7 @@ def make_luke_ner(
         threshold=threshold,
         temperature=temperature,
         cut_cost=cut_cost,
+        line_break_cost=line_break_cost,
         spans_key=spans_key,
         ents_filter=ents_filter,
         scorer=scorer,
@@ -141,7 +144,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     label_subwords = Setting(one_of("label_subwords", LABEL_SUBWORDS))
     threshold = Setting(check_threshold)
     temperature = Setting(checked_number(check_temperature, optional=True))
-    cut_cost = Setting(checked_number(check_cut_cost, optional=True))
+    cut_cost = Setting(checked_number(partial(check_cost, setting="cut_cost"), optional=True))
+    line_break_cost = Setting(checked_number(partial(check_cost, setting="line_break_cost"), optional=True))
     spans_key = SpansKey()
 
     def __init__(
@@ -158,6 +162,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         threshold: Union[float, Dict[str, float]] = 0.0,
         temperature: Optional[float] = None,
         cut_cost: Optional[float] = None,
+        line_break_cost: Optional[float] = None,
         spans_key: Optional[str] = None,
         ents_filter: Optional[EntsFilter] = None,
         scorer: Optional[Callable] = None,
@@ -177,6 +182,9 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         cut_cost: what it costs an entity to begin or end inside a token, as a natural logarithm of probability: with
             2.0, such an edge must make the tags exp(2) times as likely as the best without it. The checkpoint's own
             (cut_cost in its config.json, else 0.0) when None.
+        line_break_cost: the same for an entity that goes on in the next line: the higher, the surer a list of one name
+            a line stays apart; the lower, the surer a name that was wrapped stays whole. The checkpoint's own
+            (line_break_cost in its config.json, else 0.0) when None.
         spans_key: where in doc.spans the entities and their scores go, too, those that ents_filter turns away included
             where they are whole tokens; nowhere when None. No group of spans stays right when tokens are merged later.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
@@ -193,6 +201,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         self.threshold = threshold
         self.temperature = temperature
         self.cut_cost = cut_cost
+        self.line_break_cost = line_break_cost
         self.spans_key = spans_key
         self.ents_filter = ents_filter
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
@@ -365,9 +374,17 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     def _decode(self, doc: Doc, output: SubwordLogits) -> List[FoundEntity]:
         if not np.isfinite(output.logits).all():
             raise ValueError(self._not_finite())
-        cut_cost = self.model.attrs["cut_cost"] if self.cut_cost is None else self.cut_cost
-        edge_costs = cut_cost * begin_inside_tokens(output.subwords, token_offsets(doc)) if cut_cost else None
-        entities = find_entities(output.subwords, output.logits, self._tag_labels.scheme, edge_costs=edge_costs)
+        subwords, own = output.subwords, self.model.attrs
+        cut_cost = own["cut_cost"] if self.cut_cost is None else self.cut_cost
+        line_cost = own["line_break_cost"] if self.line_break_cost is None else self.line_break_cost
+        entities = find_entities(
+            subwords,
+            output.logits,
+            self._tag_labels.scheme,
+            edge_costs=cut_cost * begin_inside_tokens(subwords, token_offsets(doc)) if cut_cost else None,
+            line_costs=line_cost * begin_lines(subwords) if line_cost else None,
+            longest=own["longest_entity"],
+        )
         mapped = [entity._replace(label=self._tag_labels.doc_label.get(entity.label, "")) for entity in entities]
         return [entity for entity in mapped if entity.label]
 

@@ -7,11 +7,21 @@ from typing import Optional, Tuple
 import numpy as np
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+LINE_BREAKS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines has them
+LINE_BREAK = re.compile(f"[{LINE_BREAKS}]")
+RARE_LINE_BREAK = re.compile("[\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
+# Ten times the same, or the same few characters, in a row: no name has that, but numbers may.
+REPETITION = re.compile(r"(\D{1,16}?)\1{9,}", re.DOTALL)
 
 
 def replace_lone_surrogates(text: str) -> str:
     """Put U+FFFD for each lone surrogate, which no UTF-8 can hold; the length stays the same."""
     return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
+
+
+def replace_rare_line_breaks(text: str) -> str:
+    """Put a newline for each other character that breaks lines, which tokenizers lose, glue or do not know."""
+    return RARE_LINE_BREAK.sub("\n", text)
 
 
 def is_blank(char: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .characters import trim_blank
+from .characters import REPETITION, trim_blank
 from .label_schemes import TagScheme
 from .subwords import Subwords
 
@@ -29,6 +29,17 @@ class CharSpan(NamedTuple):
     score: float = 1.0
 
 
+class Costs(NamedTuple):
+    """What a tag sequence loses at each subword, (n_subwords,) each, as natural logarithms of probability.
+
+    edges: when an entity begins or ends just before the subword.
+    lines: when an entity goes on from the subword before.
+    """
+
+    edges: np.ndarray
+    lines: np.ndarray
+
+
 class FoundEntity(NamedTuple):
     """A labelled text[char_start:char_end], and what the model said there.
 
@@ -44,18 +55,44 @@ class FoundEntity(NamedTuple):
 
 
 def find_entities(
-    subwords: Subwords, logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None
+    subwords: Subwords,
+    logits: np.ndarray,
+    scheme: TagScheme,
+    *,
+    edge_costs: Optional[np.ndarray] = None,
+    line_costs: Optional[np.ndarray] = None,
+    longest: Optional[int] = None,
 ) -> List[FoundEntity]:
     """Find the most likely entities that the scheme allows.
 
     logits: (n_subwords, n_tags), finite.
-    edge_costs: of best_tags.
+    edge_costs, line_costs: of best_tags.
+    longest: characters that an entity may have; what is longer is none. Any number when None.
     RETURNS: entities in text order, without overlaps, with the checkpoint's labels. None begins or ends with a blank
-        character.
+        character, or has a part that is repeated ten times (ーーーーーーーーーー).
     """
     if not len(subwords):
         return []
-    tags = best_tags(logits, scheme, edge_costs=edge_costs)
+    tags = best_tags(logits, scheme, edge_costs=edge_costs, line_costs=line_costs)
+    found = take_entities(subwords, logits, scheme, tags)
+    if any(REPETITION.search(subwords.text, entity.char_start, entity.char_end) for entity in found):
+        sense = np.where(find_repetitions(subwords)[:, None] & (scheme.label_ids > 0), -np.inf, logits)
+        tags = best_tags(sense, scheme, edge_costs=edge_costs, line_costs=line_costs)
+        found = take_entities(subwords, logits, scheme, tags)
+    return [entity for entity in found if longest is None or entity.char_end - entity.char_start <= longest]
+
+
+def find_repetitions(subwords: Subwords) -> np.ndarray:
+    """(n_subwords,) bool: the subword has a character of a part that is repeated ten times."""
+    repeated = np.zeros(len(subwords.text) + 1, dtype="int64")
+    for match in REPETITION.finditer(subwords.text):
+        repeated[match.start() + 1 : match.end() + 1] = 1
+    n_before = np.cumsum(repeated)
+    return n_before[subwords.char_offsets[:, 1]] > n_before[subwords.char_offsets[:, 0]]
+
+
+def take_entities(subwords: Subwords, logits: np.ndarray, scheme: TagScheme, tags: np.ndarray) -> List[FoundEntity]:
+    """The entities of a tag sequence that the scheme allows; tags: (n_subwords,) rows of scheme.tags."""
     offsets = subwords.char_offsets
     found: List[FoundEntity] = []
     for start, end in entity_runs(tags, scheme):
@@ -95,10 +132,10 @@ def check_temperature(temperature: Any, setting: str = "temperature") -> None:
         raise ValueError(f"{setting} must be a finite number above 0, got {temperature}")
 
 
-def check_cut_cost(cut_cost: Any, setting: str = "cut_cost") -> None:
+def check_cost(cost: Any, setting: str) -> None:
     """setting: what to call it in the error."""
-    if not is_number(cut_cost) or not 0.0 <= cut_cost <= LARGEST:
-        raise ValueError(f"{setting} must be a finite number, 0 or more, got {cut_cost}")
+    if not is_number(cost) or not 0.0 <= cost <= LARGEST:
+        raise ValueError(f"{setting} must be a finite number, 0 or more, got {cost}")
 
 
 def is_number(value: Any) -> bool:
@@ -111,19 +148,26 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def best_tags(logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.ndarray] = None) -> np.ndarray:
+def best_tags(
+    logits: np.ndarray,
+    scheme: TagScheme,
+    *,
+    edge_costs: Optional[np.ndarray] = None,
+    line_costs: Optional[np.ndarray] = None,
+) -> np.ndarray:
     """The most likely tag sequence in which every tag may follow the one before.
 
     logits: (n_subwords, n_tags), or log probabilities.
     edge_costs: (n_subwords,) what the sequence loses, as a natural logarithm of probability, when an entity begins or
         ends just before the subword; none loses anything when None.
+    line_costs: (n_subwords,) the same when an entity goes on from the subword before.
     RETURNS: (n_subwords,) rows of scheme.tags.
 
     No sequence is likelier than the likeliest tag of each subword. One that is allowed and loses x against that shows
     that the best one has the likeliest tag wherever the second one would lose more than x: the search (Viterbi) leaves
     these out.
     """
-    costs = np.zeros(len(logits)) if edge_costs is None else edge_costs
+    costs = Costs(*(np.zeros(len(logits)) if own is None else own for own in (edge_costs, line_costs)))
     likeliest = logits.argmax(axis=1)
     if loss_of(likeliest, scheme, costs) == 0:
         return likeliest
@@ -140,14 +184,14 @@ def best_tags(logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.
         limit = lost
 
 
-def loss_of(tags: np.ndarray, scheme: TagScheme, costs: np.ndarray) -> float:
-    """What a tag sequence loses by its edges; infinity when the scheme does not allow it."""
+def loss_of(tags: np.ndarray, scheme: TagScheme, costs: Costs) -> float:
+    """What a tag sequence loses by costs; infinity when the scheme does not allow it."""
     pairs = tags[:-1], tags[1:]
     if not (scheme.allowed_first[tags[0]] and scheme.allowed_last[tags[-1]]):
         return float("inf")
     if not scheme.may_follow(*pairs).all():
         return float("inf")
-    return float((scheme.is_edge(*pairs) * costs[1:]).sum())
+    return -float(cost_gains(*pairs, costs.edges[1:], costs.lines[1:], scheme).sum())
 
 
 def runs_of(mask: np.ndarray) -> List[List[int]]:
@@ -157,22 +201,22 @@ def runs_of(mask: np.ndarray) -> List[List[int]]:
 
 
 def search_run(
-    logits: np.ndarray, scheme: TagScheme, costs: np.ndarray, around: np.ndarray, start: int, end: int
+    logits: np.ndarray, scheme: TagScheme, costs: Costs, around: np.ndarray, start: int, end: int
 ) -> np.ndarray:
     """The best tags of subwords start … end - 1 (Viterbi), if those around them have the tags `around`."""
     columns = np.arange(logits.shape[1])
     score = logits[start]
     if start:
-        score = score + step_gains(around[start - 1], columns, costs[start], scheme)
+        score = score + step_gains(around[start - 1], columns, costs.edges[start], costs.lines[start], scheme)
     else:
         score = score + np.where(scheme.allowed_first, 0.0, -np.inf)
     came_from = np.zeros((end - start, len(score)), dtype="int32")
     step = step_over_pairs if len(columns) <= MOST_TAGS_IN_PAIRS else step_over_labels
     for i in range(start + 1, end):
-        came_from[i - start], score = step(score, costs[i], scheme)
+        came_from[i - start], score = step(score, costs.edges[i], costs.lines[i], scheme)
         score = score + logits[i]
     if end < len(logits):
-        score = score + step_gains(columns, around[end], costs[end], scheme)
+        score = score + step_gains(columns, around[end], costs.edges[end], costs.lines[end], scheme)
     else:
         score = score + np.where(scheme.allowed_last, 0.0, -np.inf)
     tags = np.zeros(end - start, dtype="int64")
@@ -182,34 +226,45 @@ def search_run(
     return tags
 
 
-def step_gains(first: Any, second: Any, cost: float, scheme: TagScheme) -> np.ndarray:
+def cost_gains(first: Any, second: Any, edge_cost: Any, line_cost: Any, scheme: TagScheme) -> np.ndarray:
+    """What going from one tag to another adds to a score by its costs: nothing or less."""
+    return -edge_cost * scheme.is_edge(first, second) - line_cost * scheme.is_continued(first, second)
+
+
+def step_gains(first: Any, second: Any, edge_cost: float, line_cost: float, scheme: TagScheme) -> np.ndarray:
     """What going from one tag to another adds to a score; minus infinity where the scheme does not allow it."""
-    return np.where(scheme.may_follow(first, second), 0.0, -np.inf) - cost * scheme.is_edge(first, second)
+    allowed = np.where(scheme.may_follow(first, second), 0.0, -np.inf)
+    return allowed + cost_gains(first, second, edge_cost, line_cost, scheme)
 
 
-def step_over_pairs(score: np.ndarray, cost: float, scheme: TagScheme) -> Tuple[np.ndarray, np.ndarray]:
+def step_over_pairs(
+    score: np.ndarray, edge_cost: float, line_cost: float, scheme: TagScheme
+) -> Tuple[np.ndarray, np.ndarray]:
     """One step of the search, by all pairs of tags: quickest for few.
 
     score: (n_tags,) of the best sequence that ends with each tag.
-    cost: of an edge before the next subword.
+    edge_cost, line_cost: Costs before the next subword.
     RETURNS: (n_tags,) the tag before each next one in the best sequence; and that sequence's score.
     """
-    paths = score[:, None] + scheme.forbidden - cost * scheme.edges
+    paths = score[:, None] + scheme.forbidden - edge_cost * scheme.edges - line_cost * scheme.continuations
     came_from = paths.argmax(axis=0)
     return came_from, paths[came_from, np.arange(len(score))]
 
 
-def step_over_labels(score: np.ndarray, cost: float, scheme: TagScheme) -> Tuple[np.ndarray, np.ndarray]:
+def step_over_labels(
+    score: np.ndarray, edge_cost: float, line_cost: float, scheme: TagScheme
+) -> Tuple[np.ndarray, np.ndarray]:
     """As step_over_pairs, in time that grows with the tags and not with their pairs.
 
     Before a tag stands one of its own label, of which there are few; or the best of all that end an entity, which is
     the same tag for all labels but its own.
     """
     tags, columns = scheme.tags_of_label, np.arange(len(score))
-    within = np.where(tags >= 0, score[tags] + step_gains(tags, columns[:, None], cost, scheme), -np.inf)
+    gains = step_gains(tags, columns[:, None], edge_cost, line_cost, scheme)
+    within = np.where(tags >= 0, score[tags] + gains, -np.inf)
     best = within.argmax(axis=1)
     came_from, best_score = tags[columns, best], within[columns, best]
-    ended = np.where(scheme.allowed_last, score, -np.inf) - cost
+    ended = np.where(scheme.allowed_last, score, -np.inf) - edge_cost
     first = ended.argmax()
     before = np.full(len(score), first)
     own = tags[first][tags[first] >= 0]

@@ -82,6 +82,10 @@ class TagScheme:
         first_id, second_id = self.label_ids[first], self.label_ids[second]
         return (first_id != second_id) | ((first_id > 0) & self.begins[second])
 
+    def is_continued(self, first: Any, second: Any) -> np.ndarray:
+        """As may_follow. RETURNS: bool, the second tag goes on with the entity of the first."""
+        return ~self.is_edge(first, second) & (self.label_ids[second] > 0)
+
     @cached_property
     def allowed(self) -> np.ndarray:
         """(n_tags, n_tags) bool, may_follow of all pairs."""
@@ -96,6 +100,11 @@ class TagScheme:
     def edges(self) -> np.ndarray:
         """(n_tags, n_tags) bool, is_edge of all pairs."""
         return self.is_edge(np.arange(len(self.tags))[:, None], np.arange(len(self.tags)))
+
+    @cached_property
+    def continuations(self) -> np.ndarray:
+        """(n_tags, n_tags) bool, is_continued of all pairs."""
+        return self.is_continued(np.arange(len(self.tags))[:, None], np.arange(len(self.tags)))
 
     @cached_property
     def label_ids(self) -> np.ndarray:

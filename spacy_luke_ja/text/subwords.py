@@ -6,7 +6,7 @@ from typing import Any, Callable, FrozenSet, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
-from .characters import blank_characters, replace_lone_surrogates
+from .characters import blank_characters, replace_lone_surrogates, replace_rare_line_breaks
 from .preparation import PreparedText
 
 FAIRSEQ_UNK = 3
@@ -49,6 +49,7 @@ class SubwordEncoder(Protocol):
 
     prefix_ids: Tuple[int, ...]  # put before each window, say <s> or [CLS]
     suffix_ids: Tuple[int, ...]  # put after each window, say </s> or [SEP]
+    start_ids: Tuple[int, ...]  # what encode itself puts before a text, and before a window that begins inside one
     pad_id: int
     unk_id: Optional[int]  # what the vocabulary has no piece for; None where there is nothing such
     n_ids: int  # every id is smaller than this
@@ -119,6 +120,7 @@ class SentencePieceEncoder:
         self._word_start = processor.piece_to_id(WORD_START)
         self._unknown = processor.unk_id()
         self._controls = np.array(sorted(self.layout.control_ids), dtype="int64")
+        self.start_ids = (self._word_start + self.layout.shift,) if self._word_start != self._unknown else ()
         # The call that gives offsets moved: immutable_proto up to 0.2.1, offset_mapping from 0.2.2 on.
         try:
             processor.encode("", return_type="offset_mapping")
@@ -129,7 +131,7 @@ class SentencePieceEncoder:
 
     def encode(self, text: str) -> Subwords:
         # sentencepiece refuses lone surrogates, or gives nothing for them; U+FFFD is as long.
-        clean_text = replace_lone_surrogates(text)
+        clean_text = as_encodable(text)
         if self.layout.prepare is None:
             sp_ids, offsets = self._encode(clean_text)
         else:
@@ -151,7 +153,7 @@ class SentencePieceEncoder:
 
     def pieces(self, text: str) -> List[str]:
         """The pieces that `encode` gives ids for, as sentencepiece writes them (normalised, "▁" for a space)."""
-        return self.processor.encode(replace_lone_surrogates(text), out_type=str)
+        return self.processor.encode(as_encodable(text), out_type=str)
 
     def piece_names(self, ids: Sequence[int]) -> List[str]:
         shift, n_pieces, names = self.layout.shift, self.processor.get_piece_size(), self.layout.special_names
@@ -199,6 +201,11 @@ class SentencePieceEncoder:
         return np.array(cut_ids, dtype="int64"), np.array(cut_offsets, dtype="int64").reshape(-1, 2)
 
 
+def as_encodable(text: str) -> str:
+    """The text, as long as it was, without what tokenizers refuse or lose."""
+    return replace_rare_line_breaks(replace_lone_surrogates(text))
+
+
 def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
     """Find where in the text each surface stands, though the tokenizer may have normalised it.
 
@@ -211,6 +218,12 @@ def align_pieces(surfaces: Sequence[str], text: str) -> np.ndarray:
     sources = [i for i, part in enumerate(parts) for _ in part]
     _, found = get_alignments(list("".join(parts)), list(surfaces))
     return place_pieces([sorted({sources[place] for place in places}) for places in found], len(text))
+
+
+def name_unknown_characters(surfaces: Sequence[str], word: str) -> Sequence[str]:
+    """Give each piece its character where a word was cut into characters; "" stands for one that is unknown."""
+    is_by_character = len(surfaces) == len(word) and all(s in ("", char) for s, char in zip(surfaces, word))
+    return list(word) if is_by_character else surfaces
 
 
 def piece_surface(piece: str) -> str:

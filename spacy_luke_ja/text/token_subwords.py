@@ -4,6 +4,7 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
+from .characters import LINE_BREAK
 from .subwords import Subwords
 from .windows import Window
 
@@ -40,6 +41,19 @@ def begin_inside_tokens(subwords: Subwords, token_offsets: np.ndarray) -> np.nda
         return np.zeros(len(starts), dtype=bool)
     tokens = np.maximum(np.searchsorted(token_offsets[:, 0], starts, side="right") - 1, 0)
     return (token_offsets[tokens, 0] < starts) & (starts < token_offsets[tokens, 1])
+
+
+def begin_lines(subwords: Subwords) -> np.ndarray:
+    """Tell which subwords are the first behind a line break, or are that break themselves.
+
+    RETURNS: (n_subwords,) bool.
+    """
+    begin = np.zeros(len(subwords), dtype=bool)
+    breaks = [match.start() for match in LINE_BREAK.finditer(subwords.text)]
+    if breaks:
+        first = np.searchsorted(subwords.char_offsets[:, 1], breaks, side="right")
+        begin[first[first < len(begin)]] = True
+    return begin
 
 
 def first_of_tokens(subwords: Subwords, token_offsets: np.ndarray) -> Tuple[Subwords, np.ndarray]:

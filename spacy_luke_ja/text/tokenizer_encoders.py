@@ -1,10 +1,10 @@
 """A text in, its subwords out, by other than sentencepiece: Hugging Face tokenizers, fast and slow, and words first."""
 
+import unicodedata
 from typing import Any, Callable, Collection, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .characters import replace_lone_surrogates
 from .cutting import cut_text
 from .preparation import PreparedText, join_words
 from .subwords import (
@@ -13,7 +13,9 @@ from .subwords import (
     SubwordEncoder,
     Subwords,
     align_pieces,
+    as_encodable,
     cover_gaps,
+    name_unknown_characters,
     piece_surface,
     tidy_offsets,
 )
@@ -21,6 +23,8 @@ from .subwords import (
 
 class FastTokenizerEncoder:
     """Ids and offsets by the library `tokenizers` itself, from a tokenizer.json."""
+
+    start_ids: Tuple[int, ...] = ()
 
     def __init__(self, backend: Any, *, pad_id: int, unk_id: Optional[int], control_ids: Collection[int]):
         """
@@ -37,7 +41,7 @@ class FastTokenizerEncoder:
         self.prefix_ids, self.suffix_ids = find_special_ids(self._ids, "tokenizer.json")
 
     def encode(self, text: str) -> Subwords:
-        encoding = self.backend.encode(replace_lone_surrogates(text), add_special_tokens=False)
+        encoding = self.backend.encode(as_encodable(text), add_special_tokens=False)
         ids = without_control_ids(encoding.ids, self.control_ids, self.unk_id)
         offsets = np.array(encoding.offsets, dtype="int64").reshape(-1, 2)
         is_word_start = np.array([piece == WORD_START for piece in encoding.tokens], dtype=bool)
@@ -59,10 +63,12 @@ class SlowTokenizerEncoder:
     """Ids by a Hugging Face slow tokenizer, which has no offsets; they are found by aligning its pieces.
 
     Where the tokenizer cuts words first (BertJapaneseTokenizer does), the words are aligned with the text and then
-    the pieces with their word, so that an [UNK] has the characters of its word. With others, a piece that no character
+    the pieces with their word, so that an [UNK] has the characters of its word, or of a word that was
+    cut into characters its own. With others, a piece that no character
     matches takes the characters between its neighbours.
     """
 
+    start_ids: Tuple[int, ...] = ()
     max_bytes = 30_000  # of UTF-8 at a time: Sudachi as word tokenizer takes 49,149, and normalisation adds to it
 
     def __init__(self, tokenizer: Any):
@@ -76,7 +82,7 @@ class SlowTokenizerEncoder:
         self.n_ids = len(tokenizer)
 
     def encode(self, text: str) -> Subwords:
-        clean_text = replace_lone_surrogates(text)
+        clean_text = as_encodable(text)
         is_long = len(clean_text.encode("utf8")) > self.max_bytes
         parts = cut_text(clean_text, max_bytes=self.max_bytes) if is_long else [clean_text]
         pieces: List[str] = []
@@ -118,12 +124,14 @@ class SlowTokenizerEncoder:
         for word, (start, end) in zip(words, align_pieces(words, text).tolist()):
             word_pieces = cut_pieces.tokenize(word)
             pieces += word_pieces
-            offsets.append(self._place(word_pieces, text[start:end]) + start)
+            offsets.append(self._place(word_pieces, text[start:end], word=word) + start)
         return pieces, np.concatenate(offsets)
 
-    def _place(self, pieces: Sequence[str], text: str) -> np.ndarray:
+    def _place(self, pieces: Sequence[str], text: str, *, word: str = "") -> np.ndarray:
+        """word: the text as it was cut into pieces, if that is known."""
         unknown = self.tokenizer.unk_token
-        return align_pieces(["" if piece == unknown else piece_surface(piece) for piece in pieces], text)
+        surfaces = ["" if piece == unknown else piece_surface(piece) for piece in pieces]
+        return align_pieces(name_unknown_characters(surfaces, unicodedata.normalize("NFKC", word)), text)
 
 
 class WordsFirstEncoder:
@@ -136,10 +144,10 @@ class WordsFirstEncoder:
         """
         self.encoder, self.find_words, self.max_bytes = encoder, find_words, max_bytes
         self.prefix_ids, self.suffix_ids, self.pad_id = encoder.prefix_ids, encoder.suffix_ids, encoder.pad_id
-        self.unk_id, self.n_ids = encoder.unk_id, encoder.n_ids
+        self.start_ids, self.unk_id, self.n_ids = encoder.start_ids, encoder.unk_id, encoder.n_ids
 
     def encode(self, text: str) -> Subwords:
-        clean_text = replace_lone_surrogates(text)
+        clean_text = as_encodable(text)
         is_long = len(clean_text.encode("utf8")) > self.max_bytes
         words: List[Tuple[int, int]] = []
         start = 0

@@ -41,7 +41,7 @@ def test_encoders(checkpoints, name, encoder, specials):
     assert opened.encode("").ids.tolist() == []
 
 
-@pytest.mark.parametrize("name", ["fast_xlmr", "bert", "slow_bert", "roberta"])
+@pytest.mark.parametrize("name", ["fast_xlmr", "bert", "slow_bert", "character_bert", "roberta"])
 @given(text=st.text(alphabet="東京大阪山田はが\u3099ﾄﾞ㈱ＡＢ ab\u3000\n\x00😊👨\u200d𠮷\ud800#", max_size=25))
 @settings(max_examples=100)
 def test_offsets_of_every_text(checkpoints, name, text):
@@ -83,6 +83,22 @@ def test_offsets_of_a_slow_tokenizer(checkpoints, text, words):
     subwords = open_encoder(open_checkpoint(str(checkpoints["slow_bert"]))).encode(text)
     found = [text[start:end] for start, end in subwords.char_offsets.tolist()]
     assert [word for word in found if word] == words
+
+
+@pytest.mark.parametrize(
+    "text, pieces",
+    [
+        ("山本五十六は東京", list("山本五十六は東京")),
+        ("龘龘龘花龘", list("龘龘龘花龘")),
+        # What normalises to one character, and what to two, which share it.
+        ("ﾄﾞﾗﾏと㌔", ["ﾄﾞ", "ﾗ", "ﾏ", "と", "㌔", "㌔"]),
+        ("ABCＡＢＣと𠮷野家", list("ABCＡＢＣと𠮷野家")),
+    ],
+)
+def test_unknown_characters_keep_their_edges(checkpoints, text, pieces):
+    subwords = encoder_of(checkpoints, "character_bert").encode(text)
+    found = [text[start:end] for start, end in subwords.char_offsets.tolist()]
+    assert [piece for piece in found if piece] == pieces
 
 
 def test_a_piece_that_matches_nothing_takes_what_its_neighbours_leave():

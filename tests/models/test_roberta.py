@@ -60,6 +60,26 @@ def test_logits(pair):
         torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)  # by PyTorch's kernel
 
 
+@pytest.mark.parametrize(
+    "dtype, length, amx, plain",
+    [
+        (torch.bfloat16, 128, False, True),
+        (torch.bfloat16, 40, False, False),
+        (torch.bfloat16, 128, True, False),
+        (torch.float32, 128, False, False),
+    ],
+)
+def test_the_kernel_of_attention(monkeypatch, dtype, length, amx, plain):
+    monkeypatch.setattr(roberta, "has_amx", lambda: amx)
+    assert roberta.is_plain_quicker(torch.zeros(1, 2, length, 8, dtype=dtype)) == plain
+
+
+def test_both_kernels_of_attention_agree():
+    query, key, value = torch.randn(3, 2, 4, 128, 16, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+    torch.testing.assert_close(roberta.plain_attention(query, key, value), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_blocks_change_nothing(pair, monkeypatch):
     _, ours = pair
     ids, _ = joined_and_padded(1)

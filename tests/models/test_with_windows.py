@@ -30,7 +30,7 @@ def subwords(n, first=10):
 
 def make(window=None, overlap=2, max_batch_subwords=40):
     model = with_windows(echo_layer(), window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    model.attrs.update(max_window=8, prefix_ids=(0,), suffix_ids=(2,), pad_id=1)
+    model.attrs.update(max_window=8, usual_window=8, prefix_ids=(0,), suffix_ids=(2,), pad_id=1)
     return model
 
 
@@ -49,6 +49,26 @@ def test_batches_have_special_subwords_and_are_capped():
         for ids, length in zip(batch.padded_ids(), batch.lengths):
             assert ids[0] == 0 and ids[length - 1] == 2
             assert (ids[length:] == 1).all() and (ids[1 : length - 1] >= 10).all()
+
+
+def test_a_sentence_inside_a_text_begins_like_a_text():
+    """Its window starts with what the encoder puts before a text, unless it has that; nothing moves by it."""
+    model = make(window=3)
+    model.attrs.update(start_ids=(7,))
+    text = Subwords("あ。い。\nう。", np.array([7, 10, 11, 12, 13, 7, 14, 15]), np.array(
+        [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]))  # fmt: skip
+    outputs, backprop = model.begin_update([text])
+    assert sorted(ids.tolist() for batch in SEEN for ids in np.split(batch.ids, np.cumsum(batch.lengths)[:-1])) == [
+        [0, 7, 10, 11, 2],
+        [0, 7, 12, 13, 2],
+        [0, 7, 14, 15, 2],
+    ]
+    assert outputs[0].logits[:, 0].tolist() == text.ids.tolist()
+    batches = list(SEEN)
+    SEEN.clear()
+    backprop([np.arange(16, dtype="float32").reshape(8, 2)])
+    gradients = {int(i): row[0] for batch, d in zip(batches, SEEN) for i, row in zip(batch.ids, d) if i >= 10}
+    assert gradients == {10: 2.0, 11: 4.0, 12: 6.0, 13: 8.0, 14: 12.0, 15: 14.0}
 
 
 def test_gradients_reach_the_rows_that_were_kept():
@@ -72,7 +92,7 @@ def test_the_memory_of_a_long_text_is_that_of_a_batch():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"window": 8, "overlap": 8}, "overlap must be between 0 and window - 1"),
+        ({"window": 0}, "window must be at least 1 subword, got 0"),
         ({"window": 0}, "window must be at least 1"),
         ({"max_batch_subwords": 0}, "max_batch_subwords must be at least 1, got 0"),
     ],

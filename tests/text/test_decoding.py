@@ -20,6 +20,7 @@ from spacy_luke_ja.text.decoding import (
 )
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.subwords import Subwords
+from spacy_luke_ja.text.token_subwords import begin_lines
 
 BIO = ["O", "B-地名", "I-地名", "B-人名", "I-人名"]
 
@@ -80,6 +81,51 @@ def test_an_i_after_o_is_repaired_by_the_next_best_allowed_tags():
     assert (span.char_start, span.char_end, span.label) == (1, 4, "地名")
 
 
+@pytest.mark.parametrize(
+    "pieces, tags, cost, ents",
+    [
+        # Probability 0.9 against 0.025, 3.6 as a logarithm: that much a cut must save.
+        ("佐藤|\n|鈴木", "B-人名 I-人名 I-人名", 0.0, ["佐藤\n鈴木"]),
+        ("佐藤|\n|鈴木", "B-人名 I-人名 I-人名", 3.5, ["佐藤\n鈴木"]),
+        ("佐藤|\n|鈴木", "B-人名 I-人名 I-人名", 3.7, ["佐藤", "鈴木"]),
+        ("佐藤|\n|鈴木", "B-人名 O B-人名", 10.0, ["佐藤", "鈴木"]),
+        ("佐藤|鈴木", "B-人名 I-人名", 10.0, ["佐藤鈴木"]),
+    ],
+)
+def test_going_on_in_the_next_line_costs(pieces, tags, cost, ents):
+    subwords = subwords_of(pieces)
+    found = find_entities(subwords, logits_of(tags, BIO), make_scheme(BIO), line_costs=cost * begin_lines(subwords))
+    assert [subwords.text[entity.char_start : entity.char_end] for entity in found] == ents
+
+
+@pytest.mark.parametrize(
+    "pieces, ents",
+    [
+        ("ー|" * 3000 + "東京", ["東京"]),
+        ("東京|" + "ー|" * 10 + "大阪", ["東京", "大阪"]),
+        ("東京|" + "ー|" * 9 + "大阪", ["東京" + "ー" * 9 + "大阪"]),
+        ("東京|" + "=|-|" * 10 + "大阪", ["東京", "大阪"]),
+        ("ーーーーー|" * 2 + "大阪", ["大阪"]),
+        ("山田|太郎|" * 99 + "山田|太郎", []),
+        ("0|" * 12 + "1", ["0000000000001"]),
+    ],
+)
+def test_what_is_repeated_is_no_part_of_an_entity(pieces, ents):
+    subwords = subwords_of(pieces)
+    logits = logits_of(" ".join(["B-地名", *["I-地名"] * (len(subwords) - 1)]), BIO)
+    logits[1:, BIO.index("B-地名")] += 1.0
+    found = find_entities(subwords, logits, make_scheme(BIO))
+    assert [subwords.text[entity.char_start : entity.char_end] for entity in found] == ents
+    assert all(np.isfinite(entity.logits).all() for entity in found)
+
+
+@pytest.mark.parametrize("longest, ents", [(None, ["東京都庁", "大阪"]), (4, ["東京都庁", "大阪"]), (3, ["大阪"])])
+def test_an_entity_of_more_characters_is_none(longest, ents):
+    subwords = subwords_of("東京|都庁|大阪")
+    found = find_entities(subwords, logits_of("B-地名 I-地名 B-地名", BIO), make_scheme(BIO), longest=longest)
+    assert [subwords.text[entity.char_start : entity.char_end] for entity in found] == ents
+
+
 def test_the_score_is_the_geometric_mean_over_subwords_with_characters():
     scheme = make_scheme(BIO)
     probabilities = np.array([[0.2, 0.2, 0.2, 0.2, 0.2], [0.1, 0.6, 0.1, 0.1, 0.1], [0.1, 0.1, 0.7, 0.05, 0.05]])
@@ -116,31 +162,36 @@ tag_sets = st.sampled_from([BIO, ["O", "X", "Y"], make_tags(["X", "Y"], "BIOES")
 
 @given(tags=tag_sets, n=st.integers(1, 4), seed=st.integers(0, 1000), cost=st.sampled_from([None, 0.0, 1.5, 50.0]))
 def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed, cost):
-    """With and without a cost of edges before some of the subwords; the entities say where edges are."""
+    """With and without costs of edges and of going on at some of the subwords; the entities say where those are."""
     scheme, rng = make_scheme(tags), np.random.default_rng(seed)
     log_probs = log_softmax(rng.normal(size=(n, len(tags))) * 3)
-    edge_costs = None if cost is None else cost * rng.integers(0, 2, n)
+    edge_costs, line_costs = (None if cost is None else cost * rng.integers(0, 2, n) for _ in range(2))
 
     def total(sequence):
         ok = scheme.allowed_first[sequence[0]] and scheme.allowed_last[sequence[-1]]
         ok = ok and all(scheme.allowed[a, b] for a, b in zip(sequence, sequence[1:]))
-        edges = {edge for run in entity_runs(np.array(sequence), scheme) for edge in run} - {0, n} if ok else ()
+        if not ok:
+            return -np.inf
+        runs = entity_runs(np.array(sequence), scheme)
+        edges = {edge for run in runs for edge in run} - {0, n}
         lost = 0.0 if edge_costs is None else sum(edge_costs[edge] for edge in edges)
-        return sum(log_probs[i, tag] for i, tag in enumerate(sequence)) - lost if ok else -np.inf
+        lost += 0.0 if line_costs is None else sum(line_costs[start + 1 : end].sum() for start, end in runs)
+        return sum(log_probs[i, tag] for i, tag in enumerate(sequence)) - lost
 
     best = max(itertools.product(range(len(tags)), repeat=n), key=total)
-    assert total(best_tags(log_probs, scheme, edge_costs=edge_costs)) == pytest.approx(total(best))
+    found = best_tags(log_probs, scheme, edge_costs=edge_costs, line_costs=line_costs)
+    assert total(found) == pytest.approx(total(best))
 
 
 @given(tags=tag_sets, n=st.integers(1, 60), seed=st.integers(0, 1000), scale=st.sampled_from([1.0, 5.0, 20.0]))
 def test_the_search_leaves_out_nothing_that_matters(tags, n, seed, scale):
     scheme, rng = make_scheme(tags), np.random.default_rng(seed)
     logits = rng.normal(size=(n, len(tags))) * scale
-    edge_costs = 3.0 * rng.integers(0, 2, n)
+    costs = {"edge_costs": 3.0 * rng.integers(0, 2, n), "line_costs": 2.0 * rng.integers(0, 2, n)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "FIRST_LIMIT", float("inf"))
-        everywhere = best_tags(logits, scheme, edge_costs=edge_costs)
-    np.testing.assert_array_equal(best_tags(logits, scheme, edge_costs=edge_costs), everywhere)
+        everywhere = best_tags(logits, scheme, **costs)
+    np.testing.assert_array_equal(best_tags(logits, scheme, **costs), everywhere)
 
 
 @given(tags=tag_sets, n=st.integers(1, 8), seed=st.integers(0, 1000), log_temperature=st.floats(-2.5, 2.5))
@@ -213,13 +264,16 @@ def test_a_character_that_two_entities_share_stays_with_the_first():
     ]
 
 
-@given(tags=tag_sets, seed=st.integers(0, 1000), cost=st.sampled_from([0.0, 1.0, 2.5]))
-def test_both_steps_of_the_search_are_one(tags, seed, cost):
+costs = st.sampled_from([0.0, 1.0, 2.5])
+
+
+@given(tags=tag_sets, seed=st.integers(0, 1000), edge_cost=costs, line_cost=costs)
+def test_both_steps_of_the_search_are_one(tags, seed, edge_cost, line_cost):
     """Ties too: of two tags before the next one, the first is taken."""
     scheme, rng = make_scheme(tags), np.random.default_rng(seed)
     score = np.where(rng.random(len(tags)) < 0.2, -np.inf, rng.integers(0, 4, len(tags)).astype("float64"))
     (from_pairs, pair_scores), (from_labels, label_scores) = (
-        step(score, cost, scheme) for step in (decoding.step_over_pairs, decoding.step_over_labels)
+        step(score, edge_cost, line_cost, scheme) for step in (decoding.step_over_pairs, decoding.step_over_labels)
     )
     np.testing.assert_array_equal(pair_scores, label_scores)
     np.testing.assert_array_equal(from_pairs[np.isfinite(pair_scores)], from_labels[np.isfinite(pair_scores)])
@@ -230,7 +284,7 @@ def test_a_thousand_labels_need_no_table_of_pairs(scheme_name):
     scheme = make_scheme(make_tags([f"ラベル{i}" for i in range(1000)], scheme_name), scheme=scheme_name)
     subwords = subwords_of("|".join(["東"] * 50))
     logits = np.random.default_rng(0).normal(size=(50, len(scheme.tags)))
-    found = find_entities(subwords, logits, scheme, edge_costs=np.ones(50))
+    found = find_entities(subwords, logits, scheme, edge_costs=np.ones(50), line_costs=np.ones(50))
     spans = [CharSpan(*entity[:3]) for entity in found]
     assert spans and encode_tags(subwords, spans, scheme)[[span.char_start for span in spans]].all()
     assert not {"allowed", "edges", "forbidden"} & scheme.__dict__.keys()

@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toys
-from spacy_luke_ja.text.characters import is_blank, replace_lone_surrogates
-from spacy_luke_ja.text.subwords import SentencePieceEncoder, cover_gaps, place_pieces, tidy_offsets
+from spacy_luke_ja.text.characters import LINE_BREAKS, is_blank, replace_lone_surrogates
+from spacy_luke_ja.text.subwords import (
+    SentencePieceEncoder,
+    as_encodable,
+    cover_gaps,
+    place_pieces,
+    tidy_offsets,
+)
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "subword_ids.json").read_text(encoding="utf8"))
 EMBEDDED = Path(__file__).parents[2] / "spacy_luke_ja" / "pretrained" / "ja_luke_ner_sm"
@@ -81,9 +87,14 @@ class TestOffsets:
             # A piece may reach into the expansion of the next character: ﬁﬂ → "f", "if", "l".
             assert solid(piece) in solid(normalise(encoder, text[start : end + 1]))
 
+    @pytest.mark.parametrize("line_break", LINE_BREAKS)
+    def test_every_line_break_is_read_as_a_newline(self, encoder, line_break):
+        own, newline = (encoder.encode(f"東京{mark}大阪") for mark in (line_break, "\n"))
+        assert own.ids.tolist() == newline.ids.tolist() and (own.char_offsets == newline.char_offsets).all()
+
     @given(text=texts)
     def test_the_ids_are_those_of_the_text_without_offsets(self, encoder, text):
-        plain = encoder.processor.encode(replace_lone_surrogates(text), out_type=int)
+        plain = encoder.processor.encode(as_encodable(text), out_type=int)
         assert encoder.encode(text).ids.tolist() == [3 if i == 0 else i + 1 for i in plain]
 
     @given(text=texts)

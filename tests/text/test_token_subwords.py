@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.token_subwords import (
     begin_inside_tokens,
+    begin_lines,
     first_of_tokens,
     places_in_windows,
     subwords_of_tokens,
     tokens_of_windows,
 )
-from spacy_luke_ja.text.windows import merge_windows, plan_windows
+from spacy_luke_ja.text.windows import merge_windows, plan_overlapping_windows
 
 
 def make_subwords(n_chars, offsets):
@@ -87,7 +88,7 @@ def test_a_token_has_the_subwords_that_share_a_character(case):
 @given(texts(), st.integers(2, 12), st.integers(0, 5))
 def test_places_lead_to_the_rows_that_windows_keep(case, window, overlap):
     subwords, _ = case
-    plan = plan_windows(subwords, window=window, overlap=min(overlap, window - 1))
+    plan = plan_overlapping_windows(subwords, window=window, overlap=min(overlap, window - 1))
     flat = np.arange(len(plan) * (window + 3))
     rows = [row[1 : 1 + len(w)] for row, w in zip(flat.reshape(-1, window + 3), plan)]
     expected = merge_windows(rows, plan) if plan else flat
@@ -98,7 +99,7 @@ def test_places_lead_to_the_rows_that_windows_keep(case, window, overlap):
 def test_windows_begin_at_the_first_token_and_end_at_the_last(case, window):
     subwords, tokens = case
     if tokens:
-        plan = plan_windows(subwords, window=window, overlap=1)
+        plan = plan_overlapping_windows(subwords, window=window, overlap=1)
         runs = tokens_of_windows(subwords, plan, np.array(tokens))
         assert all(0 <= start < end <= len(tokens) for start, end in runs)
         if runs:
@@ -123,3 +124,27 @@ def test_first_subwords_stand_for_their_tokens(subwords, tokens, expected):
     first, rows = first_of_tokens(whole, np.array(tokens, dtype="int64").reshape(-1, 2))
     assert [tuple(pair) for pair in first.char_offsets.tolist()] == expected
     assert first.ids.tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize(
+    "pieces, begin",
+    [
+        ("佐藤|健一", "00"),
+        ("佐藤|\n|健一", "010"),
+        ("佐藤|\r\n|健一", "010"),
+        ("佐藤|\u2028|健一|\x85|鈴木", "01010"),
+        ("佐藤| |健一", "000"),
+        ("佐藤|健一|\n", "001"),
+        ("\n|佐藤", "10"),
+    ],
+)
+def test_subwords_that_begin_lines(pieces, begin):
+    parts = pieces.split("|")
+    ends = np.cumsum([len(part) for part in parts])
+    subwords = Subwords("".join(parts), np.arange(len(parts)), np.stack([ends - [len(p) for p in parts], ends], axis=1))
+    assert "".join("01"[int(own)] for own in begin_lines(subwords)) == begin
+
+
+def test_a_line_break_may_have_no_subword():
+    subwords = Subwords("佐藤\n健一", np.arange(2), np.array([(0, 2), (3, 5)]))
+    assert begin_lines(subwords).tolist() == [False, True]
