@@ -31,7 +31,7 @@ def OpenVINOTokenClassifier(
     name: str = "ja_luke_ner_sm",
     revision: Optional[str] = None,
     window: Optional[int] = None,
-    overlap: int = 64,
+    overlap: Optional[int] = None,
     max_batch_subwords: int = 4096,
     precision: str = "auto",
 ) -> LukeNerModel:
@@ -53,7 +53,7 @@ def OpenVINOQuestionAnswerer(
     name: str = "Mizuiro-sakura/luke-japanese-base-finetuned-QA",
     revision: Optional[str] = None,
     window: Optional[int] = None,
-    overlap: int = 128,
+    overlap: Optional[int] = None,
     max_batch_subwords: int = 4096,
     precision: str = "auto",
 ) -> LukeQaModel:
@@ -88,7 +88,7 @@ class OpenVINOShim(CheckpointShim):
         return {**self.__dict__, "_model": None, "_requests": None}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         self._requests = threading.local()
         if self._checkpoint is not None:
             self.load(self._checkpoint)
@@ -99,11 +99,13 @@ class OpenVINOShim(CheckpointShim):
             return self.precision
         return "bfloat16" if cpu_has_bfloat16() else "float32"
 
-    @property
-    def max_subwords(self) -> int:
-        return self._max_subwords
-
-    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
+    def load(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        new_head: bool = False,
+        check: Callable[[int], None] = lambda max_subwords: None,
+    ) -> None:
         if new_head:
             raise ValueError(no_training("a new classifier"))
         if not can_build(checkpoint.config):
@@ -116,9 +118,9 @@ class OpenVINOShim(CheckpointShim):
         check_not_forked()
         from .openvino_graph import build_graph
 
+        self.use_one_thread_after_fork()
         module: Any = build_module(checkpoint, head=self.head)
-        self._max_subwords = max_subwords(module, checkpoint.config)
-        self._names = list(module.state_dict())
+        check(max_subwords(module, checkpoint.config))
         width = module.config.hidden_size
         graph = build_graph(module, int8=self.precision_in_use == "int8")
         settings = {
@@ -127,8 +129,8 @@ class OpenVINOShim(CheckpointShim):
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision != "float32" and cpu_has_bfloat16() else "f32",
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": width // 2 if self.precision_in_use == "int8" else 0,
         }
-        self._model = openvino.Core().compile_model(graph, "CPU", settings)
-        self._checkpoint = checkpoint
+        network = openvino.Core().compile_model(graph, "CPU", settings)
+        self._model, self._names, self._checkpoint = network, list(module.state_dict()), checkpoint
         self._requests = threading.local()
         logger.info("checkpoint %s runs in %s by OpenVINO", checkpoint.name, self.precision_in_use)
 
@@ -150,7 +152,9 @@ class OpenVINOShim(CheckpointShim):
             self._requests.own = self._model.create_infer_request()
         return self._requests.own
 
-    def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
+    def train_all(
+        self, batches: Sequence[WindowBatch], *, dropout_rate: Optional[float]
+    ) -> Tuple[List[np.ndarray], Callable[[Sequence[np.ndarray]], None]]:
         raise ValueError(no_training("an update"))
 
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
@@ -165,13 +169,8 @@ class OpenVINOShim(CheckpointShim):
         pass
 
     def to_device(self, device_type: str, device_id: int) -> None:
-        pass
-
-    def to_gpu(self, device_id: int) -> None:
-        raise ValueError("the OpenVINO model runs on the CPU; use an architecture that begins with HF on a GPU")
-
-    def to_cpu(self) -> None:
-        pass
+        if device_type != "cpu":
+            raise ValueError("the OpenVINO model runs on the CPU; use an architecture that begins with HF on a GPU")
 
 
 def no_training(what: str) -> str:

@@ -51,7 +51,6 @@ def calibrate_cli(
         )
         before, after = luke_ner.score_temperature, round(fit_temperature(entities, correct), 4)
         luke_ner.temperature = after
-        nlp.get_pipe_config(name)["temperature"] = after
         replace_directory(output_path, nlp.to_disk, find_foreign=find_foreign_in_pipeline)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
@@ -61,7 +60,8 @@ def calibrate_cli(
     if min(abs(math.log(after) - end) for end in LOG_TEMPERATURES) < 0.01:
         msg.warn(f"{after} is as far as the search goes: these texts say too little of how sure to be")
     if luke_ner.threshold:
-        msg.warn(f"The threshold, {luke_ner.threshold}, is of the new scores from now on: choose it again")
+        threshold = luke_ner.threshold if isinstance(luke_ner.threshold, float) else dict(luke_ner.threshold)
+        msg.warn(f"The threshold, {threshold}, is of the new scores from now on: choose it again")
     msg.good(f"Wrote the pipeline to {output_path}, with temperature = {after}")
 
 

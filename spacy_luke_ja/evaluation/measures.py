@@ -105,10 +105,28 @@ def as_row(scores: np.ndarray, support: int) -> Dict[str, Any]:
 # Intervals and comparison
 
 
-def bootstrap_weights(n_texts: int, n_samples: int, seed: int) -> np.ndarray:
-    """How often each text is drawn in each sample of as many texts, with replacement: (n_samples, n_texts)."""
+# How many numbers of times that a text was drawn are in memory at once: 8 MB.
+DRAWS_AT_ONCE = 2**20
+
+
+def bootstrap_sums(counts: np.ndarray, *, n_samples: int, seed: int) -> np.ndarray:
+    """Sum counts over samples of as many texts as there are, drawn with replacement.
+
+    counts: (n_texts, n_columns).
+    RETURNS: (n_samples, n_columns) float64, whole numbers. Memory does not grow with n_texts × n_samples.
+    """
+    n_texts = len(counts)
     rng = np.random.default_rng(seed)
-    return rng.multinomial(n_texts, np.full(n_texts, 1 / max(1, n_texts)), size=n_samples)
+    sums = np.zeros((n_samples, counts.shape[1]))
+    if not n_texts:
+        return sums
+    columns = counts.astype("float64")
+    n_rows = max(1, DRAWS_AT_ONCE // n_texts)
+    for start in range(0, n_samples, n_rows):
+        part = sums[start : start + n_rows]
+        times_drawn = [np.bincount(rng.integers(0, n_texts, n_texts), minlength=n_texts) for _ in part]
+        part[:] = np.array(times_drawn, dtype="float64") @ columns
+    return sums
 
 
 def bootstrap_intervals(
@@ -125,8 +143,8 @@ def bootstrap_intervals(
     RETURNS: "micro" and "labels" as score_table's, with (low, high) for each of p, r, f.
     """
     counts = count_matrix(texts, labels)
-    weights = bootstrap_weights(len(texts), n_samples, seed)
-    sampled = np.einsum("st,tlc->slc", weights, counts)
+    sums = bootstrap_sums(counts.reshape(len(texts), 3 * len(labels)), n_samples=n_samples, seed=seed)
+    sampled = sums.reshape(n_samples, len(labels), 3)
     tails = [50 * (1 - level), 50 * (1 + level)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a score that no sample defines
@@ -157,8 +175,8 @@ def compare_paired(
         raise ValueError("both pipelines must have read the same texts in the same order")
     labels = labels_of([*texts, *others])
     totals = [count_matrix(side, labels).sum(axis=1) for side in (texts, others)]
-    weights = bootstrap_weights(len(texts), n_samples, seed)
-    sampled = [precision_recall_f1(weights @ counts)[:, 2] for counts in totals]
+    sums = bootstrap_sums(np.concatenate(totals, axis=1), n_samples=n_samples, seed=seed)
+    sampled = [precision_recall_f1(side)[:, 2] for side in np.split(sums, 2, axis=1)]
     real = [precision_recall_f1(counts.sum(axis=0))[2] for counts in totals]
     differences = sampled[0] - sampled[1]
     low, high = np.percentile(differences, [2.5, 97.5])

@@ -1,6 +1,6 @@
 """The registered models: Docs in, logits per subword out; and the filling of them from a checkpoint."""
 
-from typing import Any, Optional, cast
+from typing import Any, Mapping, Optional, cast
 
 from thinc.api import Model, chain
 
@@ -15,7 +15,7 @@ from .hf_shim import HFShim
 from .hf_tokenizer import open_encoder
 from .types import LukeNerModel, LukeQaModel
 from .with_pair_windows import longest_question, with_pair_windows
-from .with_windows import with_windows
+from .with_windows import overlap_for, with_windows
 
 
 def HFTokenClassifier(
@@ -23,22 +23,23 @@ def HFTokenClassifier(
     name: str,
     revision: Optional[str],
     window: Optional[int],
-    overlap: int,
+    overlap: Optional[int],
     max_batch_subwords: int,
     precision: str,
     training_precision: str,
     frozen_layers: int,
     freeze_embeddings: bool,
+    device: str = "auto",
 ) -> LukeNerModel:
     """A Hugging Face token classifier over texts of any length (spacy-luke-ja.HFTokenClassifier.v1).
 
     name: the checkpoint: ja_luke_ner_sm or ja_luke_sm (embedded), a local directory, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit; None for its main branch.
     window: subwords in a window, special ones not counted; the most that the encoder takes when None.
-    overlap: subwords that neighbouring windows of a long text share.
+    overlap: subwords that neighbouring windows of a long text share; None for 64, or as many as a small encoder can.
     max_batch_subwords: the most subwords in a batch, padding and special ones included.
     precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
-    training_precision, frozen_layers, freeze_embeddings: as in HFShim.
+    training_precision, frozen_layers, freeze_embeddings, device: as in HFShim.
 
     Nothing is read before fill_model is called.
     """
@@ -47,6 +48,7 @@ def HFTokenClassifier(
         training_precision=training_precision,
         frozen_layers=frozen_layers,
         freeze_embeddings=freeze_embeddings,
+        device=device,
     )
     return windowed_classifier(
         shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
@@ -58,18 +60,20 @@ def HFQuestionAnswerer(
     name: str,
     revision: Optional[str],
     window: Optional[int],
-    overlap: int,
+    overlap: Optional[int],
     max_batch_subwords: int,
     precision: str,
     training_precision: str,
     frozen_layers: int,
     freeze_embeddings: bool,
+    device: str = "auto",
 ) -> LukeQaModel:
     """A Hugging Face model for extractive question answering over texts of any length
     (spacy-luke-ja.HFQuestionAnswerer.v1).
 
     name: the checkpoint: ja_luke_sm (embedded; to be trained), a local directory, or a name on the Hugging Face hub.
     window: subwords of the text in a window; as many as the question leaves of what the encoder takes when None.
+    overlap: as there; None for 128, or as many as a small encoder can.
     The others as in spacy-luke-ja.HFTokenClassifier.v1.
 
     Nothing is read before fill_answerer is called.
@@ -80,6 +84,7 @@ def HFQuestionAnswerer(
         training_precision=training_precision,
         frozen_layers=frozen_layers,
         freeze_embeddings=freeze_embeddings,
+        device=device,
     )
     return windowed_answerer(
         shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
@@ -121,15 +126,9 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     """
     decoding = {"score_temperature": checkpoint.score_temperature, "cut_cost": checkpoint.cut_cost}
     encoder = open_encoder(checkpoint)
-    limit = load_weights(model, checkpoint, new_head=new_head)
-    windows = model.get_ref("windows")
-    window = windows.attrs["window"]
+    special = {"prefix_ids": encoder.prefix_ids, "suffix_ids": encoder.suffix_ids, "pad_id": encoder.pad_id}
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
-    most = max_window(limit, checkpoint, n_special=n_special, window=window)
-    check_window(window or most, windows.attrs["overlap"])
-    windows.attrs.update(
-        max_window=most, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id
-    )
+    load_weights(model, checkpoint, new_head=new_head, n_special=n_special, attrs=special)
     model.attrs.update(decoding)
     model.get_ref("encoder").attrs["encoder"] = encoder
 
@@ -148,28 +147,53 @@ def fill_answerer(model: LukeQaModel, checkpoint: Checkpoint, *, new_head: bool 
     pair_ids = encoder.pair_ids()
     if pair_ids.text_type_id >= checkpoint.config.get("type_vocab_size", 2):
         pair_ids = pair_ids._replace(text_type_id=0)  # its tokenizer has types, but its encoder none
-    if pair_ids.text_type_id and not cast(CheckpointShim, model.get_ref("classifier").shims[0]).takes_type_ids:
+    if pair_ids.text_type_id and not shim_of(model).takes_type_ids:
         raise ValueError(
             f"the encoder of {checkpoint.name} is told which text is the question and which the context, and the "
             "OpenVINO model cannot tell it; use spacy-luke-ja.HFQuestionAnswerer.v1"
         )
-    limit = load_weights(model, checkpoint, new_head=new_head)
-    windows = model.get_ref("windows")
     n_special = sum(map(len, (pair_ids.before, pair_ids.between, pair_ids.after)))
-    limit, overlap = limit - n_special, windows.attrs["overlap"]
-    if longest_question(limit, overlap) < 1:
+    special = {"pair_ids": pair_ids, "pad_id": encoder.pad_id}
+    load_weights(model, checkpoint, new_head=new_head, n_special=n_special, attrs=special)
+    model.get_ref("encoder").attrs["encoder"] = encoder
+
+
+def load_weights(
+    model: Model, checkpoint: Checkpoint, *, new_head: bool, n_special: int, attrs: Mapping[str, Any]
+) -> None:
+    """Load a checkpoint's weights into a model, and set the attributes of its windows; if anything fails, neither.
+
+    n_special: special subwords around a window.
+    """
+    windows = {**attrs, "max_window": None}
+
+    def check(max_subwords: int) -> None:
+        windows["max_window"] = max_subwords - n_special
+        check_windows_fit(model, checkpoint, **windows)
+
+    shim_of(model).load(checkpoint, new_head=new_head, check=check)
+    model.get_ref("classifier").attrs["n_tags"] = len(checkpoint.tags)
+    model.get_ref("windows").attrs.update(windows)
+
+
+def shim_of(model: Model) -> CheckpointShim:
+    return cast(CheckpointShim, model.get_ref("classifier").shims[0])
+
+
+def check_windows_fit(model: Model, checkpoint: Checkpoint, **attrs: Any) -> None:
+    """Raise a ValueError where the settings window and overlap do not fit a checkpoint's encoder.
+
+    attrs: of the windows' layer, as they will be with the checkpoint; those that it has when left out.
+    """
+    attrs = {**model.get_ref("windows").attrs, **attrs}
+    limit, overlap = attrs["max_window"], attrs["overlap"]
+    if "pair_ids" not in attrs:
+        n_special = len(attrs["prefix_ids"]) + len(attrs["suffix_ids"])
+        most = max_window(limit + n_special, checkpoint, n_special=n_special, window=attrs["window"])
+        window = attrs["window"] or most
+        check_window(window, overlap_for(overlap, window))
+    elif longest_question(limit, overlap) < 1:
         raise ValueError(
             f"overlap must be at most {(limit - 1) // 2} for the checkpoint {checkpoint.name}, whose encoder takes "
             f"{limit} subwords of question and text, got {overlap}"
         )
-    windows.attrs.update(max_window=limit, pair_ids=pair_ids, pad_id=encoder.pad_id)
-    model.get_ref("encoder").attrs["encoder"] = encoder
-
-
-def load_weights(model: Model, checkpoint: Checkpoint, *, new_head: bool) -> int:
-    """RETURNS: the most subwords, special ones included, that the encoder takes."""
-    classifier = model.get_ref("classifier")
-    shim = cast(CheckpointShim, classifier.shims[0])
-    shim.load(checkpoint, new_head=new_head)
-    classifier.attrs["n_tags"] = len(checkpoint.tags)
-    return shim.max_subwords

@@ -3,20 +3,24 @@
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
+import torch
 from thinc.shims import Shim
 
 from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .types import WindowBatch
 
+# The forked process in which PyTorch was told to use one thread.
+_limited_process_id: Optional[int] = None
+
 
 class CheckpointShim(Shim, ABC):
     """Nothing until `load`, then what a checkpoint says of windows.
 
-    Heirs say how the network is built and run, and which tensors are to be saved.
+    Subclasses define how the network is built and run, and which tensors are to be saved.
     """
 
     takes_type_ids = True  # of pairs of texts, see WindowBatch
@@ -27,6 +31,23 @@ class CheckpointShim(Shim, ABC):
         # How many terms the losses had of which gradients were added up since the last update.
         self.n_loss_terms = 0
         self.n_updates = 0
+        self._process_id = os.getpid()
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state, _process_id=os.getpid())
+
+    def use_one_thread_after_fork(self) -> None:
+        """To be called before anything is computed.
+
+        A forked process (of nlp.pipe with n_process, say) inherits PyTorch's thread pool without its threads and would
+        wait for them for ever. One thread needs no pool, and such processes share the cores anyway. What a process
+        makes or reads itself runs with its own threads.
+        """
+        global _limited_process_id
+        process_id = os.getpid()
+        if process_id not in (self._process_id, _limited_process_id):
+            torch.set_num_threads(1)
+            _limited_process_id = process_id
 
     @property
     def is_loaded(self) -> bool:
@@ -44,16 +65,18 @@ class CheckpointShim(Shim, ABC):
     def precision_in_use(self) -> str:
         """What "auto" came to."""
 
-    @property
     @abstractmethod
-    def max_subwords(self) -> int:
-        """The most subwords, special ones included, that the encoder takes at once."""
-
-    @abstractmethod
-    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
-        """Build the network and fill it from the checkpoint.
+    def load(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        new_head: bool = False,
+        check: Callable[[int], None] = lambda max_subwords: None,
+    ) -> None:
+        """Build the network, fill it from the checkpoint, and put it in the place of the one before, if nothing fails.
 
         new_head: the classifier starts at random, with the checkpoint's tags.
+        check: is called with the most subwords, special ones included, that the encoder takes at once.
         """
 
     @abstractmethod
@@ -65,8 +88,10 @@ class CheckpointShim(Shim, ABC):
         return [self.infer(batch) for batch in batches]
 
     @abstractmethod
-    def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
-        """RETURNS: logits as infer gives them, and a callback that takes their gradient."""
+    def train_all(
+        self, batches: Sequence[WindowBatch], *, dropout_rate: Optional[float]
+    ) -> Tuple[List[np.ndarray], Callable[[Sequence[np.ndarray]], None]]:
+        """RETURNS: logits of each batch as infer gives them, and a callback that takes their gradients."""
 
     @abstractmethod
     def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:

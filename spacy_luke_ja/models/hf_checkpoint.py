@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 import srsly
 
 from ..text.decoding import check_cut_cost, check_temperature
+from .config_checks import CONFIG, check_added_tokens, check_config, check_shards
 
 EMBEDDED = Path(__file__).parent.parent / "pretrained"
-CONFIG = "config.json"
 # In config.json; transformers does not know them.
 SCORE_TEMPERATURE = "score_temperature"
 CUT_COST = "cut_cost"
@@ -39,6 +39,8 @@ WEIGHT_FILES = (
 )
 # owner/name, or a name alone.
 HUB_NAME = re.compile(r"([A-Za-z0-9][\w\-.]{0,95}/)?[A-Za-z0-9][\w\-.]{0,95}(?<![\-.])", flags=re.ASCII)
+# No JSON file of a checkpoint that is read here has as many bytes.
+MAX_JSON_BYTES = 2**26
 LUKE_TYPES = ("luke", "mluke")
 # Their sentencepiece.bpe.model has fairseq's layout of ids; CamemBERT's, say, has another.
 FAIRSEQ_TYPES = (*LUKE_TYPES, "xlm-roberta")
@@ -101,8 +103,15 @@ class Checkpoint:
 
     @classmethod
     def from_bytes(cls, bytes_data: bytes) -> "Checkpoint":
-        content = srsly.msgpack_loads(bytes_data)
-        return cls("from bytes", content["files"], content["weights"])
+        name = "from bytes"
+        try:
+            content = srsly.msgpack_loads(bytes_data)
+            files, weights = dict(content["files"]), bytes(content["weights"])
+            config = json.loads(files[CONFIG])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise OSError(f"the checkpoint {name} is damaged: it is not what to_bytes writes ({error!r})") from error
+        check_config(name, config)
+        return cls(name, files, weights)
 
     def with_tags(self, tags: Sequence[str]) -> "Checkpoint":
         tag_names = {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
@@ -182,6 +191,7 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
     if config_path is None:
         raise OSError(f"the checkpoint {name} has no {CONFIG}; a directory in the Hugging Face layout is needed")
     config = read_json(name, config_path)
+    check_config(name, config)
     found = {f: find(f) for f in TOKENIZER_FILES[:2]}
     if found[SENTENCEPIECE] is None or config.get("model_type") not in FAIRSEQ_TYPES:
         found.update({f: find(f) for f in TOKENIZER_FILES[2:]})
@@ -196,7 +206,7 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
         )
     paths = [weights]
     if weights.suffix == ".json":
-        shards = sorted(set(read_json(name, weights).get("weight_map", {}).values()))
+        shards = check_shards(name, weights.name, read_json(name, weights))
         paths = [path for path in map(find, shards) if path is not None]
         if not paths or len(paths) < len(shards):
             raise OSError(f"the checkpoint {name} lacks some of the files {', '.join(shards)}")
@@ -204,15 +214,17 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
         config = as_xlm_roberta(config)
     files[CONFIG] = json.dumps(config, ensure_ascii=False, indent=2).encode()
     if "added_tokens.json" in files:
-        read_json(name, found["added_tokens.json"])
+        check_added_tokens(name, read_json(name, found["added_tokens.json"]))
     return Checkpoint(name, files, paths, stamps_of(paths))
 
 
 def read_json(name: str, path: Any) -> Dict[str, Any]:
     """Read one of a checkpoint's JSON files, or say which is damaged."""
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise OSError(f"{path.name} of the checkpoint {name} must have at most {MAX_JSON_BYTES} bytes")
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OSError(f"{path.name} of the checkpoint {name} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise OSError(f"{path.name} of the checkpoint {name} is damaged: it holds no object")

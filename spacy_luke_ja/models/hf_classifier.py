@@ -18,9 +18,10 @@ def forward(model: Model, batches: List[WindowBatch], is_train: bool) -> Tuple[L
     shim = cast(CheckpointShim, model.shims[0])
     if not is_train:
         return shim.infer_all(batches), lambda d_outputs: batches
-    steps = [shim.train_step(batch, dropout_rate=model.attrs["dropout_rate"]) for batch in batches]
+    outputs, backprop_batches = shim.train_all(batches, dropout_rate=model.attrs["dropout_rate"])
 
     def backprop(d_outputs: List[np.ndarray]) -> List[WindowBatch]:
-        return [backprop_batch(d_logits) for (_, backprop_batch), d_logits in zip(steps, d_outputs)]
+        backprop_batches(d_outputs)
+        return batches
 
-    return [logits for logits, _ in steps], backprop
+    return outputs, backprop

@@ -1,6 +1,6 @@
 """An encoder without its classifier, and the tokenizer that goes with it, as thinc sees them."""
 
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from .types import WindowBatch
 
 
 class EncoderShim(HFShim):
-    """Holds the encoder of a checkpoint; infer and train_step give hidden states (n_subwords, width).
+    """Holds the encoder of a checkpoint; infer and train_all give hidden states (n_subwords, width).
 
     Its bytes hold the checkpoint's tokenizer too. self.tokenizer encodes the subwords; self.max_window is the most of
     them in a window, special ones not counted.
@@ -39,21 +39,30 @@ class EncoderShim(HFShim):
     def width(self) -> int:
         return self._model.config.hidden_size
 
-    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
+    def load(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        new_head: bool = False,
+        check: Callable[[int], None] = lambda max_subwords: None,
+    ) -> None:
         tokenizer = open_encoder(checkpoint)
-        super().load(checkpoint)
         n_special = len(tokenizer.prefix_ids) + len(tokenizer.suffix_ids)
-        self.max_window = max_window(self.max_subwords, checkpoint, n_special=n_special, window=self.window)
-        self.tokenizer = tokenizer
+        window = lambda limit: max_window(limit, checkpoint, n_special=n_special, window=self.window)
+        limits: List[int] = []
+        super().load(checkpoint, check=lambda limit: limits.append(window(limit)))
+        self.max_window, self.tokenizer = limits[0], tokenizer
 
     def load_once(self) -> None:
         if not self.is_loaded:
             self.load(open_checkpoint(self.name, revision=self.revision))
 
-    def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
-        hidden, backprop = super().train_step(inputs, dropout_rate=dropout_rate)
+    def train_all(
+        self, batches: Sequence[WindowBatch], *, dropout_rate: Optional[float]
+    ) -> Tuple[List[np.ndarray], Callable[[Sequence[np.ndarray]], None]]:
+        hidden, backprop = super().train_all(batches, dropout_rate=dropout_rate)
         is_frozen = not any(parameter.requires_grad for parameter in self._model.parameters())
-        return hidden, (lambda d_hidden: inputs) if is_frozen else backprop
+        return hidden, (lambda d_hidden: None) if is_frozen else backprop
 
     def copy(self) -> "EncoderShim":
         copied = super().copy()

@@ -4,9 +4,16 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import torch
 
-from .hf_checkpoint import CONFIG, Checkpoint
+from .config_checks import CONFIG, check_encoder
+from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
-from .roberta import PREFIXES, Classifier, can_build
+from .int8 import describe
+from .roberta import PREFIXES, Classifier, can_build, with_defaults
+
+# Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
+MANY_NUMBERS = 2**26
+# GPT-2's masks are called bias, and are bool or uint8.
+WHOLE_NUMBERS = (torch.int8, torch.int16, torch.int32, torch.int64)
 
 
 class Head(NamedTuple):
@@ -47,11 +54,14 @@ def build_module(
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
     has_own = can_build(checkpoint.config)
+    if has_own:
+        check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
     architecture = own_architecture(checkpoint, head) if has_own else hf_architecture(checkpoint, head)
     prefix = architecture.prefix + "."
     tensors = read_tensors(checkpoint, dtype=dtype)
     if not any(name.startswith(prefix) for name in tensors):  # an encoder that was saved by itself
         tensors = {prefix + name: tensor for name, tensor in tensors.items()}
+    check_sizes(checkpoint, tensors)
     if new_head:
         tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     module, report = architecture.fill(tensors, dtype)
@@ -78,6 +88,23 @@ def build_module(
             + ", ".join(str(key) for key in list(report["mismatched_keys"])[:3])
         )
     return module.eval()
+
+
+def check_sizes(checkpoint: Checkpoint, tensors: Tensors) -> None:
+    """Raise a ValueError where config.json asks for what the weights do not hold, before it is built."""
+    n_layers = checkpoint.config.get("num_hidden_layers") or 0
+    if n_layers > len(tensors):
+        raise ValueError(
+            f"num_hidden_layers in {CONFIG} of the checkpoint {checkpoint.name} is {n_layers}, but its weights are "
+            f"only {len(tensors)} tensors"
+        )
+    is_whole = lambda name, dtype: dtype in WHOLE_NUMBERS or (name.endswith(".weight") and not dtype.is_floating_point)
+    numbers = [n for n, tensor in tensors.items() if n.endswith((".weight", ".bias")) and is_whole(n, tensor.dtype)]
+    if numbers:
+        raise ValueError(
+            f"{numbers[0]} in the checkpoint {checkpoint.name} must hold floating-point numbers, got "
+            f"{describe(tensors[numbers[0]])}"
+        )
 
 
 def build_encoder(checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
@@ -110,11 +137,7 @@ def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
         report = {
             "missing_keys": [name for name in expected if name not in tensors],
             "unexpected_keys": [name for name in tensors if name not in expected],
-            "mismatched_keys": [
-                f"{name} {tuple(tensors[name].shape)}, not {tuple(expected[name].shape)}"
-                for name in expected
-                if name in tensors and tensors[name].shape != expected[name].shape
-            ],
+            "mismatched_keys": find_mismatched(expected, tensors),
         }
         if not report["mismatched_keys"]:
             for path, part in module.named_modules():
@@ -129,6 +152,15 @@ def own_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
     return Architecture(PREFIXES[config["model_type"]], fill)
 
 
+def find_mismatched(expected: Mapping[str, torch.Tensor], tensors: Tensors) -> List[str]:
+    """What of the tensors has another shape than a module's state dict."""
+    return [
+        f"{name} {tuple(tensors[name].shape)}, not {tuple(expected[name].shape)}"
+        for name in expected
+        if name in tensors and tensors[name].shape != expected[name].shape
+    ]
+
+
 def modern_name(name: str) -> str:
     """Checkpoints of BERT's first years call the norms' weights gamma and beta."""
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
@@ -140,27 +172,50 @@ def hf_architecture(checkpoint: Checkpoint, head: Head) -> Architecture:
 
     settings = checkpoint.config
     settings["id2label"] = dict(enumerate(checkpoint.tags))
+    settings["label2id"] = {tag: i for i, tag in enumerate(checkpoint.tags)}
+    settings.pop("num_labels", None)
     model_type = settings.pop("model_type", None)
+    unknown = (
+        f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no class for "
+        f"{head.task}"
+    )
+    if model_type not in transformers.CONFIG_MAPPING:
+        raise ValueError(unknown)
+    refused = f"transformers can make nothing of the checkpoint {checkpoint.name} ({model_type}) and its {CONFIG}"
     try:
         config = transformers.AutoConfig.for_model(model_type, **settings)
+    except Exception as error:  # of many kinds, by setting and version
+        raise ValueError(f"{refused}: {error}") from error
+    try:
         model_class: Any = getattr(transformers, head.mapping)[type(config)]
-    except (ValueError, KeyError) as error:
-        raise ValueError(
-            f"the checkpoint {checkpoint.name} is of the type {model_type}, for which transformers has no class for "
-            f"{head.task}"
-        ) from error
+    except KeyError as error:
+        raise ValueError(unknown) from error
     major = int(transformers.__version__.split(".")[0])
 
     def fill(tensors: Tensors, dtype: torch.dtype) -> Tuple[Any, Dict[str, List[str]]]:
+        try:
+            with torch.device("meta"):
+                expected = model_class(config).state_dict()
+        except Exception as error:
+            raise ValueError(f"{refused}: {error}") from error
+        report = {"missing_keys": [], "unexpected_keys": [], "mismatched_keys": find_mismatched(expected, tensors)}
+        if report["mismatched_keys"]:  # transformers would draw tensors of the shapes that config.json says
+            return model_class, report
+        n_expected, n_stored = (sum(tensor.numel() for tensor in side.values()) for side in (expected, tensors))
+        if n_expected > 2 * n_stored + MANY_NUMBERS:
+            raise ValueError(f"{refused}: it asks for {n_expected} numbers, and the weights are {n_stored}")
         with quiet_transformers():
-            return model_class.from_pretrained(
-                None,
-                config=config,
-                state_dict=tensors,
-                output_loading_info=True,
-                ignore_mismatched_sizes=True,  # reported, and an error of ours
-                **{"dtype" if major >= 5 else "torch_dtype": dtype},
-            )
+            try:
+                return model_class.from_pretrained(
+                    None,
+                    config=config,
+                    state_dict=tensors,
+                    output_loading_info=True,
+                    ignore_mismatched_sizes=True,  # reported, and an error of ours
+                    **{"dtype" if major >= 5 else "torch_dtype": dtype},
+                )
+            except Exception as error:
+                raise ValueError(f"{refused}: {error}") from error
 
     return Architecture(model_class.base_model_prefix, fill)
 
@@ -226,9 +281,10 @@ def resize_head(module: Any, rows: Sequence[Optional[int]]) -> None:
     with torch.no_grad():
         new.weight.normal_(std=0.02)
         new.bias.zero_()
-        for i, row in enumerate(rows):
-            if row is not None:
-                new.weight[i], new.bias[i] = old.weight[row], old.bias[row]
+        kept = [(i, row) for i, row in enumerate(rows) if row is not None]
+        if kept:
+            places, kept_rows = (torch.tensor(side, device=old.weight.device) for side in zip(*kept))
+            new.weight[places], new.bias[places] = old.weight[kept_rows], old.bias[kept_rows]
     parent = module.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], new)
     module.num_labels = n_tags

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import os
 import sys
 import warnings
 from dataclasses import replace
@@ -29,11 +28,6 @@ TRAINING_PRECISIONS = ("float32", "bfloat16")
 # updates of a model of 30 MB, all but 0.8 GB of it free.
 UPDATES_PER_TRIM = 16
 
-# A forked process (nlp.pipe with n_process) inherits PyTorch's thread pool without its threads and would wait
-# for them for ever. One thread needs no pool, and the processes share the cores anyway.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
-
 
 class HFShim(CheckpointShim, PyTorchShim):
     """Runs a checkpoint by PyTorch, and trains it.
@@ -51,6 +45,7 @@ class HFShim(CheckpointShim, PyTorchShim):
         training_precision: str = "float32",
         frozen_layers: int = 0,
         freeze_embeddings: bool = False,
+        device: str = "auto",
     ):
         """
         head: what the checkpoint has behind its encoder.
@@ -59,6 +54,8 @@ class HFShim(CheckpointShim, PyTorchShim):
             "auto" as above. The weights themselves, their gradients and norms stay in float32.
         frozen_layers: how many of the encoder's layers, from the bottom, training leaves as they are.
         freeze_embeddings: whether it leaves the embeddings as they are.
+        device: where it runs, as PyTorch names devices ("cpu", "cuda", "cuda:1", "mps"); "auto" for where spaCy
+            computes when this is made, in this thread: spacy.prefer_gpu() comes before.
         """
         if precision != "auto" and precision not in PRECISIONS:
             raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)}, got {precision}")
@@ -69,6 +66,7 @@ class HFShim(CheckpointShim, PyTorchShim):
         if frozen_layers < 0:
             raise ValueError(f"frozen_layers must be at least 0, got {frozen_layers}")
         super().__init__()
+        self._device = choose_device(device)
         self.head = head
         self.precision = precision
         self.training_precision = training_precision
@@ -86,14 +84,29 @@ class HFShim(CheckpointShim, PyTorchShim):
         return self._model
 
     @property
-    def max_subwords(self) -> int:
-        return max_subwords(self._model, self.checkpoint.config)
+    def device(self) -> torch.device:
+        return next(self._model.parameters()).device if self.is_loaded else self._device
 
-    def load(self, checkpoint: Checkpoint, *, new_head: bool = False) -> None:
-        """On the device that spaCy uses now."""
-        device = get_torch_default_device()
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """What the thinc model's to_cpu and to_gpu call. Weights that are not there yet go there when they come."""
+        self._device = torch_device(device_type, device_id)
+        if self.is_loaded:
+            self._model.to(self._device)
+
+    def load(
+        self,
+        checkpoint: Checkpoint,
+        *,
+        new_head: bool = False,
+        check: Callable[[int], None] = lambda max_subwords: None,
+    ) -> None:
+        self.use_one_thread_after_fork()
+        device = self._device
+        check_device(device)
         dtype = torch.float32 if new_head else choose_dtype(self.precision, device)
-        self._model = self._build(checkpoint, dtype=dtype, new_head=new_head).to(device)
+        module = self._build(checkpoint, dtype=dtype, new_head=new_head).to(device)
+        check(max_subwords(module, checkpoint.config))
+        self._model = module
         self._checkpoint = checkpoint
         self.trained = new_head
         self._dropout_rate = None  # what the last module was told
@@ -108,27 +121,52 @@ class HFShim(CheckpointShim, PyTorchShim):
 
     def infer_all(self, batches: Sequence[WindowBatch]) -> List[np.ndarray]:
         """On a GPU, all are begun before the first is waited for."""
+        self.use_one_thread_after_fork()
         if self._model.training:
             self._model.eval()
         with torch.inference_mode():
-            on_cuda = next(self._model.parameters()).device.type == "cuda"
+            on_cuda = self.device.type == "cuda"
             outputs = [self._forward(batch).float().to("cpu", non_blocking=on_cuda) for batch in batches]
         if on_cuda:
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(self.device)
         return [output.numpy() for output in outputs]
 
-    def train_step(self, inputs: WindowBatch, *, dropout_rate: Optional[float]) -> Tuple[np.ndarray, Callable]:
+    def train_all(
+        self, batches: Sequence[WindowBatch], *, dropout_rate: Optional[float]
+    ) -> Tuple[List[np.ndarray], Callable[[Sequence[np.ndarray]], None]]:
+        """What PyTorch notes for the gradient is kept of the first batch alone; the others are computed once more, with
+        the same random numbers, when their gradient comes. So memory is bounded by a batch, whatever their number, and
+        one batch costs no more than ever.
+        """
+        if not batches:
+            return [], lambda d_outputs: None
         self._prepare_training(dropout_rate)
-        device = next(self._model.parameters()).device
+        device = self.device
+        states = [get_random_state(device)]
+        first = [self._forward_to_train(batches[0])]
+        outputs = [to_numpy(first[0])]
+        with torch.no_grad():
+            for batch in batches[1:]:
+                states.append(get_random_state(device))
+                outputs.append(to_numpy(self._forward_to_train(batch)))
+
+        def backprop(d_outputs: Sequence[np.ndarray]) -> None:
+            for i, (batch, state, d_output) in enumerate(zip(batches, states, d_outputs)):
+                if i == 0:
+                    logits = first.pop()
+                else:
+                    with random_state(state, device):
+                        logits = self._forward_to_train(batch)
+                torch.autograd.backward((logits,), grad_tensors=(torch.from_numpy(d_output).to(logits),))
+                del logits
+
+        return outputs, backprop
+
+    def _forward_to_train(self, batch: WindowBatch) -> torch.Tensor:
+        device = self.device
         dtype = choose_dtype(self.training_precision, device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
-            logits = self._forward(inputs)
-
-        def backprop(d_logits: np.ndarray) -> WindowBatch:
-            torch.autograd.backward((logits,), grad_tensors=(torch.from_numpy(d_logits).to(logits),))
-            return inputs
-
-        return logits.detach().float().cpu().numpy(), backprop
+            return self._forward(batch)
 
     def finish_update(self, optimizer: Any) -> None:
         """Take a step with the gradients added up since the last one, divided by self.n_loss_terms where it was set.
@@ -173,6 +211,7 @@ class HFShim(CheckpointShim, PyTorchShim):
         self._checkpoint = self.checkpoint.with_tags(tags)
 
     def tensors(self) -> Tensors:
+        self.use_one_thread_after_fork()
         names = self._model.state_dict().keys()
         state: Mapping[str, torch.Tensor] = self._model.state_dict()
         if not self.trained:
@@ -189,7 +228,7 @@ class HFShim(CheckpointShim, PyTorchShim):
             warnings.warn(f"{error}; they go on from what is in memory, in {self.precision_in_use}")
 
     def _forward(self, inputs: WindowBatch) -> torch.Tensor:
-        device = next(self._model.parameters()).device
+        device = self.device
         if isinstance(self._model, (Encoder, Classifier)):
             ids, type_ids = (send(array, device) for array in (inputs.ids, inputs.type_ids))
             return self._model(ids, inputs.lengths.tolist(), type_ids)
@@ -210,8 +249,9 @@ class HFShim(CheckpointShim, PyTorchShim):
         return build_module(checkpoint, head=self.head, dtype=dtype, new_head=new_head)
 
     def _prepare_training(self, dropout_rate: Optional[float]) -> None:
+        self.use_one_thread_after_fork()
         if next(self._model.parameters()).dtype != torch.float32:
-            device = next(self._model.parameters()).device
+            device = self.device
             try:
                 # A new module draws random weights before it gets its own; a run that is resumed must not notice.
                 with torch.random.fork_rng(devices=[]):
@@ -231,6 +271,79 @@ class HFShim(CheckpointShim, PyTorchShim):
                     part.p = dropout_rate
                 elif hasattr(part, "dropout_prob"):  # attention weights, in transformers 4
                     part.dropout_prob = dropout_rate
+
+
+def to_numpy(outputs: torch.Tensor) -> np.ndarray:
+    return outputs.detach().float().cpu().numpy()
+
+
+RandomState = Tuple[torch.Tensor, Optional[torch.Tensor]]
+
+
+def get_random_state(device: torch.device) -> RandomState:
+    """Where the random numbers of the processor and of a device stand."""
+    on_device = None if device.type == "cpu" else getattr(torch, device.type).get_rng_state(*index_of(device))
+    return torch.get_rng_state(), on_device
+
+
+def set_random_state(state: RandomState, device: torch.device) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        getattr(torch, device.type).set_rng_state(state[1], *index_of(device))
+
+
+@contextlib.contextmanager
+def random_state(state: RandomState, device: torch.device) -> Iterator[None]:
+    """Draw the random numbers that followed a state; then go on as if none had been drawn."""
+    before = get_random_state(device)
+    set_random_state(state, device)
+    try:
+        yield
+    finally:
+        set_random_state(before, device)
+
+
+def index_of(device: torch.device) -> List[torch.device]:
+    """The argument that names one of several devices; of "mps" there is one."""
+    return [] if device.index is None else [device]
+
+
+def choose_device(setting: str) -> torch.device:
+    """Read the setting device; "auto" and "cuda" are what is current in this thread."""
+    if setting == "auto":
+        return get_torch_default_device()
+    try:
+        device = torch.device(setting)
+    except (RuntimeError, TypeError):
+        device = None
+    if device is None or device.type == "meta":
+        raise ValueError(f'device must be "auto", "cpu", "cuda", "cuda:1", "mps" or the like, got {setting!r}')
+    if device.type == "cuda" and device.index is None and torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu") if device.type == "cpu" else device
+
+
+def check_device(device: torch.device) -> None:
+    """Raise a ValueError for a device that this machine lacks."""
+    if device.type != "cpu":
+        kind = getattr(torch, device.type, None)
+        n_devices = kind.device_count() if kind is not None and hasattr(kind, "device_count") else 0
+        if (device.index or 0) >= n_devices:
+            raise ValueError(
+                f"device is {device}, and PyTorch finds {n_devices} devices of this kind on this machine; "
+                'set device to "auto" or "cpu"'
+            )
+
+
+def torch_device(device_type: str, device_id: int) -> torch.device:
+    """The device of thinc's ops."""
+    if device_type == "gpu":
+        return torch.device("cuda", device_id)
+    return torch.device(device_type)
+
+
+def device_of(ops: Any) -> torch.device:
+    return torch_device(ops.device_type, ops.device_id)
 
 
 def send(array: Optional[np.ndarray], device: torch.device) -> Any:

@@ -5,13 +5,14 @@ plain query branch is the only one in use. So its tensors get XLM-RoBERTa's name
 the published base size) and entity queries are never read into memory.
 """
 
+import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional, Tuple
 
 import torch
 
 from .hf_checkpoint import Checkpoint, stamps_of
-from .int8 import SCALES, multiply_scales
+from .int8 import SCALES, describe, multiply_scales
 
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
 
@@ -40,10 +41,35 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
     check_unchanged(checkpoint)
     tensors: Tensors = {}
     for source in sources:
-        for name, tensor in iterate_tensors(checkpoint.name, source, dtype):
-            tensors[name] = tensor.to(dtype) if must_cast(name, tensor, dtype) else tensor
-    multiply_scales(tensors, dtype or torch.float32)
+        where = source.name if isinstance(source, Path) else "the serialised pipeline"
+        try:
+            for name, tensor in iterate_tensors(source, dtype):
+                check_tensor(name, tensor)
+                tensors[name] = tensor.to(dtype) if must_cast(name, tensor, dtype) else tensor
+        except NotOnlyTensors as error:
+            raise OSError(f"{where} of the checkpoint {checkpoint.name} {error}") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # of many kinds, by what is wrong with the file
+            raise OSError(f"{where} of the checkpoint {checkpoint.name} is damaged or cut short: {error}") from error
+    try:
+        multiply_scales(tensors, dtype or torch.float32)
+    except ValueError as error:
+        raise ValueError(f"in the checkpoint {checkpoint.name}, {error}") from error
     return tensors
+
+
+class NotOnlyTensors(Exception):
+    """What a .bin file holds besides tensors by name."""
+
+
+def check_tensor(name: str, tensor: torch.Tensor) -> None:
+    """Raise a ValueError for a tensor that no weights are stored as."""
+    odd = tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex() or tensor.device.type != "cpu"
+    # A few numbers that pose as very many would be written out when they are cast.
+    odd = odd or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+    if odd:
+        raise ValueError(f"{name} is no plain tensor ({describe(tensor)})")
 
 
 def must_cast(name: str, tensor: torch.Tensor, dtype: Optional[torch.dtype]) -> bool:
@@ -62,25 +88,18 @@ def check_unchanged(checkpoint: Checkpoint) -> None:
             raise OSError(f"the weights of the checkpoint {checkpoint.name} have changed since it was opened")
 
 
-def iterate_tensors(
-    checkpoint_name: str, source: Any, dtype: Optional[torch.dtype]
-) -> Iterator[Tuple[str, torch.Tensor]]:
+def iterate_tensors(source: Any, dtype: Optional[torch.dtype]) -> Iterator[Tuple[str, torch.Tensor]]:
     """source: the path of a .safetensors or .bin file, or the content of a safetensors file."""
-    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    where = source.name if isinstance(source, Path) else "the serialised pipeline"
-    try:
-        if isinstance(source, bytes):
-            yield from load(source).items()
-        elif source.suffix == ".safetensors":
-            yield from iterate_safetensors(source, dtype)
-        else:
-            for name, tensor in load_bin(source).items():
-                if tensor_name(name) is not None:
-                    yield str(tensor_name(name)), tensor
-    except (SafetensorError, RuntimeError, EOFError) as error:
-        raise OSError(f"{where} of the checkpoint {checkpoint_name} is damaged or cut short: {error}") from error
+    if isinstance(source, bytes):
+        yield from load(source).items()
+    elif source.suffix == ".safetensors":
+        yield from iterate_safetensors(source, dtype)
+    else:
+        for name, tensor in load_bin(source).items():
+            if tensor_name(name) is not None:
+                yield str(tensor_name(name)), tensor
 
 
 def iterate_safetensors(path: Path, dtype: Optional[torch.dtype]) -> Iterator[Tuple[str, torch.Tensor]]:
@@ -116,13 +135,27 @@ def iterate_safetensors(path: Path, dtype: Optional[torch.dtype]) -> Iterator[Tu
 def load_bin(path: Path) -> Tensors:
     """Read a .bin file without running what a pickle may hold; mapped into memory where its format allows."""
     import pickle
+    import zipfile
 
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as file_:  # PyTorch compresses nothing
+            if sum(record.file_size for record in file_.infolist()) > path.stat().st_size:
+                raise ValueError("it would be larger than it is")
     try:
         try:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         except RuntimeError as error:
             if "mmap" not in str(error):
                 raise
-            return torch.load(path, map_location="cpu", weights_only=True)  # the format before torch 1.6
+            tensors = torch.load(path, map_location="cpu", weights_only=True)  # the format before torch 1.6
     except pickle.UnpicklingError as error:
-        raise OSError(f"{path.name} holds more than tensors, or is damaged, and is not loaded: {error}") from error
+        # PyTorch's own message tells how to run what is in the file.
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        asked = f" ({named[1]})" if named else ""
+        raise NotOnlyTensors(f"holds more than tensors{asked}, or is damaged, and is not loaded") from None
+    if not isinstance(tensors, dict):
+        raise NotOnlyTensors(f"must hold tensors by name, got a {type(tensors).__name__}")
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise NotOnlyTensors(f"must hold tensors by name, got {str(name)[:40]!r}: a {type(tensor).__name__}")
+    return tensors

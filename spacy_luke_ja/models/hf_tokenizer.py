@@ -72,14 +72,30 @@ def check_vocabulary_size(checkpoint: Checkpoint, n_pieces: int) -> None:
     """In fairseq's layout the vocabulary is the pieces, one more for the shift, <mask>, and the added tokens."""
     added = json.loads(checkpoint.files.get("added_tokens.json", b"{}"))
     # XLM-RoBERTa's files may list <mask> as added too, with the id that it has anyway.
-    expected = 1 + max([n_pieces + 1, *added.values()])
-    size = checkpoint.vocab_size
     misplaced = [token for token, i in added.items() if i <= n_pieces]
-    if not is_rounded_up(size, expected) or misplaced:
+    if misplaced:
         raise ValueError(
-            f"the tokenizer of the checkpoint {checkpoint.name} has {n_pieces} pieces and {len(added)} added tokens, "
-            f"which make a vocabulary of {expected}, but config.json says {size}; "
-            "this is not the tokenizer the checkpoint was trained with"
+            f"added_tokens.json of the checkpoint {checkpoint.name} gives {misplaced[0]} the id {added[misplaced[0]]}, "
+            f"which is that of one of the {n_pieces} pieces of its tokenizer; this is not the tokenizer the checkpoint "
+            "was trained with"
+        )
+    check_rows(checkpoint, 1 + max([n_pieces + 1, *added.values()]))
+
+
+def check_rows(checkpoint: Checkpoint, n_ids: int) -> None:
+    """Whether the embedding table has a row for each id; one that has many more may be another tokenizer's.
+
+    n_ids: every id that the tokenizer can give is smaller.
+    """
+    size = checkpoint.vocab_size
+    sizes = f"the tokenizer of the checkpoint {checkpoint.name} has {n_ids} subwords, but config.json says vocab_size {size}"
+    if n_ids > size:
+        raise ValueError(f"{sizes}; this is not the tokenizer the checkpoint was trained with")
+    if not is_rounded_up(size, n_ids):
+        # So it is when tokens were added, and with DeBERTa v3, which has 100 rows to spare.
+        warnings.warn(
+            f"{sizes}; if it is not the tokenizer the checkpoint was trained with, its ids mean other subwords, and if "
+            "tokens were added to it, they are read as any other text"
         )
 
 
@@ -108,17 +124,7 @@ def probe_hf_encoder(checkpoint: Checkpoint, encoder: Any) -> None:
     check_special_ids(
         checkpoint, {key: getattr(tokenizer, key) for key in ("bos_token_id", "pad_token_id", "eos_token_id")}
     )
-    if not is_rounded_up(checkpoint.vocab_size, encoder.n_ids):
-        sizes = (
-            f"the tokenizer of the checkpoint {checkpoint.name} has {encoder.n_ids} subwords, but config.json says "
-            f"vocab_size {checkpoint.vocab_size}"
-        )
-        if encoder.n_ids > checkpoint.vocab_size:
-            raise ValueError(f"{sizes}; this is not the tokenizer the checkpoint was trained with")
-        # Some checkpoints have rows to spare (DeBERTa v3 has 100), so this may be right.
-        warnings.warn(
-            f"{sizes}; if it is not the tokenizer the checkpoint was trained with, its ids mean other subwords"
-        )
+    check_rows(checkpoint, encoder.n_ids)
     for text in (PLAIN_PROBE, PROBE):
         found = encoder.encode(text).ids.tolist()
         expected = tokenizer(text, add_special_tokens=False)["input_ids"]

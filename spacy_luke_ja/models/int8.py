@@ -42,7 +42,21 @@ def round_matrices(tensors: Mapping[str, Tensor]) -> Dict[str, Tensor]:
 
 
 def multiply_scales(tensors: Dict[str, Tensor], dtype: torch.dtype) -> None:
-    """Make matrices of what round_matrices made of them, in place; others stay as they are."""
+    """Make matrices of what round_matrices made of them, in place; others stay as they are.
+
+    Raises a ValueError where a matrix of eight bits and its scales do not make a matrix.
+    """
     for name in [name for name in tensors if name.endswith(SCALES)]:
-        scales, matrix = tensors.pop(name), name[: -len(SCALES)]
-        tensors[matrix] = (tensors[matrix].float() * scales.float()).to(dtype)
+        scales, rounded = tensors.pop(name), tensors.get(name[: -len(SCALES)])
+        if rounded is None or rounded.dtype != torch.int8 or rounded.ndim != 2:
+            raise ValueError(f"{name} are scales without a matrix of eight bits")
+        if scales.shape != (len(rounded), 1) or not scales.is_floating_point() or not scales.float().isfinite().all():
+            raise ValueError(f"{name} must be finite numbers of the shape {(len(rounded), 1)}, got {describe(scales)}")
+        tensors[name[: -len(SCALES)]] = (rounded.float() * scales.float()).to(dtype)
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.int8:
+            raise ValueError(f"{name} has numbers of eight bits, and no {name}{SCALES} says what they stand for")
+
+
+def describe(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).rpartition('.')[2]} {tuple(tensor.shape)}"

@@ -162,7 +162,8 @@ class SelfAttention(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(n_windows, n_heads, length, width of a head) each."""
-        if not (torch.is_grad_enabled() and query.device.type == "cpu"):
+        # Without a graph too: HFShim computes some batches of a step twice, and both must draw the same dropout.
+        if not ((self.training or torch.is_grad_enabled()) and query.device.type == "cpu"):
             dropout = self.dropout.p if self.training else 0.0
             return nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
         # On a CPU, the backward pass of that kernel takes most of the time of a step.

@@ -11,8 +11,9 @@ from thinc.types import Floats2d, Ragged
 from ..text.subwords import Subwords
 from ..text.windows import Window, check_window, group_by_length, plan_windows
 from .hf_encoder import EncoderShim
+from .hf_shim import device_of
 from .transformer_batch import WindowedDoc, import_spacy_transformers, make_transformer_batch
-from .with_windows import check_window_settings, join_windows
+from .with_windows import check_window_settings, join_windows, overlap_for
 
 if TYPE_CHECKING:
     from spacy_transformers.data_classes import FullTransformerBatch
@@ -26,7 +27,7 @@ class WindowSettings:
     """What SharedEncoder was asked for; as one object, which thinc does not save, it can be changed when loading."""
 
     window: Optional[int]
-    overlap: int
+    overlap: Optional[int]
     max_batch_subwords: int
 
 
@@ -35,19 +36,20 @@ def SharedEncoder(
     name: str,
     revision: Optional[str],
     window: Optional[int],
-    overlap: int,
+    overlap: Optional[int],
     max_batch_subwords: int,
     precision: str,
     training_precision: str,
     frozen_layers: int,
     freeze_embeddings: bool,
+    device: str = "auto",
 ) -> Model[List[Doc], "FullTransformerBatch"]:
     """An encoder for the component `transformer` of spacy-transformers (spacy-luke-ja.SharedEncoder.v1).
 
     name: the checkpoint: ja_luke_sm or ja_luke_ner_sm (embedded), a local directory, or a name on the Hugging Face hub;
         its classifier, if it has one, is left out.
-    revision, window, overlap, max_batch_subwords, precision, training_precision, frozen_layers, freeze_embeddings: as
-        in spacy-luke-ja.HFTokenClassifier.v1.
+    revision, window, overlap, max_batch_subwords, precision, training_precision, frozen_layers, freeze_embeddings,
+        device: as in spacy-luke-ja.HFTokenClassifier.v1.
 
     Each token is aligned to exactly the subwords that have one of its characters, each of them once, in the window
     that shows it the most context. Texts of any length are encoded whole. Nothing is read before the first use,
@@ -63,6 +65,7 @@ def SharedEncoder(
         training_precision=training_precision,
         frozen_layers=frozen_layers,
         freeze_embeddings=freeze_embeddings,
+        device=device,
     )
     return Model(
         "shared_encoder",
@@ -84,7 +87,7 @@ def Tok2VecSharedEncoder(
     name: str,
     revision: Optional[str],
     window: Optional[int],
-    overlap: int,
+    overlap: Optional[int],
     max_batch_subwords: int,
     precision: str,
     training_precision: str,
@@ -92,6 +95,7 @@ def Tok2VecSharedEncoder(
     freeze_embeddings: bool,
     pooling: Model[Ragged, Floats2d],
     grad_factor: float,
+    device: str = "auto",
 ) -> Model[List[Doc], List[Floats2d]]:
     """An encoder of its own for one head (spacy-luke-ja.Tok2VecSharedEncoder.v1): what nlp.replace_listeners leaves.
 
@@ -112,6 +116,7 @@ def Tok2VecSharedEncoder(
         training_precision=training_precision,
         frozen_layers=frozen_layers,
         freeze_embeddings=freeze_embeddings,
+        device=device,
     )
     return chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
 
@@ -137,7 +142,8 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def open_model(model: Model) -> EncoderShim:
     shim = cast(EncoderShim, model.shims[0])
     shim.load_once()
-    check_window(model.attrs["settings"].window or shim.max_window, model.attrs["settings"].overlap)
+    window = model.attrs["settings"].window or shim.max_window
+    check_window(window, overlap_for(model.attrs["settings"].overlap, window))
     model.set_dim("nO", shim.width)
     tokenizer = shim.tokenizer
     model.attrs.update(prefix_ids=tokenizer.prefix_ids, suffix_ids=tokenizer.suffix_ids, pad_id=tokenizer.pad_id)
@@ -157,14 +163,17 @@ def forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple["FullTransfo
         backprop_hidden(d_output.model_output.to_tuple()[0].cpu().numpy())
         return docs
 
-    return make_transformer_batch(windowed, join_windows(model, windows), hidden, shim.tokenizer), backprop
+    joined = join_windows(model, windows)
+    batch = make_transformer_batch(windowed, joined, hidden, shim.tokenizer, device=device_of(model.ops))
+    return batch, backprop
 
 
 def window_doc(model: Model, doc: Doc) -> WindowedDoc:
     shim = cast(EncoderShim, model.shims[0])
     settings: WindowSettings = model.attrs["settings"]
     subwords = shim.tokenizer.encode(doc.text)
-    plan = plan_windows(subwords, window=settings.window or shim.max_window, overlap=settings.overlap)
+    window = settings.window or shim.max_window
+    plan = plan_windows(subwords, window=window, overlap=overlap_for(settings.overlap, window))
     # Heads need rows even for a Doc whose tokens have no subword at all.
     return WindowedDoc(doc, subwords, plan if plan or not len(doc) else NO_SUBWORDS)
 
@@ -181,19 +190,17 @@ def run_encoder(
     n_special = len(model.attrs["prefix_ids"]) + len(model.attrs["suffix_ids"])
     lengths = [len(window) + n_special for _, window in windows]
     hidden = np.zeros((len(windows), max(lengths), shim.width), dtype="float32")
-    backprops: List[Tuple[List[int], Callable]] = []
-    for batch in group_by_length(lengths, max_subwords=model.attrs["settings"].max_batch_subwords):
-        joined = join_windows(model, [windows[k] for k in batch])
-        if is_train:
-            rows, backprop = shim.train_step(joined, dropout_rate=model.attrs["dropout_rate"])
-            backprops.append((batch, backprop))
-        else:
-            rows = shim.infer(joined)
-        for k, own in zip(batch, np.split(rows, np.cumsum(joined.lengths)[:-1])):
+    groups = list(group_by_length(lengths, max_subwords=model.attrs["settings"].max_batch_subwords))
+    batches = [join_windows(model, [windows[k] for k in group]) for group in groups]
+    if is_train:
+        outputs, backprop = shim.train_all(batches, dropout_rate=model.attrs["dropout_rate"])
+    else:
+        outputs, backprop = [shim.infer(batch) for batch in batches], lambda d_outputs: None
+    for group, batch, rows in zip(groups, batches, outputs):
+        for k, own in zip(group, np.split(rows, np.cumsum(batch.lengths)[:-1])):
             hidden[k, : lengths[k]] = own
 
     def backprop_batches(d_hidden: np.ndarray) -> None:
-        for batch, backprop in backprops:
-            backprop(np.concatenate([d_hidden[k, : lengths[k]] for k in batch]))
+        backprop([np.concatenate([d_hidden[k, : lengths[k]] for k in group]) for group in groups])
 
     return hidden, backprop_batches

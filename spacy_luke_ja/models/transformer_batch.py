@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Sequence, Tuple
 
 import numpy as np
 from spacy.tokens import Doc
-from thinc.api import get_torch_default_device, torch2xp
+from thinc.api import torch2xp
 from thinc.types import Ragged
 
 from ..text.subwords import Subwords
@@ -16,6 +16,7 @@ from .hf_encoder import piece_strings
 from .types import WindowBatch
 
 if TYPE_CHECKING:
+    import torch
     from spacy_transformers.data_classes import FullTransformerBatch
 
 
@@ -51,13 +52,14 @@ def import_spacy_transformers() -> Any:
 
 
 def make_transformer_batch(
-    docs: Sequence[WindowedDoc], windows: WindowBatch, hidden: np.ndarray, tokenizer: Any
+    docs: Sequence[WindowedDoc], windows: WindowBatch, hidden: np.ndarray, tokenizer: Any, device: "torch.device"
 ) -> "FullTransformerBatch":
     """Put together what the component `transformer` passes on.
 
     windows: the windows of all Docs in order.
     hidden: (n_windows, n_subwords, width) float32.
     tokenizer: the SubwordEncoder that the ids are from.
+    device: where the heads compute.
     """
     import torch
     from transformers.modeling_outputs import BaseModelOutput
@@ -73,7 +75,7 @@ def make_transformer_batch(
         lengths=windows.lengths.tolist(),
         token_type_ids=None,
     )
-    states = torch.from_numpy(hidden).to(get_torch_default_device())
+    states = torch.from_numpy(hidden).to(device)
     xp_states = torch2xp(states)
     # As FullTransformerBatch.split_by_doc would have it, which goes wrong when a batch has the same Doc twice.
     doc_data, places, lengths = [], [], []

@@ -12,16 +12,19 @@ from .types import ClassifierModel
 from .window_rows import run_windows
 from .with_windows import check_window_settings
 
+DEFAULT_OVERLAP = 128
+
 
 def with_pair_windows(
-    layer: ClassifierModel, *, window: Optional[int], overlap: int, max_batch_subwords: int
+    layer: ClassifierModel, *, window: Optional[int], overlap: Optional[int], max_batch_subwords: int
 ) -> Model[List[AskedText], List[AnswerLogits]]:
     """Run a layer that takes windows over questions, each whole, and texts of any length.
 
     layer: batches of windows in, two logits for each of their subwords out.
     window: subwords of the text in a window; as many as the question leaves of what the encoder takes when None, and
         never more than that.
-    overlap, max_batch_subwords: as in with_windows.
+    overlap: subwords that neighbouring windows share; as in pair_overlap when None.
+    max_batch_subwords: as in with_windows.
 
     attrs["max_window"], the most subwords of question and window together, and pair_ids come with the checkpoint.
     """
@@ -77,7 +80,8 @@ def forward(model: Model, texts: List[AskedText], is_train: bool) -> Tuple[List[
 
 def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
     """Cut a text into windows that fit behind its question, which is never cut."""
-    overlap, limit = model.attrs["overlap"], model.attrs["max_window"]
+    limit = model.attrs["max_window"]
+    overlap = pair_overlap(model.attrs["overlap"], limit)
     room = limit - len(asked.question)
     longest = longest_question(limit, overlap)
     if len(asked.question) > longest:
@@ -86,12 +90,20 @@ def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
             f"{overlap} fit behind it into the {limit} that the encoder takes; this one has {len(asked.question)}: "
             f"{asked.question.text[:40]!r}…"
         )
-    return plan_windows(asked.subwords, window=min(room, model.attrs["window"] or room), overlap=overlap)
+    window = min(room, model.attrs["window"] or room)
+    if model.attrs["overlap"] is None:
+        overlap = min(overlap, window // 2)
+    return plan_windows(asked.subwords, window=window, overlap=overlap)
 
 
-def longest_question(limit: int, overlap: int) -> int:
+def pair_overlap(overlap: Optional[int], limit: int) -> int:
+    """The setting overlap, or by default 128, or a third of what the encoder takes where that is less."""
+    return min(DEFAULT_OVERLAP, limit // 3) if overlap is None else overlap
+
+
+def longest_question(limit: int, overlap: Optional[int]) -> int:
     """Subwords of a question that leaves room for windows which move on by no less than they share."""
-    return limit - max(2 * overlap, 1)
+    return limit - max(2 * pair_overlap(overlap, limit), 1)
 
 
 def join_pair(pair_ids: PairIds, asked: AskedText, window: Window) -> np.ndarray:

@@ -10,15 +10,17 @@ from ..text.windows import Window, check_window, merge_windows, plan_windows, sp
 from .types import ClassifierModel, SubwordLogits, WindowBatch
 from .window_rows import run_windows
 
+DEFAULT_OVERLAP = 64
+
 
 def with_windows(
-    layer: ClassifierModel, *, window: Optional[int], overlap: int, max_batch_subwords: int
+    layer: ClassifierModel, *, window: Optional[int], overlap: Optional[int], max_batch_subwords: int
 ) -> Model[List[Subwords], List[SubwordLogits]]:
     """Run a layer that takes windows over texts of any length.
 
     layer: batches of windows in, logits out, a row for each of their subwords.
     window: subwords in a window, special ones not counted; the most that the encoder takes when None.
-    overlap: subwords that neighbouring windows share.
+    overlap: subwords that neighbouring windows share; as in overlap_for when None.
     max_batch_subwords: the most subwords given to the layer at a time, special ones included, if it pads them.
 
     attrs["max_window"], prefix_ids, suffix_ids and pad_id come with the checkpoint.
@@ -40,21 +42,27 @@ def with_windows(
     )
 
 
-def check_window_settings(*, window: Optional[int], overlap: int, max_batch_subwords: int) -> None:
+def check_window_settings(*, window: Optional[int], overlap: Optional[int], max_batch_subwords: int) -> None:
     """Raise a ValueError for what no checkpoint could do."""
-    if overlap < 0:
+    if overlap is not None and overlap < 0:
         raise ValueError(f"overlap must be at least 0, got {overlap}")
     if window is not None:
-        check_window(window, overlap)
+        check_window(window, overlap_for(overlap, window))
     if max_batch_subwords < 1:
         raise ValueError(f"max_batch_subwords must be at least 1, got {max_batch_subwords}")
+
+
+def overlap_for(overlap: Optional[int], window: int) -> int:
+    """The setting overlap, or by default 64, or half the window where that is less."""
+    return min(DEFAULT_OVERLAP, window // 2) if overlap is None else overlap
 
 
 def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[SubwordLogits], Callable]:
     layer = model.layers[0]
     n_prefix = len(model.attrs["prefix_ids"])
     window = model.attrs["window"] or model.attrs["max_window"]
-    plans = [plan_windows(text, window=window, overlap=model.attrs["overlap"]) for text in texts]
+    overlap = overlap_for(model.attrs["overlap"], window)
+    plans = [plan_windows(text, window=window, overlap=overlap) for text in texts]
     ends = np.cumsum([0, *map(len, plans)]).tolist()
     rows, backprop_rows = run_windows(
         layer,

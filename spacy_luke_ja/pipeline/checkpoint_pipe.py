@@ -1,21 +1,27 @@
-"""What the components have in common: a checkpoint behind a model, streams of Docs, updates, saving."""
+"""What the components have in common: a checkpoint behind a model, settings, streams of Docs, updates, saving."""
 
+import contextlib
+import copy
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 import srsly
 from spacy import util
+from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
+from ..models.architectures import check_windows_fit
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.hf_tokenizer import open_encoder
+from ..models.with_windows import check_window_settings
 from ..text.subwords import SubwordEncoder
+from .settings import Owner, Setting, WindowSetting, whole_number
 
 Self = TypeVar("Self", bound="CheckpointPipe")
 
@@ -26,9 +32,13 @@ _loading = threading.RLock()
 class CheckpointPipe(TrainablePipe, ABC):
     """A component whose weights are a Hugging Face checkpoint, read at the first use.
 
-    Its heirs say what is in a checkpoint (_fill), what the model finds (predict), where that goes (set_annotations),
-    and what is learned from (_summed_loss).
+    Subclasses define what a checkpoint contains (_fill), what the model finds (predict), where that goes
+    (set_annotations), what is learned from (_summed_loss), and further settings.
     """
+
+    window = WindowSetting(whole_number("window", least=1, optional=True))
+    overlap = WindowSetting(whole_number("overlap", least=0, optional=True))
+    max_batch_subwords = WindowSetting(whole_number("max_batch_subwords", least=1))
 
     def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Optional[Callable] = None):
         self.vocab = vocab
@@ -36,6 +46,69 @@ class CheckpointPipe(TrainablePipe, ABC):
         self.name = name
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {}
+        self._owner = Owner()
+        # Setting → what the component was made with; and what the config of its pipeline says, as far as that is known.
+        self._made_with: Dict[str, Any] = {}
+        self._configured: Dict[str, Any] = {}
+        for setting in self._settings().values():
+            if isinstance(setting, WindowSetting):
+                self._made_with[setting.name] = self._configured[setting.name] = setting.read(self)
+
+    # Settings
+
+    @classmethod
+    def _settings(cls) -> Dict[str, Setting]:
+        """All settings by name."""
+        parts = [part for base in reversed(cls.__mro__) for part in vars(base).values()]
+        return {part.name: part for part in parts if isinstance(part, Setting)}
+
+    def belongs_to(self: Self, nlp: Language) -> Self:
+        """Say which pipeline the component is made for: its config shows what settings are changed to."""
+        self._owner = Owner(nlp)
+        return self
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Change settings together, or none of them.
+
+        changes: setting → value, as its check returns it.
+        Raises a ValueError for what does not fit the loaded checkpoint.
+        """
+        settings = self._settings()
+        with self._unchanged_on_error():
+            for name, value in changes.items():
+                settings[name].write(self, value)
+            self._check_changed(changes)
+        self._show_in_config(changes)
+
+    def _show_in_config(self, changes: Mapping[str, Any]) -> None:
+        settings, config = self._settings(), self._owner.config_of(self)
+        for name, value in changes.items():
+            self._made_with.setdefault(name, value)
+            self._configured.setdefault(name, value)
+            part = settings[name].in_config(config)
+            if name in part:
+                part[name] = copy.deepcopy(value)
+                self._configured[name] = value
+
+    def _check_changed(self, changes: Mapping[str, Any]) -> None:
+        """Raise a ValueError where settings, which have changed, do not fit each other or the loaded checkpoint."""
+        if changes.keys() & {"window", "overlap", "max_batch_subwords"}:
+            check_window_settings(window=self.window, overlap=self.overlap, max_batch_subwords=self.max_batch_subwords)
+            if self._is_loaded:
+                check_windows_fit(self.model, self._shim.checkpoint)
+
+    @contextlib.contextmanager
+    def _unchanged_on_error(self) -> Iterator[None]:
+        """Put settings and labels back when something fails. (Weights are assigned last of all.)"""
+        attrs = self.model.get_ref("windows").attrs
+        before = dict(self.__dict__), copy.deepcopy(self.cfg), dict(attrs)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.update(before[0])
+            self.cfg = before[1]
+            attrs.update(before[2])
+            raise
 
     # Loading
 
@@ -173,38 +246,81 @@ class CheckpointPipe(TrainablePipe, ABC):
         """Write cfg and model/, a checkpoint in the Hugging Face layout with all that the component needs."""
         self.load()
         serializers = {
-            "cfg": lambda p: srsly.write_json(p, self.cfg),
+            "cfg": lambda p: srsly.write_json(p, self._saved_cfg()),
             "vocab": lambda p: self.vocab.to_disk(p, exclude=exclude),
             "model": lambda p: self._shim.save_checkpoint(p),
         }
         util.to_disk(path, serializers, exclude)
 
     def from_disk(self: Self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> Self:
+        """Read what to_disk wrote. A setting that was changed before it was saved is changed here too, unless this
+        component was given another value: in its config, or to spacy.load."""
+        saved: Dict[str, Any] = {}
         deserializers: Dict[str, Callable[[Path], Any]] = {
-            "cfg": lambda p: self.cfg.update(srsly.read_json(p)),
+            "cfg": lambda p: saved.update(cfg=srsly.read_json(p)),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: self._fill_saved(read_directory(p)),
+            "model": lambda p: saved.update(checkpoint=read_directory(p)),
         }
         util.from_disk(path, deserializers, exclude)
+        is_in_pipeline = (Path(path).parent / "config.cfg").is_file()
+        self._restore(**saved, config=self._owner.loaded_config_of(self) if is_in_pipeline else {})
         return self
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         self.load()
         serializers = {
-            "cfg": lambda: srsly.json_dumps(self.cfg),
+            "cfg": lambda: srsly.json_dumps(self._saved_cfg()),
             "vocab": lambda: self.vocab.to_bytes(exclude=exclude),
             "model": self._shim.to_bytes,
         }
         return util.to_bytes(serializers, exclude)
 
     def from_bytes(self: Self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
+        """Read what to_bytes wrote, as from_disk does."""
+        saved: Dict[str, Any] = {}
         deserializers = {
-            "cfg": lambda b: self.cfg.update(srsly.json_loads(b)),
+            "cfg": lambda b: saved.update(cfg=srsly.json_loads(b)),
             "vocab": lambda b: self.vocab.from_bytes(b, exclude=exclude),
-            "model": lambda b: self._fill_saved(Checkpoint.from_bytes(b)),
+            "model": lambda b: saved.update(checkpoint=Checkpoint.from_bytes(b)),
         }
         util.from_bytes(bytes_data, deserializers, exclude)
+        self._restore(**saved)
         return self
+
+    def _saved_cfg(self) -> Dict[str, Any]:
+        values = {setting.key: setting.check(setting.read(self)) for setting in self._settings().values()}
+        return {**self.cfg, **values, "made_with": self._made_with, "configured": self._configured}
+
+    def _restore(
+        self,
+        *,
+        cfg: Optional[Dict[str, Any]] = None,
+        checkpoint: Optional[Checkpoint] = None,
+        config: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        """Become what was saved.
+
+        cfg: of _saved_cfg.
+        config: what the component was loaded with, if that is known.
+        """
+        saved = dict(cfg or {})
+        made_with, configured = saved.pop("made_with", {}), saved.pop("configured", {})
+        changes = {}
+        for name, setting in self._settings().items():
+            value, own = saved.pop(setting.key, None), self._made_with[name]
+            given = setting.in_config(dict(config or {})).get(name, ())
+            if name in configured and (own == configured[name] or (own == made_with[name] and own != given)):
+                changes[name] = setting.check(value)
+        changes = {name: value for name, value in changes.items() if value != self._settings()[name].read(self)}
+        with self._unchanged_on_error():
+            self.cfg.update(saved)
+            for name, value in changes.items():
+                self._settings()[name].write(self, value)
+            if checkpoint is None:
+                self._check_changed(changes)
+            else:
+                self._fill_saved(checkpoint)
+        self._show_in_config(changes)
 
 
 def read_directory(path: Path) -> Checkpoint:

@@ -1,7 +1,7 @@
 """Docs in, named entities out: the component luke_ner."""
 
 import warnings
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from spacy import util
@@ -15,7 +15,7 @@ from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint
 from ..models.hf_loader import NoClassifier
 from ..models.types import LukeNerModel, SubwordLogits
-from ..text.alignment import check_alignment_mode
+from ..text.alignment import ALIGNMENT_MODES
 from ..text.decoding import (
     CharSpan,
     FoundEntity,
@@ -25,12 +25,13 @@ from ..text.decoding import (
     find_entities,
     score_entities,
 )
-from ..text.label_schemes import check_scheme
+from ..text.label_schemes import SCHEMES
 from ..text.token_subwords import begin_inside_tokens, first_of_tokens
 from ..token_splitting import token_offsets
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
 from .checkpoint_pipe import CheckpointPipe
 from .labels import TagLabels, from_cfg, new_labels, read_labels
+from .settings import Setting, SpansKey, check_label_map, check_tag_names, check_threshold, checked_number, one_of
 from .training import annotated_subwords, gold_char_spans, tag_loss
 
 DEFAULT_MODEL = Config().from_str(
@@ -40,8 +41,9 @@ DEFAULT_MODEL = Config().from_str(
 name = "ja_luke_ner_sm"
 revision = null
 window = null
-overlap = 64
+overlap = null
 max_batch_subwords = 4096
+device = "auto"
 precision = "auto"
 training_precision = "float32"
 frozen_layers = 0
@@ -114,7 +116,7 @@ def make_luke_ner(
         spans_key=spans_key,
         ents_filter=ents_filter,
         scorer=scorer,
-    )
+    ).belongs_to(nlp)
 
 
 class LukeNer(CheckpointPipe):
@@ -122,7 +124,19 @@ class LukeNer(CheckpointPipe):
 
     Writes doc.ents; doc.spans[spans_key] with attrs["scores"]; ent._.luke_score; doc._.luke_entities, the
     character spans before they met the tokens; and doc._.luke_alignment, what the tokens did to them.
+
+    Settings can be assigned at any time.
     """
+
+    tags = Setting(check_tag_names, key="checkpoint_tags")
+    scheme = Setting(one_of("scheme", tuple(SCHEMES), optional=True), key="checkpoint_scheme")
+    label_map = Setting(check_label_map, key="checkpoint_label_map")
+    alignment_mode = Setting(one_of("alignment_mode", ALIGNMENT_MODES))
+    label_subwords = Setting(one_of("label_subwords", LABEL_SUBWORDS))
+    threshold = Setting(check_threshold)
+    temperature = Setting(checked_number(check_temperature, optional=True))
+    cut_cost = Setting(checked_number(check_cut_cost, optional=True))
+    spans_key = SpansKey()
 
     def __init__(
         self,
@@ -161,18 +175,9 @@ class LukeNer(CheckpointPipe):
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
         scorer: what Language.evaluate calls.
         """
-        check_alignment_mode(alignment_mode)
-        check_scheme(scheme)
-        if label_subwords not in LABEL_SUBWORDS:
-            raise ValueError(f"label_subwords must be one of {', '.join(LABEL_SUBWORDS)}, got {label_subwords}")
-        for value in threshold.values() if isinstance(threshold, dict) else [threshold]:
-            if isinstance(value, str) or not 0.0 <= value <= 1.0:
-                raise ValueError(f"threshold must be between 0 and 1, got {value}")
-        if temperature is not None:
-            check_temperature(temperature)
-        if cut_cost is not None:
-            check_cut_cost(cut_cost)
         super().__init__(vocab, model, name, scorer)
+        self._labels: Optional[TagLabels] = None
+        self._added_labels: List[str] = []
         self.tags = tags
         self.scheme = scheme
         self.label_map = label_map
@@ -181,12 +186,10 @@ class LukeNer(CheckpointPipe):
         self.threshold = threshold
         self.temperature = temperature
         self.cut_cost = cut_cost
-        self.spans_key = name if spans_key is None else spans_key
+        self.spans_key = spans_key
         self.ents_filter = ents_filter
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
         self.cfg.update(tags=None, scheme=None, label_map=None)
-        self._labels: Optional[TagLabels] = None
-        self._added_labels: List[str] = []
 
     # Labels
 
@@ -232,6 +235,19 @@ class LukeNer(CheckpointPipe):
             return from_cfg(self.cfg)
         return read_labels(checkpoint, tags=self.tags, scheme=self.scheme, label_map=self.label_map)
 
+    def _check_changed(self, changes: Mapping[str, Any]) -> None:
+        super()._check_changed(changes)
+        if self._labels is not None:
+            changed = sorted(changes.keys() & {"tags", "scheme", "label_map"})
+            if changed and self.cfg["tags"] is not None:
+                raise ValueError(
+                    f"{changed[0]} says how to read a checkpoint's labels, and this component has its own, from "
+                    f"training: {', '.join(self.labels)}"
+                )
+            if changed:
+                self._labels = self._read_labels(self._shim.checkpoint)
+            self._check_threshold()
+
     def _grow_labels(self, labels: Sequence[str]) -> None:
         """Give the loaded classifier outputs for new labels."""
         old = self._tag_labels.scheme.tags
@@ -257,10 +273,11 @@ class LukeNer(CheckpointPipe):
         return super()._is_loaded and not self._added_labels
 
     def _fill_first(self, checkpoint: Checkpoint) -> None:
-        self._fill(checkpoint)
         # What was added before the checkpoint's own labels were known may be among them.
-        known = self._tag_labels.labels
-        missing = [label for label in self._added_labels if label not in known]
+        known = self._read_labels(checkpoint)
+        missing = [label for label in self._added_labels if label not in known.labels]
+        known.with_labels(missing)  # or it is an error
+        self._fill(checkpoint)
         if missing:
             self._grow_labels(missing)
         self._added_labels = []
@@ -278,17 +295,19 @@ class LukeNer(CheckpointPipe):
         return self.model.attrs["score_temperature"]
 
     def _fill(self, checkpoint: Checkpoint) -> None:
-        self._labels = self._read_labels(checkpoint)
-        if self._labels.unmapped:
-            warnings.warn(
-                f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} map "
-                'to nothing, and their entities are left out; give them in label_map ("" leaves them out on purpose)'
-            )
-        self._check_threshold()
-        fill_model(self.model, checkpoint)
+        with self._unchanged_on_error():
+            self._labels = self._read_labels(checkpoint)
+            if self._labels.unmapped:
+                warnings.warn(
+                    f"[{self.name}] the labels {', '.join(self._labels.unmapped)} of the checkpoint {checkpoint.name} "
+                    "map to nothing, and their entities are left out; give them in label_map "
+                    '("" leaves them out on purpose)'
+                )
+            self._check_threshold()
+            fill_model(self.model, checkpoint)
 
     def _check_threshold(self) -> None:
-        strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, dict) else set()
+        strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, Mapping) else set()
         if strange:
             raise ValueError(
                 f"threshold names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
@@ -334,7 +353,7 @@ class LukeNer(CheckpointPipe):
         return [entity for entity in mapped if entity.label]
 
     def _threshold(self, label: str) -> float:
-        return self.threshold.get(label, 0.0) if isinstance(self.threshold, dict) else self.threshold
+        return self.threshold.get(label, 0.0) if isinstance(self.threshold, Mapping) else self.threshold
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[CharSpan]]) -> None:
         """Write predicted character spans to Docs; with alignment_mode "split", tokens may be split."""
@@ -384,6 +403,11 @@ class LukeNer(CheckpointPipe):
             if not labels:
                 self._check_own_labels(checkpoint, len(references))
         labels = list(dict.fromkeys([*labels, *self._added_labels]))
+        with self._unchanged_on_error():
+            self._start_with(checkpoint, labels)
+
+    def _start_with(self, checkpoint: Checkpoint, labels: Sequence[str]) -> None:
+        """Load a checkpoint for training on labels; none: its own."""
         self.cfg.update(tags=None, scheme=None, label_map=None)
         self._added_labels = []
         own_labels = self._own_labels(checkpoint)

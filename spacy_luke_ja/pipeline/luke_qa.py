@@ -15,10 +15,11 @@ from ..models.architectures import fill_answerer
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
 from ..models.types import LukeQaModel
-from ..text.alignment import check_alignment_mode
+from ..text.alignment import ALIGNMENT_MODES
 from ..text.answers import AnswerLogits, find_answers
 from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
+from .settings import Setting, SpansKey, one_of, share, whole_number, yes_or_no
 from .training import answer_loss
 
 DEFAULT_MODEL = Config().from_str(
@@ -28,8 +29,9 @@ DEFAULT_MODEL = Config().from_str(
 name = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
 revision = null
 window = null
-overlap = 128
+overlap = null
 max_batch_subwords = 4096
+device = "auto"
 precision = "auto"
 training_precision = "float32"
 frozen_layers = 0
@@ -88,7 +90,7 @@ def make_luke_qa(
         null_threshold=null_threshold,
         spans_key=spans_key,
         scorer=scorer,
-    )
+    ).belongs_to(nlp)
 
 
 class LukeQa(CheckpointPipe):
@@ -96,8 +98,16 @@ class LukeQa(CheckpointPipe):
 
     `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.questions are
     asked of each Doc; the answers go to doc._.luke_answers, and to doc.spans[spans_key] with attrs["scores"] and
-    attrs["questions"].
+    attrs["questions"]. Settings can be assigned at any time.
     """
+
+    questions = Setting(check_questions)
+    alignment_mode = Setting(one_of("alignment_mode", ALIGNMENT_MODES))
+    end_inclusive = Setting(yes_or_no("end_inclusive"))
+    max_answer_length = Setting(whole_number("max_answer_length", least=1))
+    top_n = Setting(whole_number("top_n", least=1))
+    null_threshold = Setting(share("null_threshold"))
+    spans_key = SpansKey()
 
     def __init__(
         self,
@@ -126,20 +136,14 @@ class LukeQa(CheckpointPipe):
         spans_key: where in doc.spans the answers go; the component's name when None.
         scorer: what Language.evaluate calls.
         """
-        check_alignment_mode(alignment_mode)
-        for setting, value in (("max_answer_length", max_answer_length), ("top_n", top_n)):
-            if value < 1:
-                raise ValueError(f"{setting} must be at least 1, got {value}")
-        if not 0.0 <= null_threshold <= 1.0:
-            raise ValueError(f"null_threshold must be between 0 and 1, got {null_threshold}")
         super().__init__(vocab, model, name, scorer)
-        self.questions = check_questions(questions)
+        self.questions = questions
         self.alignment_mode = alignment_mode
         self.end_inclusive = end_inclusive
         self.max_answer_length = max_answer_length
         self.top_n = top_n
         self.null_threshold = null_threshold
-        self.spans_key = name if spans_key is None else spans_key
+        self.spans_key = spans_key
 
     # Loading
 

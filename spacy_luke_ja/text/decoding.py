@@ -1,6 +1,6 @@
 """Logits per subword in, labelled character spans out; and how sure the model is of each."""
 
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from .subwords import Subwords
 # How much less likely than the likeliest tags the search for allowed ones first takes the best sequence to be, as a
 # natural logarithm; it goes on when that was too little.
 FIRST_LIMIT = 4.0
+# A whole number may be larger than any float.
+LARGEST = float(np.finfo("float64").max)
+# Up to so many tags, all pairs of them are quicker than what grows with their number alone.
+MOST_TAGS_IN_PAIRS = 100
 
 
 class CharSpan(NamedTuple):
@@ -87,13 +91,13 @@ def score_entities(entities: Sequence[FoundEntity], *, temperature: float) -> np
 
 def check_temperature(temperature: Any, setting: str = "temperature") -> None:
     """setting: what to call it in the error."""
-    if not is_number(temperature) or not 0.0 < temperature < float("inf"):
+    if not is_number(temperature) or not 0.0 < temperature <= LARGEST:
         raise ValueError(f"{setting} must be a finite number above 0, got {temperature}")
 
 
 def check_cut_cost(cut_cost: Any, setting: str = "cut_cost") -> None:
     """setting: what to call it in the error."""
-    if not is_number(cut_cost) or not 0.0 <= cut_cost < float("inf"):
+    if not is_number(cut_cost) or not 0.0 <= cut_cost <= LARGEST:
         raise ValueError(f"{setting} must be a finite number, 0 or more, got {cut_cost}")
 
 
@@ -139,9 +143,11 @@ def best_tags(logits: np.ndarray, scheme: TagScheme, *, edge_costs: Optional[np.
 def loss_of(tags: np.ndarray, scheme: TagScheme, costs: np.ndarray) -> float:
     """What a tag sequence loses by its edges; infinity when the scheme does not allow it."""
     pairs = tags[:-1], tags[1:]
-    if not (scheme.allowed_first[tags[0]] and scheme.allowed_last[tags[-1]] and scheme.allowed[pairs].all()):
+    if not (scheme.allowed_first[tags[0]] and scheme.allowed_last[tags[-1]]):
         return float("inf")
-    return float((scheme.edges[pairs] * costs[1:]).sum())
+    if not scheme.may_follow(*pairs).all():
+        return float("inf")
+    return float((scheme.is_edge(*pairs) * costs[1:]).sum())
 
 
 def runs_of(mask: np.ndarray) -> List[List[int]]:
@@ -154,19 +160,19 @@ def search_run(
     logits: np.ndarray, scheme: TagScheme, costs: np.ndarray, around: np.ndarray, start: int, end: int
 ) -> np.ndarray:
     """The best tags of subwords start … end - 1 (Viterbi), if those around them have the tags `around`."""
-    forbidden = np.where(scheme.allowed, 0.0, -np.inf)
+    columns = np.arange(logits.shape[1])
+    score = logits[start]
     if start:
-        score = logits[start] + forbidden[around[start - 1]] - costs[start] * scheme.edges[around[start - 1]]
+        score = score + step_gains(around[start - 1], columns, costs[start], scheme)
     else:
-        score = logits[0] + np.where(scheme.allowed_first, 0.0, -np.inf)
+        score = score + np.where(scheme.allowed_first, 0.0, -np.inf)
     came_from = np.zeros((end - start, len(score)), dtype="int32")
-    columns = np.arange(len(score))
+    step = step_over_pairs if len(columns) <= MOST_TAGS_IN_PAIRS else step_over_labels
     for i in range(start + 1, end):
-        paths = score[:, None] + forbidden - costs[i] * scheme.edges
-        came_from[i - start] = paths.argmax(axis=0)
-        score = paths[came_from[i - start], columns] + logits[i]
+        came_from[i - start], score = step(score, costs[i], scheme)
+        score = score + logits[i]
     if end < len(logits):
-        score = score + forbidden[:, around[end]] - costs[end] * scheme.edges[:, around[end]]
+        score = score + step_gains(columns, around[end], costs[end], scheme)
     else:
         score = score + np.where(scheme.allowed_last, 0.0, -np.inf)
     tags = np.zeros(end - start, dtype="int64")
@@ -174,6 +180,46 @@ def search_run(
     for i in range(len(tags) - 1, 0, -1):
         tags[i - 1] = came_from[i, tags[i]]
     return tags
+
+
+def step_gains(first: Any, second: Any, cost: float, scheme: TagScheme) -> np.ndarray:
+    """What going from one tag to another adds to a score; minus infinity where the scheme does not allow it."""
+    return np.where(scheme.may_follow(first, second), 0.0, -np.inf) - cost * scheme.is_edge(first, second)
+
+
+def step_over_pairs(score: np.ndarray, cost: float, scheme: TagScheme) -> Tuple[np.ndarray, np.ndarray]:
+    """One step of the search, by all pairs of tags: quickest for few.
+
+    score: (n_tags,) of the best sequence that ends with each tag.
+    cost: of an edge before the next subword.
+    RETURNS: (n_tags,) the tag before each next one in the best sequence; and that sequence's score.
+    """
+    paths = score[:, None] + scheme.forbidden - cost * scheme.edges
+    came_from = paths.argmax(axis=0)
+    return came_from, paths[came_from, np.arange(len(score))]
+
+
+def step_over_labels(score: np.ndarray, cost: float, scheme: TagScheme) -> Tuple[np.ndarray, np.ndarray]:
+    """As step_over_pairs, in time that grows with the tags and not with their pairs.
+
+    Before a tag stands one of its own label, of which there are few; or the best of all that end an entity, which is
+    the same tag for all labels but its own.
+    """
+    tags, columns = scheme.tags_of_label, np.arange(len(score))
+    within = np.where(tags >= 0, score[tags] + step_gains(tags, columns[:, None], cost, scheme), -np.inf)
+    best = within.argmax(axis=1)
+    came_from, best_score = tags[columns, best], within[columns, best]
+    ended = np.where(scheme.allowed_last, score, -np.inf) - cost
+    first = ended.argmax()
+    before = np.full(len(score), first)
+    own = tags[first][tags[first] >= 0]
+    rest = ended.copy()
+    rest[own] = -np.inf
+    before[own] = rest.argmax()
+    score_across = np.where(scheme.allowed_first, ended[before], -np.inf)
+    score_across[own] = np.where(scheme.allowed_first[own], rest[before[own]], -np.inf)
+    is_across = (score_across > best_score) | ((score_across == best_score) & (before < came_from))
+    return np.where(is_across, before, came_from), np.where(is_across, score_across, best_score)
 
 
 def entity_runs(tags: np.ndarray, scheme: TagScheme) -> List[List[int]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -58,39 +58,85 @@ class TagScheme:
     tags: (n_tags) as the checkpoint writes them.
     labels: (n_tags) the label of each tag, "" for O.
     begins: (n_tags,) bool, the tag always starts a new entity.
-    allowed: (n_tags, n_tags) bool, the second tag may follow the first.
-    edges: (n_tags, n_tags) bool, between the first tag and the second an entity ends or begins.
-    allowed_first, allowed_last: (n_tags,) bool.
+    allowed_first, allowed_last: (n_tags,) bool, the tag may begin or end a text; so it may follow, or go before, any
+        tag that ends or begins an entity, whatever their labels.
+    goes_on, is_inside: (n_tags,) bool, the entity may go on behind the tag, or may have begun before it.
     """
 
     name: str
     tags: Tuple[str, ...]
     labels: Tuple[str, ...]
     begins: np.ndarray
-    allowed: np.ndarray
-    edges: np.ndarray
     allowed_first: np.ndarray
     allowed_last: np.ndarray
+    goes_on: np.ndarray
+    is_inside: np.ndarray
+
+    def may_follow(self, first: Any, second: Any) -> np.ndarray:
+        """first, second: rows of tags, of shapes that broadcast. RETURNS: bool, the second tag may follow the first."""
+        within = (self.label_ids[first] == self.label_ids[second]) & self.goes_on[first] & self.is_inside[second]
+        return within | (self.allowed_last[first] & self.allowed_first[second])
+
+    def is_edge(self, first: Any, second: Any) -> np.ndarray:
+        """As may_follow. RETURNS: bool, between the first tag and the second an entity ends or begins."""
+        first_id, second_id = self.label_ids[first], self.label_ids[second]
+        return (first_id != second_id) | ((first_id > 0) & self.begins[second])
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """(n_tags, n_tags) bool, may_follow of all pairs."""
+        return self.may_follow(np.arange(len(self.tags))[:, None], np.arange(len(self.tags)))
+
+    @cached_property
+    def forbidden(self) -> np.ndarray:
+        """(n_tags, n_tags) minus infinity where the second tag may not follow the first, else 0."""
+        return np.where(self.allowed, 0.0, -np.inf)
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """(n_tags, n_tags) bool, is_edge of all pairs."""
+        return self.is_edge(np.arange(len(self.tags))[:, None], np.arange(len(self.tags)))
 
     @cached_property
     def label_ids(self) -> np.ndarray:
         """(n_tags,) the same number, above 0, for tags of one label; 0 for O."""
-        return np.array([1 + self.labels.index(label) if label else 0 for label in self.labels])
+        first = {"": 0}
+        return np.array([first.setdefault(label, 1 + i) for i, label in enumerate(self.labels)])
+
+    @cached_property
+    def tags_of_label(self) -> np.ndarray:
+        """(n_tags, most tags of a label) all tags of each tag's label, in order; -1 where there are no more."""
+        rows: Dict[str, List[int]] = {}
+        for i, label in enumerate(self.labels):
+            rows.setdefault(label, []).append(i)
+        width = max(map(len, rows.values()))
+        padded = {label: own + [-1] * (width - len(own)) for label, own in rows.items()}
+        return np.array([padded[label] for label in self.labels])
+
+    @cached_property
+    def _by_role(self) -> Dict[str, Dict[str, int]]:
+        """label → role → the last tag that has it."""
+        by_role: Dict[str, Dict[str, int]] = {}
+        for i, (tag, label) in enumerate(zip(self.tags, self.labels)):
+            by_role.setdefault(label, {}).update(dict.fromkeys(tag_roles(tag, self.name), i))
+        return by_role
 
     def tag_ids(self, label: str, n_subwords: int) -> List[int]:
         """The tags, as rows of the output, that say: one entity of this label over n_subwords subwords."""
         roles = ["s"] if n_subwords == 1 else ["b"] + ["i"] * (n_subwords - 2) + ["e"]
-        by_role: Dict[str, int] = {}
-        for i, tag in enumerate(self.tags):
-            if self.labels[i] == label:
-                by_role.update(dict.fromkeys(tag_roles(tag, self.name), i))
+        by_role = self._by_role.get(label, {})
         missing = [role for role in roles if role not in by_role]
         if missing:
             raise ValueError(
-                f"the tags {', '.join(self.tags)} have none for {ROLES[missing[0]]} of {label}, so an entity over "
+                f"the tags {shorten(self.tags)} have none for {ROLES[missing[0]]} of {label}, so an entity over "
                 f"{n_subwords} subwords cannot be learned; initialize with these labels to get a new classifier"
             )
         return [by_role[role] for role in roles]
+
+
+def shorten(names: Sequence[str], most: int = 40) -> str:
+    """Names for a message: of very many, the first ones."""
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} … ({len(names)} in all)"
 
 
 def split_prefix(tag: str) -> Tuple[str, str]:
@@ -115,7 +161,7 @@ def recognise_scheme(tags: Sequence[str]) -> str:
         if prefixes <= set(SCHEMES[scheme]):
             return scheme
     raise ValueError(
-        f"the tags {', '.join(tags)} mix the prefixes {', '.join(sorted(prefixes))}, which no scheme has; "
+        f"the tags {shorten(tags)} mix the prefixes {', '.join(sorted(prefixes))}, which no scheme has; "
         f"set scheme to one of {', '.join(SCHEMES)}"
     )
 
@@ -147,10 +193,10 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
             'say tags=["O", "B-人名", "I-人名", …]'
         )
     if len(set(tags)) != len(tags):
-        raise ValueError(f"tags must differ from one another, got {', '.join(tags)}")
+        raise ValueError(f"tags must differ from one another, got {shorten(tags)}")
     if OUTSIDE not in tags:
         raise ValueError(
-            f"tags must have an O for what is in no entity, got {', '.join(tags)}; the setting tags can name it"
+            f"tags must have an O for what is in no entity, got {shorten(tags)}; the setting tags can name it"
         )
     check_scheme(scheme)
     if scheme is None:
@@ -162,33 +208,27 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
             raise ValueError(f"the tag {tag} has none of the prefixes of {scheme} ({', '.join(SCHEMES[scheme])})")
         labels.append("" if tag == OUTSIDE else label)
         roles.append("" if tag == OUTSIDE else tag_roles(tag, scheme))
-    for label in dict.fromkeys(filter(None, labels)):
-        own = set("".join(role for role, tag_label in zip(roles, labels) if tag_label == label))
-        if "s" not in own and not {"b", "e"} <= own:
+    roles_of: Dict[str, str] = {}
+    for role, label in zip(roles, labels):
+        roles_of[label] = roles_of.get(label, "") + role
+    for label, own in roles_of.items():
+        if label and "s" not in own and not {"b", "e"} <= set(own):
             own_tags = ", ".join(tag for tag, tag_label in zip(tags, labels) if tag_label == label)
             raise ValueError(
                 f"in the scheme {scheme}, the tags of {label} ({own_tags}) cannot make up an entity; leave scheme to "
                 "be recognised, or name the right one"
             )
-    n = len(tags)
-    begins = np.array([role != ANYWHERE and bool(set(role) & set("bs")) for role in roles])
-    edges = np.array([[a != b or bool(a and begins[j]) for j, b in enumerate(labels)] for a in labels])
-    allowed = np.zeros((n, n), dtype=bool)
-    for i in range(n):
-        for j in range(n):
-            closed_by = set(roles[i]) & set("es") or not roles[i]
-            opened_by = set(roles[j]) & set("bs") or not roles[j]
-            goes_on = labels[i] == labels[j] and set(roles[i]) & set("bi") and set(roles[j]) & set("ie")
-            allowed[i, j] = bool(goes_on or (closed_by and opened_by))
+    has_role = lambda some: np.array([bool(set(role) & set(some)) for role in roles])
+    is_outside = np.array([not role for role in roles])
     return TagScheme(
         name=scheme,
         tags=tags,
         labels=tuple(labels),
-        begins=begins,
-        allowed=allowed,
-        edges=edges,
-        allowed_first=np.array([not role or bool(set(role) & set("bs")) for role in roles]),
-        allowed_last=np.array([not role or bool(set(role) & set("es")) for role in roles]),
+        begins=has_role("bs") & np.array([role != ANYWHERE for role in roles]),
+        allowed_first=is_outside | has_role("bs"),
+        allowed_last=is_outside | has_role("es"),
+        goes_on=has_role("bi"),
+        is_inside=has_role("ie"),
     )
 
 
@@ -210,7 +250,7 @@ def map_labels(labels: Sequence[str], label_map: Optional[Mapping[str, str]] = N
         if target is not None:
             mapped[label] = target
     if not any(mapped.values()):
-        found = f"none of the checkpoint's labels ({', '.join(labels)}) maps to a label of the pipeline"
+        found = f"none of the checkpoint's labels ({shorten(labels)}) maps to a label of the pipeline"
         if label_map is None:
             example = labels[0] if labels else "PERSON"
             raise ValueError(f'{found} (known: {", ".join(KNOWN_LABELS)}); give label_map, say {{"{example}": "人名"}}')

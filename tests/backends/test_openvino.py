@@ -280,8 +280,7 @@ def test_an_encoder_that_is_told_the_question_is_refused(answerers):
 
 def test_quantize_a_checkpoint_that_answers(answerers, tmp_path):
     result = CliRunner().invoke(app, ["luke", "quantize", str(answerers["random_luke"]), str(tmp_path / "nlp")])
-    # Windows of the toy are too short for the default overlap.
-    assert result.exit_code == 1 and "overlap must be at most 29" in " ".join(result.output.split())
+    assert result.exit_code == 0, result.output
 
 
 def test_quantize_does_not_compare_answers(answerers, tmp_path):

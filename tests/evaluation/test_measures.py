@@ -1,12 +1,14 @@
 """Scores, intervals, calibration and errors, on texts small enough to count by hand."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_luke_ja.evaluation import measures
 from spacy_luke_ja.evaluation.measures import (
     EvaluatedText,
     bootstrap_intervals,
@@ -119,6 +121,28 @@ def test_paired_comparison():
     assert compare_paired(better, better)["p"] == 1.0
     with pytest.raises(ValueError, match="the same texts in the same order"):
         compare_paired(better, [EvaluatedText("い", (), ())] * 100)
+
+
+@pytest.mark.parametrize("draws_at_once", [1, 7, 1000])
+def test_samples_are_the_same_however_many_are_drawn_at_once(draws_at_once, monkeypatch):
+    expected = bootstrap_intervals(TEXTS * 5, ["A", "B"]), compare_paired(TEXTS * 5, TEXTS * 5)
+    monkeypatch.setattr(measures, "DRAWS_AT_ONCE", draws_at_once)
+    assert (bootstrap_intervals(TEXTS * 5, ["A", "B"]), compare_paired(TEXTS * 5, TEXTS * 5)) == expected
+
+
+def test_no_texts_have_no_interval():
+    assert bootstrap_intervals([], ["A"])["micro"]["f"] == [0.0, 0.0]
+    assert compare_paired([], [])["p"] == 1.0
+
+
+def test_many_texts_need_little_memory():
+    """n_texts × n_samples numbers would be 160 MB here."""
+    many = [TEXTS[i % len(TEXTS)] for i in range(20_000)]
+    tracemalloc.start()
+    bootstrap_intervals(many, ["A", "B"], n_samples=1000)
+    compare_paired(many, many, n_samples=1000)
+    assert tracemalloc.get_traced_memory()[1] < 40e6
+    tracemalloc.stop()
 
 
 def test_calibration():

@@ -48,7 +48,7 @@ def test_weights_that_were_not_trained_are_saved_as_they_were_stored():
     assert shim.precision_in_use == "bfloat16"
     stored = {tensor.dtype for tensor in shim.tensors().values()}
     assert stored == {torch.float16}
-    shim.train_step(BATCH, dropout_rate=0.0)
+    shim.train_all([BATCH], dropout_rate=0.0)
     assert {tensor.dtype for tensor in shim.tensors().values()} == {torch.float32}
 
 

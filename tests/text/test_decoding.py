@@ -211,3 +211,26 @@ def test_a_character_that_two_entities_share_stays_with_the_first():
         (0, 3, "地名"),
         (3, 5, "人名"),
     ]
+
+
+@given(tags=tag_sets, seed=st.integers(0, 1000), cost=st.sampled_from([0.0, 1.0, 2.5]))
+def test_both_steps_of_the_search_are_one(tags, seed, cost):
+    """Ties too: of two tags before the next one, the first is taken."""
+    scheme, rng = make_scheme(tags), np.random.default_rng(seed)
+    score = np.where(rng.random(len(tags)) < 0.2, -np.inf, rng.integers(0, 4, len(tags)).astype("float64"))
+    (from_pairs, pair_scores), (from_labels, label_scores) = (
+        step(score, cost, scheme) for step in (decoding.step_over_pairs, decoding.step_over_labels)
+    )
+    np.testing.assert_array_equal(pair_scores, label_scores)
+    np.testing.assert_array_equal(from_pairs[np.isfinite(pair_scores)], from_labels[np.isfinite(pair_scores)])
+
+
+@pytest.mark.parametrize("scheme_name", ["IO", "BIO", "BIOES", "BILOU"])
+def test_a_thousand_labels_need_no_table_of_pairs(scheme_name):
+    scheme = make_scheme(make_tags([f"ラベル{i}" for i in range(1000)], scheme_name), scheme=scheme_name)
+    subwords = subwords_of("|".join(["東"] * 50))
+    logits = np.random.default_rng(0).normal(size=(50, len(scheme.tags)))
+    found = find_entities(subwords, logits, scheme, edge_costs=np.ones(50))
+    spans = [CharSpan(*entity[:3]) for entity in found]
+    assert spans and encode_tags(subwords, spans, scheme)[[span.char_start for span in spans]].all()
+    assert not {"allowed", "edges", "forbidden"} & scheme.__dict__.keys()
