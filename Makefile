@@ -5,13 +5,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 COMPAT_VENV ?= .venv-compat
+GINZA_VENV ?= .venv-ginza
 BIN = $(VENV)/bin
 # A pip of Python 3.10 would build seqeval with what setuptools fetches, and fail.
 PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 # Importable from everywhere, also from the directory that holds the clone.
 EDITABLE = --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-compat check lint peers bench clean
+.PHONY: demo test test-compat test-interop check lint peers bench clean
 
 # By the environment, whatever characters it has; := keeps a $ as it is.
 demo: export DEMO_TEXT := $(value TEXT)
@@ -23,6 +24,10 @@ test: $(VENV)/.installed
 
 test-compat: $(COMPAT_VENV)/.installed
 	$(COMPAT_VENV)/bin/python -m pytest -q
+
+# What meets other components, and what depends on the version of Sudachi.
+test-interop: $(GINZA_VENV)/.installed
+	$(GINZA_VENV)/bin/python -m pytest -q tests/interop tests/test_tokenizer.py tests/test_token_splitting.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -53,5 +58,10 @@ $(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt
 	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt $(EDITABLE) ".[dev,spacy-transformers]"
 	@touch $@
 
+$(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt
+	$(PYTHON) -m venv $(GINZA_VENV)
+	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . pytest hypothesis ja_ginza
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(COMPAT_VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) $(COMPAT_VENV) $(GINZA_VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build
