@@ -70,7 +70,8 @@ def make_record(text: Any, entities: Iterable[Sequence[Any]], page: Any = None) 
     page = "" if page is None else str(page)
     check_characters("the page", page)
     stated = [check_entity(*entity) for entity in entities]
-    fitting, unit = fit_offsets(text, stated)
+    has_surfaces = any(surface is not None for *_, surface in stated)
+    fitting, unit = fit_offsets(text, stated) if has_surfaces else (stated, "")
     spans, n_trimmed = [], 0
     for start, end, label, _ in fitting:
         if not 0 <= start < end <= len(text):
@@ -116,29 +117,37 @@ def fit_offsets(text: str, entities: List[Entity]) -> Tuple[List[Entity], str]:
 
     RETURNS: the entities by characters; and a key of UNITS, or "" where they counted characters.
     """
-    wrong = next((entity for entity in entities if not fits(text, entity)), None)
-    if wrong is None:
+    if all(stands_there(text, entity) for entity in entities):
         return entities, ""
-    for unit, (encoding, size) in UNITS.items():
-        places, place = {}, 0
-        for i, char in enumerate(text):
-            places[place] = i
-            place += len(char.encode(encoding)) // size
-        places[place] = len(text)
-        moved = [(places.get(start, -1), places.get(end, -1), label, own) for start, end, label, own in entities]
-        if all(entity[0] >= 0 and entity[1] >= 0 and fits(text, entity) for entity in moved):
-            return moved, unit
-    start, end, label, surface = wrong
+    readings = {"": entities, **{unit: convert_offsets(text, entities, *UNITS[unit]) for unit in UNITS}}
+    for normalise in (str, without_spaces):  # which some tools change
+        for unit, reading in readings.items():
+            if all(stands_there(text, entity, normalise) for entity in reading):
+                return reading, unit
+    start, end, label, surface = next(entity for entity in entities if not stands_there(text, entity))
     there = show(text[max(0, start) : max(0, end)])
     raise BadRecord(f"{show(surface)} does not stand at {show_span(start, end, label)}, but {there}")
 
 
-def fits(text: str, entity: Entity) -> bool:
-    """White space aside, which some tools change."""
+def convert_offsets(text: str, entities: List[Entity], encoding: str, size: int) -> List[Entity]:
+    """-1 stands for an offset that is within a character."""
+    places, place = {}, 0
+    for i, char in enumerate(text):
+        places[place] = i
+        place += len(char.encode(encoding)) // size
+    places[place] = len(text)
+    return [(places.get(start, -1), places.get(end, -1), label, surface) for start, end, label, surface in entities]
+
+
+def stands_there(text: str, entity: Entity, normalise: Callable[[str], str] = str) -> bool:
     start, end, _, surface = entity
-    return surface is None or (
-        0 <= start <= end <= len(text) and "".join(text[start:end].split()) == "".join(surface.split())
-    )
+    if surface is None:
+        return start >= 0 and end >= 0
+    return 0 <= start <= end <= len(text) and normalise(text[start:end]) == normalise(surface)
+
+
+def without_spaces(text: str) -> str:
+    return "".join(text.split())
 
 
 def parse_entity(entity: Any) -> Entity:
