@@ -135,7 +135,10 @@ def test_a_memory_zone_leaves_nothing_that_a_later_doc_misses():
 @pytest.mark.parametrize("mode", MODES)
 def test_the_same_doc_for_words_that_no_dictionary_has(mode):
     rng = random.Random(1)
-    words = ["".join(rng.choices("アイカキサシタテトナニハフミムヤラリルロンーッャ", k=rng.randrange(3, 9))) for _ in range(60)]
+    words = [
+        "".join(rng.choices("アイカキサシタテトナニハフミムヤラリルロンーッャ", k=rng.randrange(3, 9)))
+        for _ in range(60)
+    ]
     words += ["".join(rng.choices("abcXYZαβЖ０１二三", k=rng.randrange(2, 7))) for _ in range(40)]
     for word, other in zip(words, words[::-1]):
         text = f"{word}が{other}と{word}"

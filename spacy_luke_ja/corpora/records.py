@@ -103,13 +103,15 @@ def check_entity(start: Any, end: Any, label: Any, surface: Optional[str] = None
     if not all(isinstance(char, int) and not isinstance(char, bool) for char in (start, end)):
         raise BadRecord(f"start and end of an entity must be whole numbers, got {show(start)} and {show(end)}")
     if not isinstance(label, str) or not label:
-        raise BadRecord(f"the label of the entity {start}–{end} must be a string that is not empty, got {show(label)}")
-    check_characters(f"the label of the entity {start}–{end}", label)
+        raise BadRecord(
+            f"the label of the entity {show(start)}–{show(end)} must be a string that is not empty, got {show(label)}"
+        )
+    check_characters(f"the label of the entity {show(start)}–{show(end)}", label)
     return start, end, label, surface
 
 
 def show_span(start: int, end: int, label: str, *_: Any) -> str:
-    return f"{start}–{end} {label if len(label) <= 100 else show(label)}"
+    return f"{show(start)}–{show(end)} {label if len(label) <= 100 else show(label)}"
 
 
 def fit_offsets(text: str, entities: List[Entity]) -> Tuple[List[Entity], str]:

@@ -56,8 +56,8 @@ def read_tags(tags: Collection[str], *, scheme: Optional[str] = None) -> TagsOfF
                 errors[tag] = "has no prefix, and no tag of the file is O; are these tokens and their tags?"
         elif tag in unfounded:
             errors[tag] = (
-                f"may be {label} in BIOES or BILOU, of which the file has too little, or a label: then its tags are "
-                f"B-{tag} and I-{tag}. The first line may be # scheme = BIOES"
+                "may end an entity in BIOES or BILOU, of which the file has too little, or be a label: then its tags "
+                f"are {show('B-' + tag)} and {show('I-' + tag)}. The first line may be # scheme = BIOES"
             )
         elif not prefix and tag[1:2] == "-" and tag[0].isascii() and tag[0].isalpha():
             errors[tag] = "has a prefix that no scheme has; B, I, E, S, L and U are known"

@@ -85,10 +85,12 @@ class LossReport:
         self.spans_key = spans_key
         self.counts: Counter = Counter()
         self.example = ""
+        self.n_docs = 0
 
     def add(self, doc: Doc) -> None:
         counts = unpack(doc, doc.user_data[ALIGNMENT][self.spans_key])
         self.counts.update(counts)
+        self.n_docs += 1
         if not self.example and counts["moved"] + counts["dropped"]:
             placed = {(span.start_char, span.end_char, span.label_) for span in doc.spans[self.spans_key]}
             for char_start, char_end, label, _ in unpack(doc, doc.user_data[ENTITIES][self.spans_key]):
@@ -97,7 +99,8 @@ class LossReport:
                     self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"
                     break
 
-    def warn(self, alignment_mode: str) -> None:
+    def warn(self, alignment_mode: str) -> bool:
+        """RETURNS: whether there was anything to say."""
         moved, dropped = self.counts["moved"], self.counts["dropped"]
         if moved or dropped:
             warnings.warn(
@@ -107,3 +110,4 @@ class LossReport:
                 'characters; alignment_mode "split" keeps them in doc.ents',
                 stacklevel=3,
             )
+        return bool(moved or dropped)

@@ -183,7 +183,7 @@ def test_a_row_may_have_its_text(tmp_path):
     ({"tokens": ["a", ""], "ner_tags": ["O", "O"]}, "token number 2 is empty"),
     ({"text": "あ", "tokens": ["い"], "ner_tags": ["O"]}, "the token .い. does not stand at character 0"),
     ({"text": "あい", "tokens": ["あ"], "ner_tags": ["O"]}, "no token stands for .い."),
-    ({"tokens": ["a"], "ner_tags": ["E-mail"]}, "the tag .E-mail. of .a. may be mail in BIOES"),
+    ({"tokens": ["a"], "ner_tags": ["E-mail"]}, "the tag .E-mail. of .a. may end an entity in BIOES"),
     ([TEXT, {"cats": {}}], "entities.* is needed"),
     (task(TEXT), "the task has no annotation"),
     (task(TEXT, [region(0, 2, "人名")], []), "its 2 annotations differ"),
@@ -279,7 +279,7 @@ def test_errors_carry_no_whole_texts(tmp_path, name, content):
 
 @pytest.mark.parametrize("content", [
     "東京" * 10**5, "東京 " * 10**5, ("あ" * 10**6 + "\tB-") , "\t".join(["あ" * 10**5] * 10), "あ|B " + "い" * 10**6 + "|O",
-    "あ|O い|O\nう|O|O|" + "い" * 10**6, "あ\tB-A\nい\t" + "X-" + "う" * 10**6, "# text = " + "う" * 10**6 + "\nあ\tO",
+    "あ|O い|O\nう|O|O|" + "い" * 10**6, "あ\tB-A\nい\t" + "X-" + "う" * 10**6, "あ\tO\nい\t" + "E-" + "う" * 10**6, "# text = " + "う" * 10**6 + "\nあ\tO",
     "1\tあ\t_\t_\t_\t_\t_\t_\t_\tNE=O\n2\t" + "い" * 10**6, "header" * 10**5 + "\tx\nあ\tB-A",
 ])  # fmt: skip
 def test_errors_of_tables_carry_no_whole_texts(tmp_path, content):
