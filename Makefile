@@ -12,7 +12,7 @@ PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 # Importable from everywhere, also from the directory that holds the clone.
 EDITABLE = --config-settings editable_mode=compat --editable
 
-.PHONY: demo test test-compat test-ginza check lint peers bench clean
+.PHONY: demo test test-compat test-interop check lint peers bench clean
 
 # By the environment, whatever characters it has; := keeps a $ as it is.
 demo: export DEMO_TEXT := $(value TEXT)
@@ -25,8 +25,9 @@ test: $(VENV)/.installed
 test-compat: $(COMPAT_VENV)/.installed
 	$(COMPAT_VENV)/bin/python -m pytest -q
 
-test-ginza: $(GINZA_VENV)/.installed
-	$(GINZA_VENV)/bin/python -m pytest -q tests/interop tests/test_token_splitting.py
+# What meets other components, and what depends on the version of Sudachi.
+test-interop: $(GINZA_VENV)/.installed
+	$(GINZA_VENV)/bin/python -m pytest -q tests/interop tests/test_tokenizer.py tests/test_token_splitting.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -59,7 +60,7 @@ $(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt
 
 $(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt
 	$(PYTHON) -m venv $(GINZA_VENV)
-	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . ja_ginza pytest hypothesis
+	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . pytest hypothesis ja_ginza
 	@touch $@
 
 clean:

@@ -80,7 +80,7 @@ def read_annotated(path: Path) -> List[Annotated]:
     annotated = []
     with lzma.open(path, "rt", encoding="utf8") as file_:
         for item in map(json.loads, file_):
-            annotated.append((item["text"], tuple(CharSpan(*parse_entity(entity)) for entity in item["entities"])))
+            annotated.append((item["text"], tuple(CharSpan(*parse_entity(entity)[:3]) for entity in item["entities"])))
     return annotated
 
 

@@ -13,7 +13,8 @@ from typing import Dict, List, Optional, Sequence
 from spacy.language import Language
 
 from spacy_luke_ja.corpora.augmentation import FORMS, Changed
-from spacy_luke_ja.corpora.records import Record, read_records
+from spacy_luke_ja.corpora.formats import read_records
+from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.evaluation.measures import labels_of, score_table
 from spacy_luke_ja.evaluation.pipelines import load_pipeline, named_pipelines
 from spacy_luke_ja.evaluation.run import run_pipeline

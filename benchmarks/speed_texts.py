@@ -26,7 +26,7 @@ def read_sentences(path: Optional[Path], *, test_only: bool = True, n_generated:
     """The texts of an annotated file, of ner.json its 1069 test sentences or all; made-up ones where path is None."""
     if path is None:
         return generate_sentences(n_generated)
-    from spacy_luke_ja.corpora.records import read_records
+    from spacy_luke_ja.corpora.formats import read_records
     from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
 
     if path.suffix == ".json":

@@ -28,6 +28,9 @@ MAX_LENGTH = 2**30  # characters; what a Doc can hold
 # The dictionary words that a tokenizer remembers; when there are more, it begins anew.
 MAX_WORDS = 100_000
 GAP_TAG = "空白"
+# The entry of a word that no dictionary has, 28 bits below those of the dictionary: before sudachipy 0.7, katakana that
+# Sudachi joined has this one, in dictionary 0, and is_oov() is False.
+NO_ENTRY = 0x0FFFFFFF
 # With these, the part of speech of the token before, or their own, may depend on both tags.
 SECOND_TAGS = {second for _, second in TAG_BIGRAM_MAP}
 
@@ -138,7 +141,7 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
         if reading:
             features["Reading"] = re.sub("[=|]", "_", reading)
         lemma = morpheme.dictionary_form()
-        is_remembered = not morpheme.is_oov() and bool(lemma)
+        is_remembered = has_entry(morpheme) and bool(lemma)
         word = self._make_word(
             tag="-".join(field for field in fields[:4] if field != "*"),
             lemma=lemma or morpheme.surface(),
@@ -175,7 +178,7 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
             units = self._get_sub_tokens([morpheme])[0]
             if len(self._units) >= MAX_WORDS:
                 self._units.clear()
-            if not morpheme.is_oov():
+            if has_entry(morpheme):
                 self._units[key] = units
         return [list(tokens) for tokens in units]
 
@@ -193,6 +196,11 @@ class JapaneseTokenizer(SpacyJapaneseTokenizer):
 
     def _gap_word(self, gap: str) -> Word:
         return self._make_word(GAP_TAG, gap, gap, "_", n_units=1, is_remembered=False)
+
+
+def has_entry(morpheme: Any) -> bool:
+    """Whether the word stands in a dictionary, so that its id says all of it."""
+    return not morpheme.is_oov() and morpheme.word_id() & NO_ENTRY != NO_ENTRY
 
 
 def with_gaps(

@@ -83,13 +83,34 @@ def test_convert_own_data(tmp_path):
         "convert", path, tmp_path / "x.spacy", fails=True
     )
     assert not (tmp_path / "x.spacy").exists()
-    assert "must end in .spacy, got" in run("convert", path, tmp_path / "x.txt", fails=True)
+    assert "the name must end in .jsonl, .json," in run("convert", path, tmp_path / "x.csv", fails=True)
     DocBin(docs=[]).to_disk(tmp_path / "same.spacy")
     assert "would be overwritten" in run("convert", tmp_path / "same.spacy", tmp_path / "same.spacy", fails=True)
     output = run("convert", path, tmp_path / "x.spacy", "--on-bad-record", "skip")
     assert "1 of 2 records were skipped" in output and "Wrote 1 texts with 1 entities" in output
     (doc,) = DocBin().from_disk(tmp_path / "x.spacy").get_docs(spacy.blank("ja").vocab)
     assert [(ent.text, ent.label_) for ent in doc.ents] == [("鯛", "魚")]
+
+
+def test_convert_to_the_formats_of_other_tools(tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"text": "鯛と鰯", "entities": [[0, 1, "魚"], [2, 3, "魚"]]}', encoding="utf8")
+    assert "Wrote 1 texts with 2 entities" in run("convert", path, tmp_path / "x.conll")
+    assert (tmp_path / "x.conll").read_text(encoding="utf8") == "鯛\tB-魚\nと\tO\n鰯\tB-魚\n\n"
+    run("convert", tmp_path / "x.conll", tmp_path / "x.json", "--to", "label-studio")
+    (task,) = json.loads((tmp_path / "x.json").read_text(encoding="utf8"))
+    assert task["annotations"][0]["result"][1]["value"] == {"start": 2, "end": 3, "text": "鰯", "labels": ["魚"]}
+    run("convert", tmp_path / "x.json", tmp_path / "x.spacy.gz")
+    run("convert", tmp_path / "x.spacy.gz", tmp_path / "y.jsonl")
+    assert json.loads((tmp_path / "y.jsonl").read_text(encoding="utf8")) == json.loads(path.read_text(encoding="utf8"))
+    assert "y.jsonl is there already" in run("convert", path, tmp_path / "y.jsonl", fails=True)
+    assert "data.jsonl would be overwritten" in run("convert", path, path, fails=True)
+    assert "--to must be one of jsonl, doccano," in run(
+        "convert", path, tmp_path / "z.jsonl", "--to", "brat", fails=True
+    )
+    assert "z.conll: the name must end in" in run("convert", path, tmp_path / "z.conll", "--to", "prodigy", fails=True)
+    assert "text 1, '鯛と鰯', cannot be written" not in run("convert", path, tmp_path / "z.iob", "--to", "pipes")
+    assert (tmp_path / "z.iob").read_text(encoding="utf8") == "鯛|B-魚 と|O 鰯|B-魚\n"
 
 
 @pytest.fixture

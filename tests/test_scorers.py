@@ -46,6 +46,27 @@ def test_what_is_found_where_the_gold_is_missing_counts_for_nothing():
     assert result["ents_p"] == result["char_ents_p"] == 1.0
 
 
+@pytest.mark.parametrize("ents, scores", [
+    ([(3, 5, "地名")], (1.0, 1.0, 1.0)), ([(3, 5, "地名"), (0, 2, "人名")], (0.5, 1.0, 2 / 3)), ([(3, 6, "地名")], (0.0, 0.0, 0.0)),
+])  # fmt: skip
+@pytest.mark.parametrize("words", ["佐藤|は|東京|へ", "佐藤は|東京|へ", "佐|藤|は|東|京|へ"])
+def test_gold_with_other_spaces_than_the_text(words, ents, scores):
+    found = doc("佐藤|は|東京|へ", ents)
+    for spaces in (None, [True] * (words.count("|") + 1)):
+        gold = Doc(vocab, words=words.split("|"), spaces=spaces)  # None: unknown, which reads as spaces
+        start, end = gold.text.index("東"), gold.text.index("京") + 1
+        gold.set_ents([gold.char_span(start, end, label="地名")])
+        result = score_char_ents([Example(found, gold)])
+        assert (result["char_ents_p"], result["char_ents_r"], result["char_ents_f"]) == pytest.approx(scores)
+        gold.set_ents([gold.char_span(start, end, label="地名")], default="missing")
+        assert score_char_ents([Example(found, gold)])["char_ents_p"] == float(found.ents[-1].end_char == 5)
+
+
+def test_gold_of_another_text_counts_on_its_own_characters():
+    example = Example(doc("トヨタ|は", [(0, 3, "法人名")]), doc("ﾄﾖﾀ|は", [(0, 3, "法人名")]))
+    assert score_char_ents([example])["char_ents_f"] == 1.0
+
+
 def test_without_annotation_there_is_no_score():
     bare = Doc(vocab, words=["東京"])
     assert score_char_ents([Example(bare.copy(), bare)])["char_ents_f"] is None

@@ -3,6 +3,7 @@
 import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import spacy
@@ -13,11 +14,12 @@ from spacy.tokens import Doc
 import spacy_luke_ja
 from spacy_luke_ja import tokenizer
 from spacy_luke_ja.text.cutting import cut_text
-from spacy_luke_ja.tokenizer import MAX_BYTES, create_tokenizer
+from spacy_luke_ja.tokenizer import MAX_BYTES, create_tokenizer, has_entry
 
 TEXTS = [
     "選挙管理委員会は、訪日した独伊の首相と東京国際フォーラムで会談した。",
     "ﾄﾖﾀ自動車 ２０２０年　東京\nオリンピック…㈱①㍿",
+    "オルタモントのサブディーラーがタカタとスノープスのバーダヴをミニシアターで見た。",  # words that no dictionary has
     "か\u3099👨‍👩‍👧‍👦𠮷葛\U000e0100", "\x00\x01\u200b\ufeff", "", " ", "　\n", "  前後  ", "a\tb\r\nc", "שלום",
 ]  # fmt: skip
 MODES = [None, "A", "B", "C"]
@@ -128,6 +130,28 @@ def test_a_memory_zone_leaves_nothing_that_a_later_doc_misses():
     with nlp.memory_zone():
         nlp.make_doc(TEXTS[0])
     assert facts(nlp.make_doc(TEXTS[0])) == facts(theirs["A"](TEXTS[0]))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_same_doc_for_words_that_no_dictionary_has(mode):
+    rng = random.Random(1)
+    words = [
+        "".join(rng.choices("アイカキサシタテトナニハフミムヤラリルロンーッャ", k=rng.randrange(3, 9)))
+        for _ in range(60)
+    ]
+    words += ["".join(rng.choices("abcXYZαβЖ０１二三", k=rng.randrange(2, 7))) for _ in range(40)]
+    for word, other in zip(words, words[::-1]):
+        text = f"{word}が{other}と{word}"
+        assert facts(ours[mode](text)) == facts(theirs[mode](text)), text
+
+
+@pytest.mark.parametrize("word_id, is_oov, known", [
+    (512_354, False, True), (0, False, True), (0xF0000004, True, False), (0xFFFFFFFF, True, False),
+    (0x0FFFFFFF, False, False),  # sudachipy 0.6.11: スノープス
+    (0x1FFFFFFF, False, False),
+])  # fmt: skip
+def test_which_words_a_dictionary_has(word_id, is_oov, known):
+    assert has_entry(SimpleNamespace(word_id=lambda: word_id, is_oov=lambda: is_oov)) == known
 
 
 def test_more_words_than_are_remembered(monkeypatch):

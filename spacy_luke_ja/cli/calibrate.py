@@ -32,7 +32,7 @@ def calibrate_cli(
     """
     from wasabi import msg
 
-    from ..corpora.records import read_records
+    from ..corpora.formats import read_records
     from ..evaluation.calibration import LOG_TEMPERATURES, fit_temperature
     from ..evaluation.pipelines import load_pipeline
     from ..evaluation.run import judge_entities

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
@@ -27,6 +28,9 @@ def convert_stockmark(
     """Convert Stockmark's ner.json by the published split, and report what each part holds."""
     from wasabi import msg
 
+    import spacy_luke_ja
+
+    from ..corpora.formats import write_records
     from ..corpora.stockmark import read_stockmark, split_records
     from ..training.directories import replace_file
     from ..training.outputs import directory_for_files, file_for
@@ -40,8 +44,10 @@ def convert_stockmark(
         empty = [part for part in PARTS if not parts[part]]
         if empty:
             raise ValueError(f"{input_path} has too few sentences to split: none for {', '.join(empty)}")
+        nlp = spacy_luke_ja.blank(split_mode=split_mode)
         for part, records in parts.items():
-            write_docbin(output_path / f"{part}.spacy", records, split_mode)
+            docbin = mark_docbin(write_records(nlp, records, "docbin"))
+            replace_file(output_path / f"{part}.spacy", partial(Path.write_bytes, data=docbin))
         report = make_report(parts)
         report["left_out"] = len(all_records) - sum(map(len, parts.values()))
         content = json.dumps(report, ensure_ascii=False, indent=2)
@@ -55,29 +61,40 @@ def convert_stockmark(
 
 @app.command("convert")
 def convert(
-    input_path: Path = Argument(..., help="Annotated texts: .jsonl, .conll (.bio, .iob, .tsv, .txt) or .spacy"),
-    output_path: Path = Argument(..., help="The .spacy file to write"),
+    input_path: Path = Argument(..., help="Annotated texts, in any of the formats above; .gz may follow the ending"),
+    output_path: Path = Argument(..., help="The file to write: .spacy, .jsonl, .json, .conll, .tsv …"),
+    format: str = Option("", "--to", help="The format to write; by default the one that the ending stands for"),
     split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
     on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
 ) -> None:
-    """Convert your own annotated texts to a DocBin that loses no entity."""
+    """Convert your own annotated texts to a DocBin that loses no entity, or to the format of another tool.
+
+    Formats: docbin (.spacy); jsonl, doccano, prodigy, label-studio, label-studio-min, huggingface, doc-json and
+    spacy-tuples (.jsonl, .json); conll, bioes, conll2003, tsv, pipes, conllu (.conll, .iob, .tsv, .txt …).
+    """
     from wasabi import msg
 
+    import spacy_luke_ja
+
+    from ..corpora.files import ending_of, pack_for
+    from ..corpora.formats import choose_format, read_records, write_records
     from ..corpora.inspection import count_labels
-    from ..corpora.records import read_records
+    from ..training.directories import replace_file
     from ..training.outputs import file_for
 
     try:
-        if output_path.suffix != ".spacy":
-            raise ValueError(f"OUTPUT_PATH must end in .spacy, got {output_path}")
-        file_for(output_path, "docbin", inputs=(input_path,))
+        name = choose_format(output_path, format, setting="--to")
+        file_for(output_path, "docbin" if output_path.suffix == ".spacy" else "data", inputs=(input_path,))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", UserWarning)
             records = list(read_records(input_path, on_bad_record=on_bad_record, setting="--on-bad-record"))
         print_warnings(caught)
         if not records:
             raise ValueError(f"{input_path} holds no text")
-        write_docbin(output_path, records, split_mode)
+        nlp = spacy_luke_ja.blank(split_mode=split_mode)
+        content = write_records(nlp, records, name, ending=ending_of(output_path))
+        packed = pack_for(output_path, mark_docbin(content) if name == "docbin" else content)
+        replace_file(output_path, lambda new: new.write_bytes(packed))
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
@@ -86,24 +103,16 @@ def convert(
     msg.good(f"Wrote {len(records)} texts with {sum(labels.values())} entities to {output_path}")
 
 
-def write_docbin(path: Path, records: List["Record"], split_mode: str) -> None:
-    """Tokens are split where an entity begins or ends, so that doc.ents holds the exact characters of all."""
+def mark_docbin(content: bytes) -> bytes:
+    """A DocBin that says that it is ours, so that it may be replaced."""
     import zlib
 
     import srsly
-    from spacy.tokens import DocBin
 
-    import spacy_luke_ja
-
-    from ..corpora.examples import make_example
-    from ..training.directories import replace_file
     from ..training.outputs import MADE_BY
 
-    nlp = spacy_luke_ja.blank(split_mode=split_mode)
-    docs = [make_example(nlp, record.text, record.entities).reference for record in records]
-    content = srsly.msgpack_loads(zlib.decompress(DocBin(docs=docs).to_bytes()))
-    marked = zlib.compress(srsly.msgpack_dumps({**MADE_BY, **content}))  # spaCy passes over keys that it does not know
-    replace_file(path, lambda new: new.write_bytes(marked))
+    # spaCy passes over keys that it does not know.
+    return zlib.compress(srsly.msgpack_dumps({**MADE_BY, **srsly.msgpack_loads(zlib.decompress(content))}))
 
 
 def make_report(parts: Dict[str, List["Record"]]) -> Dict[str, Any]:

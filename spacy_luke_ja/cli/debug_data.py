@@ -73,7 +73,7 @@ def report_bad_records(config: Any) -> int:
     """
     from wasabi import msg
 
-    from ..corpora.records import check_on_bad_record, find_bad_records
+    from ..corpora.formats import check_on_bad_record, find_bad_records
 
     n_errors = 0
     for name, reader in config["corpora"].items():
@@ -91,7 +91,7 @@ def report_bad_records(config: Any) -> int:
 
 
 def records_of(examples: Any) -> List["Record"]:
-    from ..corpora.records import record_of_doc
+    from ..corpora.docbin import record_of_doc
 
     return [record_of_doc(example.reference) for example in examples]
 

@@ -31,7 +31,7 @@ def quantize_cli(
     import spacy
     from wasabi import msg
 
-    from ..corpora.records import read_texts
+    from ..corpora.formats import read_texts
     from ..evaluation.pipelines import factory_for, load_pipeline
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline

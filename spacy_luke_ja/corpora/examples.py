@@ -7,6 +7,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..doc_answers import set_gold_answers, set_questions
+from ..text.messages import show
 from ..token_splitting import span_at, split_tokens
 
 
@@ -18,18 +19,23 @@ def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, st
     entities: (char_start, char_end, label), without overlaps and without spaces at their edges. Raises a ValueError for
         characters that are not there.
     """
+    return Example(nlp.make_doc(text), make_reference(nlp, text, entities))
+
+
+def make_reference(nlp: Language, text: str, entities: Iterable[Tuple[int, int, str]]) -> Doc:
+    """The reference of make_example, alone."""
     entities = list(entities)
     for char_start, char_end, label in entities:
         if not 0 <= char_start < char_end <= len(text):
             raise ValueError(
-                f"the entity {char_start}–{char_end} {label} is not within the {len(text)} characters of {text!r}"
+                f"the entity {char_start}–{char_end} {label} is not within the {len(text)} characters of {show(text)}"
             )
         if text[char_start].isspace() or text[char_end - 1].isspace():
-            raise ValueError(f"the entity {char_start}–{char_end} {label} begins or ends with a space in {text!r}")
+            raise ValueError(f"the entity {char_start}–{char_end} {label} begins or ends with a space in {show(text)}")
     reference = nlp.make_doc(text)
     split_tokens(reference, [char for entity in entities for char in entity[:2]])
     reference.set_ents([span_at(reference, *entity) for entity in entities])
-    return Example(nlp.make_doc(text), reference)
+    return reference
 
 
 def make_qa_example(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]) -> Example:

@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from .examples import make_example
-from .records import check_on_bad_record, read_records
+from .formats import check_on_bad_record, read_records
 
 
 def create_corpus(
@@ -16,7 +16,7 @@ def create_corpus(
     augmenter: Optional[Callable[[Language, Example], Iterator[Example]]] = None,
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file that ends in .jsonl, .conll (also .bio, .iob, .tsv, .txt) or .spacy; see records.py for what they hold.
+    path: a file in one of the FORMATS of formats.py: JSON, JSON lines, tables of tokens and tags, or .spacy.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
     augmenter: gives the Examples that stand in the place of each, as spacy.Corpus.v1's; null leaves it alone.
 

@@ -6,7 +6,6 @@ spacy-luke-ja.SquadCorpus.v1, for [corpora], makes Examples of them. JaQuAD and 
 import gzip
 import json
 import lzma
-import reprlib
 import warnings
 import zlib
 from collections import Counter
@@ -20,8 +19,11 @@ from spacy.training import Example
 
 from ..doc_answers import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
+from ..text.messages import show
+from .docbin import open_docbin
 from .examples import make_qa_example
-from .records import BadRecord, check_on_bad_record, list_others, open_docbin
+from .formats import check_on_bad_record, list_others
+from .records import BadRecord
 
 OPENERS: Dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open, ".json.xz": lzma.open}
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)  # what reading a compressed file may raise
@@ -195,7 +197,7 @@ def require(item: Any, key: str, kind: type, place: str) -> Any:
     """RETURNS: item[key]; raises a ValueError that names the place when there is none of this kind."""
     if isinstance(item, dict) and isinstance(item.get(key), kind):
         return item[key]
-    raise ValueError(f'{place}: an object with "{key}", a {kind.__name__}, is needed, got {reprlib.repr(item)}')
+    raise ValueError(f'{place}: an object with "{key}", a {kind.__name__}, is needed, got {show(item)}')
 
 
 def put_title_on_line(context: str, title: str, separator: str) -> Tuple[str, Callable[[int], int]]:
@@ -230,7 +232,7 @@ def parse_question(item: Any, context: str, text: str, move: Callable[[int], int
     """
     for key in ("id", "question", "answers"):
         if not isinstance(item, dict) or key not in item:
-            raise BadRecord(f'an object with "{key}" is needed, got {reprlib.repr(item)}')
+            raise BadRecord(f'an object with "{key}" is needed, got {show(item)}')
     check_text("context", context)
     check_text("question", item["question"])
     stated = parse_answers(item["answers"], item.get("is_impossible", False))
@@ -248,7 +250,8 @@ def parse_question(item: Any, context: str, text: str, move: Callable[[int], int
         answer, char_start = stated[0]
         there = context[max(char_start, 0) :][: len(answer)]
         raise BadRecord(
-            f"the answer {answer!r} does not stand at {char_start}, where {there!r} stands, nor at just one other place"
+            f"the answer {show(answer)} does not stand at {char_start}, where {show(there)} stands, nor at just one "
+            "other place"
         )
     return Question(
         str(item["id"]), item["question"], tuple(dict.fromkeys(answers)),
@@ -258,23 +261,23 @@ def parse_question(item: Any, context: str, text: str, move: Callable[[int], int
 
 def check_text(key: str, value: Any) -> None:
     if not isinstance(value, str) or not len(range(*trim_blank(value, 0, len(value)))):
-        raise BadRecord(f'"{key}" must be a string that is not blank, got {value!r}')
+        raise BadRecord(f'"{key}" must be a string that is not blank, got {show(value)}')
     if LONE_SURROGATE.search(value):
-        raise BadRecord(f'"{key}" has a lone surrogate, which no UTF-8 can hold: {value!r}')
+        raise BadRecord(f'"{key}" has a lone surrogate, which no UTF-8 can hold: {show(value)}')
 
 
 def parse_answers(answers: Any, is_impossible: Any) -> List[Tuple[str, int]]:
     """RETURNS: text and answer_start of each answer; none for a question that is marked impossible."""
     if not isinstance(answers, list):
-        raise BadRecord(f'"answers" must be a list, got {reprlib.repr(answers)}')
+        raise BadRecord(f'"answers" must be a list, got {show(answers)}')
     if not isinstance(is_impossible, bool):
-        raise BadRecord(f'"is_impossible" must be true or false, got {is_impossible!r}')
+        raise BadRecord(f'"is_impossible" must be true or false, got {show(is_impossible)}')
     stated = [parse_answer(answer) for answer in answers]
     first = next((text for text, _ in stated if text.strip()), None)
     if is_impossible and first:
-        raise BadRecord(f'"is_impossible" is true, and yet there is the answer {first!r}')
+        raise BadRecord(f'"is_impossible" is true, and yet there is the answer {show(first)}')
     if not is_impossible and not first:
-        raise BadRecord(f'there is no answer in "answers", {answers!r}, and "is_impossible" is not true')
+        raise BadRecord(f'there is no answer in "answers", {show(answers)}, and "is_impossible" is not true')
     return [] if is_impossible else stated
 
 
@@ -284,7 +287,7 @@ def parse_answer(answer: Any) -> Tuple[str, int]:
         # bool is an int to Python, and to nobody else
         if isinstance(text, str) and isinstance(char_start, int) and not isinstance(char_start, bool):
             return text, char_start
-    raise BadRecord(f'an answer must be an object with "text" and "answer_start", a whole number, got {answer!r}')
+    raise BadRecord(f'an answer must be an object with "text" and "answer_start", a whole number, got {show(answer)}')
 
 
 def find_answer(context: str, answer: str, char_start: int) -> Optional[Tuple[int, int]]:

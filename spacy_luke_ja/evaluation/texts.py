@@ -2,28 +2,40 @@
 
 import json
 from pathlib import Path
-from typing import Iterable, List
+from typing import Iterable, List, Sequence, Tuple
 
 from spacy.tokens import Doc
 
+from ..text.alignment import align_but_for_spaces
 from ..text.decoding import CharSpan
 from .measures import EvaluatedText
 
 
 def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
-    """The entities of a gold Doc and of a pipeline's.
+    """The entities of a gold Doc and of a pipeline's, on the characters of the latter where only white space differs.
 
     What was found over tokens of which the gold says nothing (spaCy's "missing") is left out, as spaCy's scorer does.
     """
+    gold = [CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents]
     missing = [(token.idx, token.idx + len(token)) for token in reference if token.ent_iob == 0]
+    places = None if reference.text == doc.text else align_but_for_spaces(reference.text, doc.text)
+    if places is not None:  # words without spaces, say
+        gold = [CharSpan(*move(span[:2], places), span.label) for span in gold]
+        missing = [move(chars, places) for chars in missing]
     ents = [ent for ent in doc.ents if not any(start < ent.end_char and ent.start_char < end for start, end in missing)]
-    gold = tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents)
     scores = [ent._.luke_score if ent.has_extension("luke_score") else None for ent in ents]
     found = tuple(
         CharSpan(ent.start_char, ent.end_char, ent.label_, 1.0 if score is None else score)
         for ent, score in zip(ents, scores)
     )
-    return EvaluatedText(reference.text, gold, found, has_scores=bool(scores) and None not in scores)
+    text = reference.text if places is None else doc.text
+    return EvaluatedText(text, tuple(gold), found, has_scores=bool(scores) and None not in scores)
+
+
+def move(chars: Tuple[int, int], places: Sequence[int]) -> Tuple[int, int]:
+    """Start and end of characters in the other text, which are not all white space."""
+    moved = [places[char] for char in range(*chars) if places[char] >= 0]
+    return (moved[0], moved[-1] + 1) if moved else (0, 0)
 
 
 def write_texts(path: Path, texts: Iterable[EvaluatedText]) -> None:

@@ -214,8 +214,10 @@ class LossReport:
         self.component = component
         self.counts: Counter = Counter()
         self.example = ""
+        self.n_docs = 0
 
     def add(self, doc: Doc) -> None:
+        self.n_docs += 1
         for char_span, found in sorted(found_in(doc)):
             if found.component != self.component:
                 continue
@@ -225,7 +227,8 @@ class LossReport:
                 around = doc.text[max(0, char_start - 5) : char_end + 5]
                 self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"
 
-    def warn(self, alignment_mode: str) -> None:
+    def warn(self, alignment_mode: str) -> bool:
+        """RETURNS: whether there was anything to say."""
         moved, dropped = self.counts["moved"], self.counts["dropped"]
         if moved or dropped:
             warnings.warn(
@@ -235,3 +238,4 @@ class LossReport:
                 'characters; alignment_mode "split" keeps them in doc.ents',
                 stacklevel=3,
             )
+        return bool(moved or dropped)

@@ -3,7 +3,7 @@
 import warnings
 from collections import Counter
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 from spacy import util
@@ -197,6 +197,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         self.scheme = scheme
         self.label_map = label_map
         self.alignment_mode = alignment_mode
+        self._warned_modes: Set[str] = set()  # of which a single Doc has said what it moved or dropped
         self.label_subwords = label_subwords
         self.threshold = threshold
         self.temperature = temperature
@@ -405,14 +406,16 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             )
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Annotate a stream; what its tokens moved or dropped is said once, at the end."""
+        """Annotate a stream; what its tokens moved or dropped is said once, at its end; by single Docs, once."""
         report = LossReport(self.name)
         try:
             for doc in keep_listeners_in_step(self, stream, partial(super().pipe, batch_size=batch_size)):
                 report.add(doc)
                 yield doc
         finally:
-            report.warn(self.alignment_mode)
+            if report.n_docs > 1 or self.alignment_mode not in self._warned_modes:
+                has_warned = report.warn(self.alignment_mode)
+                self._warned_modes.update([self.alignment_mode] if has_warned else [])
             self._warn_if_all_are_filtered(report.counts)
 
     def _warn_if_all_are_filtered(self, counts: Counter) -> None:

@@ -1,7 +1,7 @@
 """Character spans and token edges in, token spans out; and a count of what had to be moved, split or dropped."""
 
 from dataclasses import dataclass
-from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -92,6 +92,18 @@ def drop_overlaps(moved: Sequence[Tuple[CharSpan, CharSpan]]) -> List[Tuple[Char
             taken.update(chars)
             kept.append(pair)
     return sorted(kept, key=lambda pair: pair[1].char_start)
+
+
+def align_but_for_spaces(source: str, target: str) -> Optional[List[int]]:
+    """
+    RETURNS: where each character of source stands in target, -1 for white space; None when more than white space
+        differs.
+    """
+    places = [i for i, char in enumerate(target) if not char.isspace()]
+    if "".join(source.split()) != "".join(target[i] for i in places):
+        return None
+    remaining = iter(places)
+    return [-1 if char.isspace() else next(remaining) for char in source]
 
 
 def check_alignment_mode(alignment_mode: str) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -127,7 +127,8 @@ class TagScheme:
         """label → role → the last tag that has it."""
         by_role: Dict[str, Dict[str, int]] = {}
         for i, (tag, label) in enumerate(zip(self.tags, self.labels)):
-            by_role.setdefault(label, {}).update(dict.fromkeys(tag_roles(tag, self.name), i))
+            prefix = "" if tag == label else split_prefix(tag)[0]
+            by_role.setdefault(label, {}).update(dict.fromkeys(prefix_roles(prefix, self.name), i))
         return by_role
 
     def tag_ids(self, label: str, n_subwords: int) -> List[int]:
@@ -155,15 +156,28 @@ def split_prefix(tag: str) -> Tuple[str, str]:
     return "", tag
 
 
-def tag_roles(tag: str, scheme: str) -> str:
+def unfounded_tags(tags: Iterable[str]) -> Set[str]:
+    """Tags whose first letter may be of their label: E-mail without B-mail, S-Bahn where no E- goes with a B-."""
+    split = {tag: split_prefix(tag) for tag in tags}
+    begun = {label for prefix, label in split.values() if prefix == "B"}
+    ended = {prefix for prefix, label in split.values() if label in begun}
+    return {
+        tag
+        for tag, (prefix, label) in split.items()
+        if (prefix in ("E", "L") and label not in begun)
+        or (prefix == "S" and "E" not in ended)
+        or (prefix == "U" and "L" not in ended)
+    }
+
+
+def prefix_roles(prefix: str, scheme: str) -> str:
     """The roles of a tag; one without a prefix ([PAD] among B- and I- tags, say) may stand anywhere in its label."""
-    prefix, _ = split_prefix(tag)
     return ANYWHERE if prefix == "" else SCHEMES[scheme][prefix]
 
 
 def recognise_scheme(tags: Sequence[str]) -> str:
     """Tell the scheme from the prefixes in use: IO, BIO, BIOES or BILOU. Tags without a prefix fit any."""
-    prefixes = {split_prefix(tag)[0] for tag in tags if tag != OUTSIDE} - {""}
+    prefixes = {split_prefix(tag)[0] for tag in set(tags) - {OUTSIDE} - unfounded_tags(tags)} - {""}
     if prefixes <= {"I"}:
         return "IO"
     for scheme in ("BIO", "BIOES", "BILOU"):
@@ -210,13 +224,15 @@ def make_scheme(tags: Sequence[str], *, scheme: Optional[str] = None) -> TagSche
     check_scheme(scheme)
     if scheme is None:
         scheme = recognise_scheme(tags)
+    known = set(SCHEMES[scheme]) - {"E", "L"}  # without a B- these end nothing, whatever the scheme
+    bare = {tag for tag in unfounded_tags(tags) if tag[0] not in known}
     roles, labels = [], []
     for tag in tags:
-        prefix, label = split_prefix(tag)
+        prefix, label = ("", tag) if tag in bare else split_prefix(tag)
         if prefix and prefix not in SCHEMES[scheme]:
             raise ValueError(f"the tag {tag} has none of the prefixes of {scheme} ({', '.join(SCHEMES[scheme])})")
         labels.append("" if tag == OUTSIDE else label)
-        roles.append("" if tag == OUTSIDE else tag_roles(tag, scheme))
+        roles.append("" if tag == OUTSIDE else prefix_roles(prefix, scheme))
     roles_of: Dict[str, str] = {}
     for role, label in zip(roles, labels):
         roles_of[label] = roles_of.get(label, "") + role

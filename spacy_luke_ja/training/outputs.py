@@ -265,4 +265,5 @@ KINDS: Dict[str, Tuple[str, Callable[[Path], bool]]] = {
     "card": ("a model card", is_card),
     "page": ("a page", begins_with(GENERATOR, within=4096)),
     "docbin": ("a .spacy file", is_our_docbin),
+    "data": ("a file", lambda place: False),  # nothing in data says who wrote it
 }

@@ -7,8 +7,9 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 import spacy_luke_ja
+from spacy_luke_ja.corpora.formats import read_records, read_texts
 from spacy_luke_ja.corpora.readers import create_corpus
-from spacy_luke_ja.corpora.records import Record, read_records, read_texts
+from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.text.decoding import CharSpan
 
 TEXT = "山田は訪日した"
@@ -195,7 +196,7 @@ def test_files_as_windows_writes_them(tmp_path):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(ValueError, match="name must end in .jsonl, .conll, .*, got .csv"):
+    with pytest.raises(ValueError, match="name must end in .jsonl, .json, .conll, .*, each also with .gz, got .csv"):
         list(read_records(tmp_path / "x.csv"))
     with pytest.raises(OSError, match="there is no file .*x.jsonl"):
         list(read_records(tmp_path / "x.jsonl"))
@@ -221,7 +222,8 @@ def test_texts_without_entities(tmp_path):
     ("bad.jsonl", '{"text": "大阪"}\n{"text": 1}', "bad.jsonl, line 2: the text must be a string, got 1"),
     ("bad.jsonl", '{"title": "大阪"}', 'bad.jsonl, line 1: an object with "text" is needed'),
     ("bad.spacy", "no DocBin", "bad.spacy is damaged, or no DocBin"),
-    ("bad.json", "{}", "the name must end in .jsonl, .conll"),
+    ("bad.json", "{}", 'bad.json, line 1: an object with "text" is needed'),
+    ("bad.csv", "text", "the name must end in .jsonl, .json, .conll"),
 ])  # fmt: skip
 def test_texts_that_cannot_be_read(tmp_path, name, content, said):
     (tmp_path / name).write_text(content, encoding="utf8")

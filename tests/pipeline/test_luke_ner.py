@@ -88,6 +88,19 @@ def test_one_warning_per_stream_says_what_was_lost(make_nlp):
     assert "first 地名 '日' in 'に会い、訪日した独伊の'" in str(warning.message)
 
 
+@pytest.mark.parametrize("mode", ["expand", "contract", "strict"])
+def test_single_texts_warn_once(make_nlp, mode):
+    nlp = make_nlp(alignment_mode=mode)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for text in ("東京", TEXT, TEXT, "訪日した", TEXT):
+            nlp(text)
+        list(nlp.pipe([TEXT]))
+        assert len([w for w in caught if "alignment_mode" in str(w.message)]) == 1
+        list(nlp.pipe([TEXT, TEXT]))  # a stream of its own
+    assert len([w for w in caught if "alignment_mode" in str(w.message)]) == 2
+
+
 def test_split_tokens_stay_sensible(make_nlp):
     nlp = make_nlp(split_mode="C")
     doc = nlp("訪日した。")

@@ -105,3 +105,17 @@ def test_an_entity_that_the_tags_cannot_say_is_named():
     assert [scheme.tags[i] for i in scheme.tag_ids("X", 2)] == ["B-X", "E-X"]
     with pytest.raises(ValueError, match="have none for a subword inside of X, so an entity over 3 subwords"):
         scheme.tag_ids("X", 3)
+
+
+@pytest.mark.parametrize("tags, labels", [
+    ("O E-mail S-Bahn 人名", ["", "E-mail", "S-Bahn", "人名"]),
+    ("O B-PER I-PER E-mail", ["", "PER", "PER", "E-mail"]),
+    ("O B-E-mail I-E-mail", ["", "E-mail", "E-mail"]),
+    ("O B-mail I-mail E-mail S-mail", ["", "mail", "mail", "mail", "mail"]),
+    ("O B-A I-A E-A S-A S-B", ["", "A", "A", "A", "A", "B"]),
+])  # fmt: skip
+def test_labels_with_hyphens(tags, labels):
+    scheme = make_scheme(tags.split())
+    assert list(scheme.labels) == labels
+    assert make_scheme(tags.split(), scheme=scheme.name).labels == scheme.labels  # as it is loaded again
+    assert all(scheme.tag_ids(label, 1) for label in labels if label)
