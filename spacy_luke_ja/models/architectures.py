@@ -182,6 +182,8 @@ def load_weights(
 
     def check(max_subwords: int) -> None:
         windows["max_window"] = max_subwords - n_special
+        if "usual_window" in windows:
+            windows["usual_window"] = min(windows["usual_window"], windows["max_window"])
         check_windows_fit(model, checkpoint, **windows)
 
     shim_of(model).load(checkpoint, new_head=new_head, check=check)

@@ -94,7 +94,7 @@ def plan_text(model: Model, subwords: Subwords) -> List[Window]:
     """RETURNS: the windows that a model made by with_windows reads a text in."""
     attrs = model.attrs
     limit = attrs["max_window"]
-    window = attrs["window"] or min(limit, attrs["usual_window"])
+    window = attrs["window"] or attrs["usual_window"]
     return plan_windows(subwords, window=window, overlap=overlap_for(attrs["overlap"], limit), limit=limit)
 
 

@@ -250,7 +250,8 @@ def test_a_page_may_be_null_or_zero(tmp_path):
 )  # fmt: skip
 @pytest.mark.parametrize("gap", ["", "\n"])
 def test_a_header_of_a_table_is_no_text(tmp_path, header, tags, gap):
-    rows = "".join(f"{token}\t{tag}\n" for token, tag in zip(("大阪", "へ"), tags.split()))
+    pos = "\t名詞" * (header.count("\t") - 1)
+    rows = "".join(f"{token}{pos}\t{tag}\n" for token, tag in zip(("大阪", "へ"), tags.split()))
     (record,) = read_records(write(tmp_path / "data.tsv", f"{header}\n{gap}{rows}"))
     assert (record.text, record.entities) == ("大阪へ", [(0, 2, "地名")])
 
