@@ -45,6 +45,10 @@ SHARES = {
     "ntrex_news": 1.0,
     "ict_white_paper": 0.05,
     "aozora_expository": 0.0,
+    "real_persona_chat": 0.1,
+    "multi_party_chat": 0.1,
+    "news_chat": 1.0,
+    "tanaka_sentences": 0.2,
 }
 MIN_CHARS, MAX_CHARS = 12, 150
 
