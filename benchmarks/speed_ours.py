@@ -14,8 +14,8 @@ from speed_texts import stream_of_texts
 import spacy_luke_ja
 from spacy_luke_ja.models.roberta import Classifier, Encoder
 from spacy_luke_ja.models.types import WindowBatch
-from spacy_luke_ja.models.with_windows import join_windows
-from spacy_luke_ja.text.windows import group_by_length, plan_windows
+from spacy_luke_ja.models.with_windows import join_windows, plan_text
+from spacy_luke_ja.text.windows import group_by_length
 
 STREAM_CHUNK = 1000  # Docs to a memory zone
 STREAM_POINTS = 10
@@ -138,11 +138,10 @@ def sorted_batches(nlp: Language, texts: Sequence[str]) -> List[WindowBatch]:
     """All windows of all texts, sorted by length as if they had come at once, and joined into batches."""
     pipe: Any = nlp.get_pipe("luke_ner")
     encoder, windows = pipe.subword_encoder, pipe.model.get_ref("windows")
-    window = windows.attrs["window"] or windows.attrs["max_window"]
     places = []
     for text in texts:
         subwords = encoder.encode(text)
-        places += [(subwords, w) for w in plan_windows(subwords, window=window, overlap=windows.attrs["overlap"])]
+        places += [(subwords, w) for w in plan_text(windows, subwords)]
     n_special = len(windows.attrs["prefix_ids"]) + len(windows.attrs["suffix_ids"])
     groups = group_by_length([len(w) + n_special for _, w in places], max_subwords=windows.attrs["max_batch_subwords"])
     return [join_windows(windows, [places[k] for k in group]) for group in groups]

@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
     parser.add_argument("--cut-cost", type=float, default=2.0, help="the classifier's; chosen on dev")
+    parser.add_argument("--window", type=int, default=32, help="subwords in a window of sentences; chosen on dev")
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     source = args.source
@@ -80,6 +81,7 @@ def main() -> None:
     has_classifier = "classifier.weight" in tensors
     if has_classifier:
         config["cut_cost"] = args.cut_cost
+    config["window"] = args.window
     config.update(
         architectures=["LukeForTokenClassification" if has_classifier else "LukeModel"],
         model_type="luke", vocab_size=config["vocab_size"] + 2,

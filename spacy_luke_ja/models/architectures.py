@@ -34,8 +34,9 @@ def HFTokenClassifier(
 
     name: the checkpoint: ja_luke_ner_sm or ja_luke_sm (embedded), a local directory, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit; None for its main branch.
-    window: subwords in a window, special ones not counted; the most that the encoder takes when None.
-    overlap: subwords that neighbouring windows of a long text share.
+    window: subwords that a window of several sentences may have, special ones not counted; the checkpoint's own
+        (window in its config.json, else 126) when None.
+    overlap: subwords that the windows of one sentence share, where it is too long for one.
     max_batch_subwords: the most subwords in a batch, padding and special ones included.
     precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
     training_precision, frozen_layers, freeze_embeddings: as in HFShim.
@@ -70,6 +71,7 @@ def HFQuestionAnswerer(
 
     name: the checkpoint: ja_luke_sm (embedded; to be trained), a local directory, or a name on the Hugging Face hub.
     window: subwords of the text in a window; as many as the question leaves of what the encoder takes when None.
+    overlap: subwords that neighbouring windows share.
     The others as in spacy-luke-ja.HFTokenClassifier.v1.
 
     Nothing is read before fill_answerer is called.
@@ -123,12 +125,16 @@ def fill_model(model: LukeNerModel, checkpoint: Checkpoint, *, new_head: bool = 
     encoder = open_encoder(checkpoint)
     limit = load_weights(model, checkpoint, new_head=new_head)
     windows = model.get_ref("windows")
-    window = windows.attrs["window"]
+    window, overlap = windows.attrs["window"], windows.attrs["overlap"]
     n_special = len(encoder.prefix_ids) + len(encoder.suffix_ids)
     most = max_window(limit, checkpoint, n_special=n_special, window=window)
-    check_window(window or most, windows.attrs["overlap"])
+    check_window(most, overlap)
     windows.attrs.update(
-        max_window=most, prefix_ids=encoder.prefix_ids, suffix_ids=encoder.suffix_ids, pad_id=encoder.pad_id
+        max_window=most,
+        usual_window=min(most, checkpoint.window),
+        prefix_ids=encoder.prefix_ids,
+        suffix_ids=encoder.suffix_ids,
+        pad_id=encoder.pad_id,
     )
     model.attrs.update(decoding)
     model.get_ref("encoder").attrs["encoder"] = encoder

@@ -15,6 +15,10 @@ CONFIG = "config.json"
 # In config.json; transformers does not know them.
 SCORE_TEMPERATURE = "score_temperature"
 CUT_COST = "cut_cost"
+WINDOW = "window"
+# Subwords in a window of a checkpoint that says nothing: 128 with special ones. Most were fine-tuned on single
+# sentences, which seldom have more, and no length is read faster.
+USUAL_WINDOW = 126
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
 TOKENIZER_FILES = (
@@ -91,6 +95,17 @@ class Checkpoint:
         cut_cost = self.config.get(CUT_COST, 0.0)
         check_cut_cost(cut_cost, f"{CUT_COST} in {CONFIG} of the checkpoint {self.name}")
         return float(cut_cost)
+
+    @property
+    def window(self) -> int:
+        """How many subwords a window of several sentences may have; USUAL_WINDOW where it is not known."""
+        window = self.config.get(WINDOW, USUAL_WINDOW)
+        if not isinstance(window, int) or isinstance(window, bool) or window < 1:
+            raise ValueError(
+                f"{WINDOW} in {CONFIG} of the checkpoint {self.name} must be a number of subwords, at least 1, "
+                f"got {window}"
+            )
+        return window
 
     def to_bytes(self, weights: bytes) -> bytes:
         """weights: the content of a safetensors file."""

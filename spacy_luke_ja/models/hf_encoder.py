@@ -18,16 +18,17 @@ class EncoderShim(HFShim):
     """Holds the encoder of a checkpoint; infer and train_step give hidden states (n_subwords, width).
 
     Its bytes hold the checkpoint's tokenizer too. self.tokenizer encodes the subwords; self.max_window is the most of
-    them in a window, special ones not counted.
+    them in a window, special ones not counted, self.usual_window how many a window has unless it is set.
     """
 
     tokenizer: SubwordEncoder
     max_window: int
+    usual_window: int
 
     def __init__(self, name: str, *, revision: Optional[str], window: Optional[int], **settings: Any):
         """
         name, revision: the checkpoint that is loaded when it is needed and from_bytes has brought none.
-        window: subwords in a window, checked when the checkpoint is there; None for the most it takes.
+        window: subwords in a window, checked when the checkpoint is there; None for the checkpoint's own.
         settings: as HFShim takes them.
         """
         super().__init__(**settings)
@@ -44,6 +45,7 @@ class EncoderShim(HFShim):
         super().load(checkpoint)
         n_special = len(tokenizer.prefix_ids) + len(tokenizer.suffix_ids)
         self.max_window = max_window(self.max_subwords, checkpoint, n_special=n_special, window=self.window)
+        self.usual_window = min(self.max_window, checkpoint.window)
         self.tokenizer = tokenizer
 
     def load_once(self) -> None:

@@ -137,7 +137,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def open_model(model: Model) -> EncoderShim:
     shim = cast(EncoderShim, model.shims[0])
     shim.load_once()
-    check_window(model.attrs["settings"].window or shim.max_window, model.attrs["settings"].overlap)
+    check_window(shim.max_window, model.attrs["settings"].overlap)
     model.set_dim("nO", shim.width)
     tokenizer = shim.tokenizer
     model.attrs.update(prefix_ids=tokenizer.prefix_ids, suffix_ids=tokenizer.suffix_ids, pad_id=tokenizer.pad_id)
@@ -164,7 +164,8 @@ def window_doc(model: Model, doc: Doc) -> WindowedDoc:
     shim = cast(EncoderShim, model.shims[0])
     settings: WindowSettings = model.attrs["settings"]
     subwords = shim.tokenizer.encode(doc.text)
-    plan = plan_windows(subwords, window=settings.window or shim.max_window, overlap=settings.overlap)
+    window = settings.window or shim.usual_window
+    plan = plan_windows(subwords, window=window, overlap=settings.overlap, limit=shim.max_window)
     # Heads need rows even for a Doc whose tokens have no subword at all.
     return WindowedDoc(doc, subwords, plan if plan or not len(doc) else NO_SUBWORDS)
 

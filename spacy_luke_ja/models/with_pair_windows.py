@@ -7,7 +7,7 @@ from thinc.api import Model
 
 from ..text.answers import AnswerLogits, AskedText
 from ..text.subwords import PairIds
-from ..text.windows import Window, plan_windows
+from ..text.windows import Window, check_window, plan_overlapping_windows
 from .types import ClassifierModel
 from .window_rows import run_windows
 from .with_windows import check_window_settings
@@ -21,11 +21,14 @@ def with_pair_windows(
     layer: batches of windows in, two logits for each of their subwords out.
     window: subwords of the text in a window; as many as the question leaves of what the encoder takes when None, and
         never more than that.
-    overlap, max_batch_subwords: as in with_windows.
+    overlap: subwords that neighbouring windows share.
+    max_batch_subwords: as in with_windows.
 
     attrs["max_window"], the most subwords of question and window together, and pair_ids come with the checkpoint.
     """
     check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
+    if window is not None:
+        check_window(window, overlap)
     return Model(
         "with_pair_windows",
         forward,
@@ -86,7 +89,8 @@ def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
             f"{overlap} fit behind it into the {limit} that the encoder takes; this one has {len(asked.question)}: "
             f"{asked.question.text[:40]!r}…"
         )
-    return plan_windows(asked.subwords, window=min(room, model.attrs["window"] or room), overlap=overlap)
+    window = min(room, model.attrs["window"] or room)
+    return plan_overlapping_windows(asked.subwords, window=window, overlap=overlap)
 
 
 def longest_question(limit: int, overlap: int) -> int:

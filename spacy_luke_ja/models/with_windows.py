@@ -6,7 +6,7 @@ import numpy as np
 from thinc.api import Model
 
 from ..text.subwords import Subwords
-from ..text.windows import Window, check_window, merge_windows, plan_windows, split_rows
+from ..text.windows import Window, merge_windows, plan_windows, split_rows
 from .types import ClassifierModel, SubwordLogits, WindowBatch
 from .window_rows import run_windows
 
@@ -14,14 +14,15 @@ from .window_rows import run_windows
 def with_windows(
     layer: ClassifierModel, *, window: Optional[int], overlap: int, max_batch_subwords: int
 ) -> Model[List[Subwords], List[SubwordLogits]]:
-    """Run a layer that takes windows over texts of any length.
+    """Run a layer that takes windows over texts of any length, in windows of whole sentences (plan_windows).
 
     layer: batches of windows in, logits out, a row for each of their subwords.
-    window: subwords in a window, special ones not counted; the most that the encoder takes when None.
-    overlap: subwords that neighbouring windows share.
+    window: subwords that a window of several sentences may have, special ones not counted; the checkpoint's when None.
+    overlap: subwords that the windows of one sentence share, where it is too long for one.
     max_batch_subwords: the most subwords given to the layer at a time, special ones included, if it pads them.
 
-    attrs["max_window"], prefix_ids, suffix_ids and pad_id come with the checkpoint.
+    attrs["usual_window"], max_window (the most that the encoder takes), prefix_ids, suffix_ids and pad_id come with the
+    checkpoint.
     """
     check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
     return Model(
@@ -33,6 +34,7 @@ def with_windows(
             "overlap": overlap,
             "max_batch_subwords": max_batch_subwords,
             "max_window": None,
+            "usual_window": None,
             "prefix_ids": (),
             "suffix_ids": (),
             "pad_id": 0,
@@ -44,8 +46,8 @@ def check_window_settings(*, window: Optional[int], overlap: int, max_batch_subw
     """Raise a ValueError for what no checkpoint could do."""
     if overlap < 0:
         raise ValueError(f"overlap must be at least 0, got {overlap}")
-    if window is not None:
-        check_window(window, overlap)
+    if window is not None and window < 1:
+        raise ValueError(f"window must be at least 1 subword, got {window}")
     if max_batch_subwords < 1:
         raise ValueError(f"max_batch_subwords must be at least 1, got {max_batch_subwords}")
 
@@ -53,8 +55,7 @@ def check_window_settings(*, window: Optional[int], overlap: int, max_batch_subw
 def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[SubwordLogits], Callable]:
     layer = model.layers[0]
     n_prefix = len(model.attrs["prefix_ids"])
-    window = model.attrs["window"] or model.attrs["max_window"]
-    plans = [plan_windows(text, window=window, overlap=model.attrs["overlap"]) for text in texts]
+    plans = [plan_text(model, text) for text in texts]
     ends = np.cumsum([0, *map(len, plans)]).tolist()
     rows, backprop_rows = run_windows(
         layer,
@@ -78,6 +79,13 @@ def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[S
         return []
 
     return [SubwordLogits(text, logits) for text, logits in zip(texts, merged)], backprop_windows
+
+
+def plan_text(model: Model, subwords: Subwords) -> List[Window]:
+    """RETURNS: the windows that a model made by with_windows reads a text in."""
+    attrs = model.attrs
+    window = attrs["window"] or attrs["usual_window"]
+    return plan_windows(subwords, window=window, overlap=attrs["overlap"], limit=attrs["max_window"])
 
 
 def surround(model: Model, subwords: Subwords, window: Window) -> np.ndarray:

@@ -1,13 +1,25 @@
-"""Subwords in, overlapping windows out; and window rows merged back into one row per subword."""
+"""Subwords in, windows of whole sentences out; and window rows merged back into one row per subword."""
 
+import re
 from dataclasses import dataclass
-from typing import Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
+from .characters import is_blank
+from .cutting import kind_of_character
 from .subwords import Subwords
 
-SENTENCE_ENDS = frozenset("。！？!?｡\n")
+LINE_BREAKS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines has them
+CLOSING = "」』）)】〉》］]｣”’\"'"
+# A full stop of scientific texts is none in 第３．５節.
+SENTENCE_END = re.compile(
+    f"(?P<line>[{LINE_BREAKS}]\\s*)|(?:[。｡！？!?‼⁇⁈⁉︒]|(?<![0-9０-９A-Za-zＡ-Ｚａ-ｚ])．)+[{re.escape(CLOSING)}]*"
+)
+DOUBTFUL, LINE, SURE = 0, 1, 2  # how likely it is that a sentence ends
+PARTICLES = frozenset("のはがをにでともやへ")
+# In subwords. Longer ones are lists, tables or texts without punctuation, and are read better in pieces.
+LONGEST_SENTENCE = 254
 
 
 @dataclass(frozen=True)
@@ -36,58 +48,143 @@ def check_window(window: int, overlap: int) -> None:
         raise ValueError(f"overlap must be between 0 and window - 1 ({window - 1}), got {overlap}")
 
 
-def plan_windows(subwords: Subwords, *, window: int, overlap: int) -> List[Window]:
-    """Cover all subwords with windows of at most `window` subwords, neighbours sharing about `overlap`.
+def plan_windows(subwords: Subwords, *, window: int, overlap: int, limit: int) -> List[Window]:
+    """Cover all subwords with windows that are whole sentences or lines, as many in each as `window` subwords take.
 
-    A window ends behind 。！？ or a newline when one stands in its last quarter. Where windows overlap, each
-    subword belongs to the one that shows it more context on its poorer side.
+    overlap: subwords that neighbouring windows share where one sentence had to be cut; others share none.
+    limit: the most subwords that the encoder takes.
+
+    A full window ends behind the last sentence that is sure to end in it, else behind its last line. A sentence or line
+    longer than `window` is a window of its own. What is longer than the encoder takes, or than sentences are, is cut.
+    """
+    check_window(limit, overlap)
+    n = len(subwords)
+    if n <= window:
+        return [Window(0, n, 0, n)] if n else []
+    longest = max(window, min(limit, LONGEST_SENTENCE))
+    all_ends, sureness = find_sentence_ends(subwords)
+    choices = [all_ends[sureness >= least] for least in (SURE, LINE, DOUBTFUL)]
+    plan: List[Window] = []
+    start = 0
+    while start < n:
+        end = choose_end(choices, start, window=window, longest=longest)
+        if end - start <= longest:
+            plan.append(Window(start, end, start, end))
+        else:
+            piece = min(longest, max(window, 2 * overlap))
+            plan += plan_overlapping_windows(subwords, window=piece, overlap=overlap, start=start, end=end)
+        start = end
+    return plan
+
+
+def choose_end(choices: Sequence[np.ndarray], start: int, *, window: int, longest: int) -> int:
+    """The end of the window that begins at start.
+
+    choices: places where a window may end, (n_ends,) ascending: the sure ones, those and lines, all of them.
+    """
+    sure, lines, doubtful = choices
+    end = last_within(sure, start, start + window) or last_within(lines, start, start + window)
+    if end is None:
+        end = first_behind(lines, start)
+        if end - start > longest:
+            end = last_within(doubtful, start, start + window) or first_behind(doubtful, start)
+    return end
+
+
+def last_within(ends: np.ndarray, start: int, limit: int) -> Optional[int]:
+    """The last of the ends behind start and not behind limit."""
+    i = int(np.searchsorted(ends, limit, "right")) - 1
+    return int(ends[i]) if i >= 0 and ends[i] > start else None
+
+
+def first_behind(ends: np.ndarray, start: int) -> int:
+    return int(ends[np.searchsorted(ends, start, "right")])
+
+
+def find_sentence_ends(subwords: Subwords) -> Tuple[np.ndarray, np.ndarray]:
+    """Find the places between subwords where a sentence or a line ends; one inside a subword is none.
+
+    RETURNS: (n_ends,) numbers of subwords before each end, ascending, the last one all of them; and (n_ends,) how sure
+        each is: SURE; LINE, where a sentence may go on in the next line; DOUBTFUL, a mark that may stand in a name.
+    """
+    text, offsets = subwords.text, subwords.char_offsets
+    sureness_at: Dict[int, int] = {}
+    for match in SENTENCE_END.finditer(text):
+        end, sureness = (match.start(), LINE) if match["line"] else (match.end(), sureness_of(text, match))
+        sureness_at[end] = max(sureness, sureness_at.get(end, DOUBTFUL))
+    chars = np.fromiter(sureness_at, dtype="int64", count=len(sureness_at))
+    ends = np.searchsorted(offsets[:, 0], chars, "left")
+    is_between = (ends > 0) & (offsets[np.maximum(ends - 1, 0), 1] <= chars)
+    best = np.full(len(subwords) + 1, DOUBTFUL - 1)
+    np.maximum.at(best, ends[is_between], np.array(list(sureness_at.values()), dtype="int64")[is_between])
+    best[-1] = SURE
+    places = np.flatnonzero(best >= DOUBTFUL)
+    return places, best[places]
+
+
+def sureness_of(text: str, match: "re.Match[str]") -> int:
+    """How sure it is that a sentence ends behind a mark.
+
+    Doubtful: モーニング娘。の, 「はい。」と, ラブライブ！サンシャイン, Yahoo!検索.
+    """
+    before, following = text[max(0, match.start() - 1) : match.start()], text[match.end() : match.end() + 1]
+    if not following or is_blank(following):
+        return SURE
+    is_stop = match[0][0] in "。｡．"
+    is_in_name = (
+        before.isascii() and before.isalnum() or kind_of_character(following) in ("katakana", "letter", "digit")
+    )
+    return DOUBTFUL if following in PARTICLES or is_in_name and not is_stop else SURE
+
+
+def plan_overlapping_windows(
+    subwords: Subwords, *, window: int, overlap: int, start: int = 0, end: Optional[int] = None
+) -> List[Window]:
+    """Cover subwords start … end - 1 with windows of at most `window` subwords, neighbours sharing about `overlap`.
+
+    end: all subwords when None.
+
+    A window ends behind a sentence or a line when one ends in its last quarter. Where windows overlap, each subword
+    belongs to the one that shows it more context on its poorer side.
     """
     check_window(window, overlap)
-    n = len(subwords)
-    if n == 0:
-        return []
-    if n <= window:
-        return [Window(0, n, 0, n)]
+    last = len(subwords) if end is None else end
+    if last - start <= window:
+        return [Window(start, last, start, last)] if start < last else []
+    ends, _ = find_sentence_ends(subwords)
     runs: List[Tuple[int, int]] = []
-    start = 0
+    run_start = start
     while True:
-        end = min(start + window, n)
-        if end < n:
+        run_end = min(run_start + window, last)
+        if run_end < last:
             # Looking no further back than `overlap` keeps the next window from standing still.
-            first_end = max(end - window // 4, start + overlap + 1)
-            end = find_sentence_end(subwords, first_end, end)
-        runs.append((start, end))
-        if end == n:
+            first_end = max(run_end - window // 4, run_start + overlap + 1)
+            run_end = last_within(ends, first_end - 1, run_end) or run_end
+        runs.append((run_start, run_end))
+        if run_end == last:
             break
-        start = end - overlap
-    return assign_kept_parts(runs, n)
+        run_start = run_end - overlap
+    return assign_kept_parts(runs)
 
 
-def find_sentence_end(subwords: Subwords, first_end: int, last_end: int) -> int:
-    """The last of the ends first_end … last_end behind a sentence-final subword, or else last_end."""
-    for end in range(last_end, first_end - 1, -1):
-        char_start, char_end = subwords.char_offsets[end - 1]
-        if any(char in SENTENCE_ENDS for char in subwords.text[char_start:char_end]):
-            return end
-    return last_end
-
-
-def assign_kept_parts(runs: Sequence[Tuple[int, int]], n_subwords: int) -> List[Window]:
+def assign_kept_parts(runs: Sequence[Tuple[int, int]]) -> List[Window]:
     """Give each subword to the run in which its smaller distance to an edge is largest; the earlier one in a tie.
 
-    An edge of the text is no edge: nothing is missing behind it.
+    The first and the last edge are none: nothing is missing behind them.
     """
-    best = np.full(n_subwords, -1, dtype="int64")
-    owner = np.zeros(n_subwords, dtype="int64")
+    first, last = runs[0][0], runs[-1][1]
+    best = np.full(last - first, -1, dtype="int64")
+    owner = np.zeros(last - first, dtype="int64")
     for i, (start, end) in enumerate(runs):
         positions = np.arange(start, end)
-        left = positions - start if start > 0 else np.full(end - start, n_subwords)
-        right = end - 1 - positions if end < n_subwords else np.full(end - start, n_subwords)
+        left = positions - start if start > first else np.full(end - start, last)
+        right = end - 1 - positions if end < last else np.full(end - start, last)
         context = np.minimum(left, right)
-        better = context > best[start:end]
-        best[start:end][better] = context[better]
-        owner[start:end][better] = i
-    bounds = np.searchsorted(owner, np.arange(len(runs) + 1))
+        own = slice(start - first, end - first)
+        better = context > best[own]
+        best[own][better] = context[better]
+        owner[own][better] = i
+    bounds = first + np.searchsorted(owner, np.arange(len(runs) + 1))
     return [Window(start, end, int(bounds[i]), int(bounds[i + 1])) for i, (start, end) in enumerate(runs)]
 
 

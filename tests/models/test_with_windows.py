@@ -29,7 +29,7 @@ def subwords(n, first=10):
 
 def make(window=None, overlap=2, max_batch_subwords=40):
     model = with_windows(echo_layer(), window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    model.attrs.update(max_window=8, prefix_ids=(0,), suffix_ids=(2,), pad_id=1)
+    model.attrs.update(max_window=8, usual_window=8, prefix_ids=(0,), suffix_ids=(2,), pad_id=1)
     return model
 
 
@@ -71,7 +71,7 @@ def test_the_memory_of_a_long_text_is_that_of_a_batch():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"window": 8, "overlap": 8}, "overlap must be between 0 and window - 1"),
+        ({"window": 0}, "window must be at least 1 subword, got 0"),
         ({"window": 0}, "window must be at least 1"),
         ({"max_batch_subwords": 0}, "max_batch_subwords must be at least 1, got 0"),
     ],

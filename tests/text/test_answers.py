@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_luke_ja.text.answers import AnswerLogits, AskedText, find_answers, place_answer, target_rows
 from spacy_luke_ja.text.subwords import Subwords
-from spacy_luke_ja.text.windows import Window, plan_windows
+from spacy_luke_ja.text.windows import Window, plan_overlapping_windows
 
 SETTINGS = {"n_best": 100, "n_edges": 20, "max_answer_length": 100, "end_inclusive": True}
 QUESTION = Subwords("？", np.array([5]), np.array([[0, 1]]))
@@ -23,7 +23,7 @@ def one_char_each(text):
 def make_logits(text, starts, ends, *, null=(-9.0, -9.0), window=100, overlap=0, end_inclusive=True):
     """starts, ends: character → logit; all others are -9. The logits are those of the text, whatever the window."""
     subwords = one_char_each(text)
-    windows = plan_windows(subwords, window=window, overlap=overlap)
+    windows = plan_overlapping_windows(subwords, window=window, overlap=overlap)
     whole = np.full((len(text) + 1, 2), -9.0, dtype="float32")
     for char, logit in starts.items():
         whole[char, 0] = logit
@@ -166,7 +166,7 @@ def test_as_trying_every_pair_of_every_window(data):
     max_length = data.draw(st.integers(1, 8))
     end_inclusive = data.draw(st.booleans())
     subwords = one_char_each("あ" * n)
-    windows = plan_windows(subwords, window=window, overlap=overlap)
+    windows = plan_overlapping_windows(subwords, window=window, overlap=overlap)
     random = np.random.RandomState(data.draw(st.integers(0, 99)))
     rows = [random.normal(size=(len(w) + 2, 2)).astype("float32") for w in windows]
     logits = AnswerLogits(AskedText(QUESTION, subwords), windows, rows)
@@ -201,7 +201,7 @@ def test_gold_is_found_where_it_was_placed(n, data, end_inclusive):
     asked = AskedText(QUESTION, subwords)
     place = place_answer(asked, start, end)
     n_with_answer = 0
-    for w in plan_windows(subwords, window=10, overlap=4):
+    for w in plan_overlapping_windows(subwords, window=10, overlap=4):
         targets = target_rows(w, place, end_inclusive=end_inclusive)
         rows = np.full((len(w) + 2, 2), -9.0, dtype="float32")
         rows[targets, (0, 1)] = 9.0

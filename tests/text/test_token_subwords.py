@@ -13,7 +13,7 @@ from spacy_luke_ja.text.token_subwords import (
     subwords_of_tokens,
     tokens_of_windows,
 )
-from spacy_luke_ja.text.windows import merge_windows, plan_windows
+from spacy_luke_ja.text.windows import merge_windows, plan_overlapping_windows
 
 
 def make_subwords(n_chars, offsets):
@@ -87,7 +87,7 @@ def test_a_token_has_the_subwords_that_share_a_character(case):
 @given(texts(), st.integers(2, 12), st.integers(0, 5))
 def test_places_lead_to_the_rows_that_windows_keep(case, window, overlap):
     subwords, _ = case
-    plan = plan_windows(subwords, window=window, overlap=min(overlap, window - 1))
+    plan = plan_overlapping_windows(subwords, window=window, overlap=min(overlap, window - 1))
     flat = np.arange(len(plan) * (window + 3))
     rows = [row[1 : 1 + len(w)] for row, w in zip(flat.reshape(-1, window + 3), plan)]
     expected = merge_windows(rows, plan) if plan else flat
@@ -98,7 +98,7 @@ def test_places_lead_to_the_rows_that_windows_keep(case, window, overlap):
 def test_windows_begin_at_the_first_token_and_end_at_the_last(case, window):
     subwords, tokens = case
     if tokens:
-        plan = plan_windows(subwords, window=window, overlap=1)
+        plan = plan_overlapping_windows(subwords, window=window, overlap=1)
         runs = tokens_of_windows(subwords, plan, np.array(tokens))
         assert all(0 <= start < end <= len(tokens) for start, end in runs)
         if runs:

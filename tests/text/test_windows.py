@@ -1,4 +1,4 @@
-"""Windows cover every subword once, end at sentences where they can, and turn back into rows."""
+"""Windows cover every subword once, are whole sentences where they can be, and turn back into rows."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,134 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_luke_ja.text.subwords import Subwords
-from spacy_luke_ja.text.windows import Window, group_by_length, merge_windows, plan_windows, split_rows
+from spacy_luke_ja.text.windows import (
+    DOUBTFUL,
+    LINE_BREAKS,
+    LONGEST_SENTENCE,
+    Window,
+    find_sentence_ends,
+    group_by_length,
+    merge_windows,
+    plan_overlapping_windows,
+    plan_windows,
+    split_rows,
+)
 
 
 def one_per_char(text):
     n = len(text)
     return Subwords(text, np.arange(n), np.stack([np.arange(n), np.arange(1, n + 1)], axis=1))
+
+
+def parts_of(text, *, window, overlap=0, limit=100):
+    """What each window reads, one subword per character."""
+    return [
+        text[w.subword_start : w.subword_end]
+        for w in plan_windows(one_per_char(text), window=window, overlap=overlap, limit=limit)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text, window, parts",
+    [
+        ("", 4, []),
+        ("あ。い", 4, ["あ。い"]),
+        # As many whole sentences as the window takes.
+        ("あ。い。う。え。", 5, ["あ。い。", "う。え。"]),
+        ("あ。い。う。え。", 1, ["あ。", "い。", "う。", "え。"]),
+        # A longer one stands alone.
+        ("あ。いいいいいい。う。え。", 4, ["あ。", "いいいいいい。", "う。え。"]),
+        ("ああああああああ", 4, ["ああああああああ"]),
+        # Every mark, several of them, and brackets behind them.
+        ("ああ！？」いい?）うう｡ええ！", 4, ["ああ！？」", "いい?）", "うう｡", "ええ！"]),
+        ("ああ．いい", 4, ["ああ．", "いい"]),
+        ("３．５あ。い", 5, ["３．５あ。", "い"]),
+        # A line break goes with the next line, however it is written.
+        *[(f"ああ{mark}いい{mark}うう", 4, ["ああ", f"{mark}いい", f"{mark}うう"]) for mark in LINE_BREAKS],
+        ("あああ\r\nいい\n\nう", 5, ["あああ", "\r\nいい", "\n\nう"]),
+        ("ああ。\nいい。\n", 4, ["ああ。", "\nいい。", "\n"]),
+        # A full window ends rather at a sentence than inside one.
+        ("ああ。い\nいいいい", 6, ["ああ。", "い\nいいいい"]),
+        ("あ。娘。の曲だった。", 6, ["あ。", "娘。の曲だった。"]),
+        ("あ。「い。」と言った。", 7, ["あ。", "「い。」と言った。"]),
+        ("あ。ライブ！サン。", 7, ["あ。", "ライブ！サン。"]),
+        ("あ。ABC!検索。", 7, ["あ。", "ABC!検索。"]),
+        ("あ。ABC! 検索。", 7, ["あ。ABC!", " 検索。"]),
+        # … but then there must be one.
+        ("ああああああ\nいい\nうう", 9, ["ああああああ\nいい", "\nうう"]),
+        ("あ" * 90 + "娘。の" + "い" * 90, 92, ["あ" * 90 + "娘。", "の" + "い" * 90]),
+    ],
+)
+def test_windows_are_whole_sentences(text, window, parts):
+    assert parts_of(text, window=window) == parts
+
+
+def test_an_end_inside_a_subword_is_none():
+    text = "ああ。いい。うう"
+    offsets = np.array([(0, 2), (2, 4), (4, 5), (5, 6), (6, 7), (7, 8)])  # 。い is one
+    plan = plan_windows(Subwords(text, np.arange(6), offsets), window=3, overlap=0, limit=100)
+    assert plan == [Window(0, 4, 0, 4), Window(4, 6, 4, 6)]
+
+
+@pytest.mark.parametrize(
+    "text, limit, plan",
+    [
+        # Only a sentence that the encoder does not take is cut; its windows overlap, those around do not.
+        ("あ。" + "い" * 7 + "。う。", 6, [(0, 2, 0, 2), (2, 6, 2, 5), (4, 8, 5, 7), (6, 10, 7, 10), (10, 12, 10, 12)]),
+        ("あ。" + "い" * 9 + "。う。", 10, [(0, 2, 0, 2), (2, 12, 2, 12), (12, 14, 12, 14)]),
+    ],
+)
+def test_a_sentence_is_cut_where_the_encoder_needs_it(text, limit, plan):
+    assert plan_windows(one_per_char(text), window=4, overlap=2, limit=limit) == [Window(*w) for w in plan]
+
+
+def test_what_is_longer_than_a_sentence_is_read_in_pieces():
+    assert parts_of("あ" * LONGEST_SENTENCE, window=32, overlap=64, limit=510) == ["あ" * LONGEST_SENTENCE]
+    assert max(map(len, parts_of("あ" * 1000, window=32, overlap=64, limit=510))) == 128
+    assert max(map(len, parts_of("あ" * 1000, window=200, overlap=64, limit=510))) == 200
+    assert parts_of("あ" * 500, window=500, overlap=64, limit=510) == ["あ" * 500]
+
+
+TEXTS = st.text(alphabet="あの。！」「\n\r a．", max_size=200)
+plan_sizes = st.integers(1, 20).flatmap(lambda n: st.tuples(st.integers(1, n), st.integers(0, n - 1), st.just(n)))
+
+
+@given(text=TEXTS, size=plan_sizes)
+def test_windows_keep_every_subword_once_and_share_none_at_sentence_ends(text, size):
+    window, overlap, limit = size
+    subwords = one_per_char(text)
+    plan = plan_windows(subwords, window=window, overlap=overlap, limit=limit)
+    assert [i for w in plan for i in range(w.kept_start, w.kept_end)] == list(range(len(text)))
+    for w in plan:
+        assert 0 < len(w) <= limit
+        assert w.subword_start <= w.kept_start <= w.kept_end <= w.subword_end
+    ends = [0, *find_sentence_ends(subwords)[0].tolist()]
+    for a, b in zip(plan, plan[1:]):
+        assert a.subword_start < b.subword_start
+        if a.subword_end not in ends:  # within a sentence that the encoder does not take
+            start = max(end for end in ends if end <= a.subword_start)
+            assert min(end for end in ends if end > start) - start > limit
+            assert a.subword_end - b.subword_start == overlap
+        else:
+            assert a.subword_end == b.subword_start
+    rows = np.arange(len(text) * 3, dtype="float32").reshape(-1, 3)
+    if plan:
+        assert (merge_windows([rows[w.subword_start : w.subword_end] for w in plan], plan) == rows).all()
+        assert (merge_windows(split_rows(rows, plan), plan) == rows).all()
+
+
+@given(text=TEXTS, size=plan_sizes)
+def test_a_window_takes_no_more_sentences_than_fit(text, size):
+    window, overlap, limit = size
+    subwords = one_per_char(text)
+    ends, sureness = find_sentence_ends(subwords)
+    sure_ends = ends[sureness > DOUBTFUL]
+    for w in plan_windows(subwords, window=window, overlap=overlap, limit=limit):
+        if len(w) > max(window, 2 * overlap):
+            assert not any(w.subword_start < end < w.subword_end for end in sure_ends)
+
+
+# Long windows, for texts that are read as a whole (answers to questions)
 
 
 @pytest.mark.parametrize(
@@ -31,8 +153,8 @@ def one_per_char(text):
         ("あい。うえおかきくけ", 8, 0, [Window(0, 8, 0, 8), Window(8, 10, 8, 10)]),
     ],
 )
-def test_plans(text, window, overlap, plan):
-    assert plan_windows(one_per_char(text), window=window, overlap=overlap) == plan
+def test_overlapping_plans(text, window, overlap, plan):
+    assert plan_overlapping_windows(one_per_char(text), window=window, overlap=overlap) == plan
 
 
 sizes = st.integers(1, 20).flatmap(lambda w: st.tuples(st.just(w), st.integers(0, w - 1)))
@@ -41,7 +163,7 @@ sizes = st.integers(1, 20).flatmap(lambda w: st.tuples(st.just(w), st.integers(0
 @given(text=st.text(alphabet="あ。\n", max_size=200), size=sizes)
 def test_every_subword_is_kept_once_and_windows_are_within_their_size(text, size):
     window, overlap = size
-    plan = plan_windows(one_per_char(text), window=window, overlap=overlap)
+    plan = plan_overlapping_windows(one_per_char(text), window=window, overlap=overlap)
     assert [i for w in plan for i in range(w.kept_start, w.kept_end)] == list(range(len(text)))
     for w in plan:
         assert 0 < len(w) <= window
@@ -52,7 +174,7 @@ def test_every_subword_is_kept_once_and_windows_are_within_their_size(text, size
 
 @given(text=st.text(alphabet="あ。", max_size=200), size=sizes)
 def test_merging_turns_windows_back_into_rows(text, size):
-    plan = plan_windows(one_per_char(text), window=size[0], overlap=size[1])
+    plan = plan_overlapping_windows(one_per_char(text), window=size[0], overlap=size[1])
     rows = np.arange(len(text) * 3, dtype="float32").reshape(-1, 3)
     if plan:
         assert (merge_windows([rows[w.subword_start : w.subword_end] for w in plan], plan) == rows).all()
@@ -62,7 +184,7 @@ def test_merging_turns_windows_back_into_rows(text, size):
 @given(text=st.text(alphabet="あ。", min_size=1, max_size=200), size=sizes)
 def test_each_row_comes_from_the_window_with_most_context(text, size):
     n = len(text)
-    plan = plan_windows(one_per_char(text), window=size[0], overlap=size[1])
+    plan = plan_overlapping_windows(one_per_char(text), window=size[0], overlap=size[1])
 
     def context(w, i):
         return min(i - w.subword_start if w.subword_start else n, w.subword_end - 1 - i if w.subword_end < n else n)
@@ -75,7 +197,7 @@ def test_each_row_comes_from_the_window_with_most_context(text, size):
 
 @given(text=st.text(alphabet="あ。", max_size=100), size=sizes)
 def test_gradients_go_where_rows_came_from(text, size):
-    plan = plan_windows(one_per_char(text), window=size[0], overlap=size[1])
+    plan = plan_overlapping_windows(one_per_char(text), window=size[0], overlap=size[1])
     gradient = np.ones((len(text), 2), dtype="float32")
     assert sum(float(rows.sum()) for rows in split_rows(gradient, plan)) == gradient.sum()
 
@@ -98,4 +220,4 @@ def test_batches_hold_every_window_once_and_are_within_their_size(lengths, max_s
 )
 def test_windows_that_cannot_move_on(window, overlap, message):
     with pytest.raises(ValueError, match=message):
-        plan_windows(one_per_char("あ" * 20), window=window, overlap=overlap)
+        plan_overlapping_windows(one_per_char("あ" * 20), window=window, overlap=overlap)
