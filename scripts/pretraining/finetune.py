@@ -29,7 +29,8 @@ from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, preci
 from spacy_luke_ja.models.roberta import Classifier
 from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
-from spacy_luke_ja.text.subwords import SentencePieceEncoder
+from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
+from spacy_luke_ja.text.windows import plan_windows
 
 from .blocks import UNK
 from .encoder import best_device, load_classifier, new_classifier
@@ -44,7 +45,7 @@ LABELS = ("その他の組織名", "法人名", "地名", "人名", "施設名",
 FORM_WEIGHTS = {
     "plain": 4.0, "no_final_stop": 1.0, "no_commas": 1.0, "title": 1.5, "list": 1.5, "upper": 0.5, "wrapped": 0.5,
 }  # fmt: skip
-JOINED_SUBWORDS = 254  # the most of a text of several sentences
+WINDOWS = (32, 32, 64, 128)  # in subwords, of which one is drawn for each text of several sentences
 
 
 class Sentences:
@@ -58,6 +59,12 @@ class Sentences:
         subwords = self.encoder.encode(text)
         tags = encode_tags(subwords, list(char_spans), self.scheme)
         return Tagged(subwords.ids[:MAX_SUBWORDS], tags[:MAX_SUBWORDS])
+
+    def tag_windows(self, record: Record, window: int) -> List[Tagged]:
+        """The windows in which the text would be read, a Tagged each."""
+        subwords = self.encoder.encode(record.text)
+        tags = encode_tags(subwords, list(record.char_spans), self.scheme)
+        return [Tagged(subwords.ids[run], tags[run]) for run in window_runs(subwords, window)]
 
     def change(self, records: Sequence[Record], share: float, swap_share: float, rng: random.Random) -> List[Tagged]:
         """Every record once, the given share of them changed; of their entities, swap_share are swapped."""
@@ -73,11 +80,19 @@ class Sentences:
         return tagged
 
 
+def window_runs(subwords: Subwords, window: int) -> List[slice]:
+    plan = plan_windows(subwords, window=window, overlap=0, limit=MAX_SUBWORDS)
+    return [slice(own.kept_start, own.kept_end) for own in plan]
+
+
 def evaluate(model: Classifier, records: Sequence[Record], sentences: Sentences) -> np.ndarray:
     """RETURNS: precision, recall and F1 over exact characters and labels."""
     subwords = [sentences.encoder.encode(record.text) for record in records]
     texts = []
-    for record, own, logits in zip(records, subwords, predict(model, [own.ids for own in subwords])):
+    runs = [window_runs(own, WINDOWS[0]) for own in subwords]
+    rows = predict(model, [own.ids[run] for own, its_runs in zip(subwords, runs) for run in its_runs])
+    for record, own, its_runs in zip(records, subwords, runs):
+        logits = np.concatenate([next(rows) for _ in its_runs])
         found = find_entities(own, logits, sentences.scheme)
         spans = tuple(CharSpan(entity.char_start, entity.char_end, entity.label) for entity in found)
         texts.append(EvaluatedText(record.text, record.char_spans, spans))
@@ -120,10 +135,10 @@ def join_some(
     first = 0
     while first < n_joined:
         ids, tags = [], []
-        n_wanted, n_subwords = int(rng.integers(2, 11)), 0
+        n_wanted, n_subwords, window = int(rng.integers(2, 11)), 0, int(rng.choice(WINDOWS))
         for i in order[first : min(first + n_wanted, n_joined)]:
             own = sentences[i]
-            if n_subwords + len(own.ids) > JOINED_SUBWORDS and ids:
+            if n_subwords + len(own.ids) > window and ids:
                 break
             skip = int(
                 bool(ids) and len(own.ids) > 0 and own.ids[0] == blank and ids[-1][-1] in ends and rng.random() < 0.6
@@ -210,6 +225,7 @@ def main() -> None:
     parser.add_argument(
         "--everyday", type=Path, help="everyday texts with their entities; an epoch is judged by them, too"
     )
+    parser.add_argument("--keep-last", action="store_true", help="the last epoch's weights, however good")
     parser.add_argument("--scheme", default="BIO")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--n-train", type=int, help="only so many sentences of the train part, for a learning curve")
@@ -269,7 +285,8 @@ def main() -> None:
             examples += [own[i] for i in order[picked]]
         if patterns:
             texts = patterns.draw(args.patterns_per_epoch, random.Random(int(rng.integers(2**31))))
-            examples += [sentences.tag(record.text, record.char_spans) for record in texts]
+            windows = rng.choice(WINDOWS, len(texts))
+            examples += [own for text, w in zip(texts, windows) for own in sentences.tag_windows(text, int(w))]
         hard = [one for one in examples if one.tags.ndim == 1]
         soft_ones = [one for one in examples if one.tags.ndim == 2]
         examples = [text for own in (hard, soft_ones) for text in join_some(own, args.join_share, blank, ends, rng)]
@@ -286,7 +303,7 @@ def main() -> None:
         seconds = time.time() - started
         print(f"epoch {training.n_epochs} loss {mean_loss:.4f} {line} ({seconds:.0f} s)", flush=True)
         mean_f1 = float(np.mean([own[2] for own in scores.values()]))
-        if mean_f1 > training.best:
+        if mean_f1 > training.best or args.keep_last:
             training.best = mean_f1
             save_classifier(training.averages.model, args.encoder, args.output, tags)
         training.save(state_path, settings)

@@ -59,8 +59,9 @@ CORPORATIONS = {
 TRADES = """
     工業 商事 建設 製作所 不動産 電機 電子 化学 製薬 食品 運輸 物流 産業 興業 印刷 設計 技研 精工 鉄工 繊維 紙業 水産
     酒造 製菓 薬品 通商 開発 システム システムズ テクノロジー ソリューションズ ホールディングス グループ
-    コーポレーション コンサルティング デザイン フーズ ケミカル エンジニアリング パートナーズ ネットワーク 工務店 塗装 電設 造園 自動車
-    モータース 住宅 ホーム 旅行 トラベル 観光 警備 印房 書店 出版 企画 プランニング 楽器 金属 硝子 窯業 木材 材木店
+    コーポレーション コンサルティング デザイン フーズ ケミカル エンジニアリング パートナーズ ネットワーク 工務店
+    塗装 電設 造園 自動車 モータース 住宅 ホーム 旅行 トラベル 観光 警備 印房
+    書店 出版 企画 プランニング 楽器 金属 硝子 窯業 木材 材木店
     青果 農園 牧場
 """.split()
 
@@ -112,6 +113,9 @@ class Names:
     def draw(self, slot: str, rng: random.Random) -> Name:
         if slot in self._special:
             return self._special[slot](rng)
+        if slot not in SLOT_LABELS:
+            known = ", ".join([*self._special, *SLOT_LABELS])
+            raise ValueError(f"a pattern has the slot {{{slot}}}, but there are only {known}")
         return Name(((self._draw_listed(slot, rng), SLOT_LABELS[slot]),))
 
     def _draw_listed(self, slot: str, rng: random.Random) -> str:
