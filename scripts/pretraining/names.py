@@ -107,6 +107,7 @@ class Names:
         self.surnames, self.given_names, self.readings = read_person_names()
         self._special: Dict[str, Callable[[random.Random], Name]] = {
             "姓": self._surname, "名": self._given_name, "姓名": self._full_name, "姓 名": self._spaced_name,
+            "姓 ROMAJI": self._mixed_name, "駅名": self._bare_station, "空港名": self._bare_airport,
             "会社": self._company, "店": self._shop, "支店": self._branch, "団体": self._group,
         }  # fmt: skip
 
@@ -147,6 +148,16 @@ class Names:
 
     def _spaced_name(self, rng: random.Random) -> Name:
         return self._full_name(rng, rng.choice((" ", " ", "　", "　", "  ")) if rng.random() < 0.95 else "\u3000\u3000")
+
+    def _mixed_name(self, rng: random.Random) -> Name:
+        surname, given = self._draw_surname(rng)[0], self.lists["ローマ字名"].draw(rng).split()[0]
+        return Name(((f"{surname} {given.upper()}", "人名"),))
+
+    def _bare_station(self, rng: random.Random) -> Name:
+        return Name(((self._draw_listed("駅", rng).removeprefix("JR").removesuffix("駅") or "大宮", "施設名"),))
+
+    def _bare_airport(self, rng: random.Random) -> Name:
+        return Name(((self.lists["空港"].draw(rng).partition("国際")[0].removesuffix("空港") or "羽田", "施設名"),))
 
     def _draw_surname(self, rng: random.Random) -> Tuple[str, str]:
         kind = rng.random()
