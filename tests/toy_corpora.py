@@ -13,7 +13,8 @@ from toys import TEXTS
 
 PLAIN = (
     "kyoto_wiki", "jawiki_gocon", "jaquad_train_contexts", "gsd_train", "wikinews", "ntrex_news", "ict_white_paper",
-    "aozora_expository",
+    "aozora_expository", "real_persona_chat", "multi_party_chat", "news_chat",
+    "tanaka_sentences",
 )  # fmt: skip
 LINKED = ("jawiki_country_linked", "jawiki_wp2txt_linked")
 PEOPLE = ("山田花子", "田中一郎", "佐藤次郎", "鈴木三郎", "高橋美咲", "伊藤健太")

@@ -43,9 +43,9 @@ def new_classifier(directory: Path, n_tags: int, dropout: float = 0.0) -> Classi
     return classifier
 
 
-def load_classifier(directory: Path) -> Classifier:
-    """What tagger.save_classifier wrote, to be used."""
-    config, tensors = read_checkpoint(directory, dropout=0.0)
+def load_classifier(directory: Path, dropout: float = 0.0) -> Classifier:
+    """What tagger.save_classifier wrote, to be used or trained further."""
+    config, tensors = read_checkpoint(directory, dropout)
     classifier = Classifier(config, len(tensors[f"{HEAD}bias"]))
     classifier.load_state_dict({**with_prefix(tensors, PREFIX), **with_prefix(tensors, HEAD)})
     return classifier.eval()

@@ -15,7 +15,7 @@ import hashlib
 import random
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Sequence
 
 import numpy as np
 import sentencepiece
@@ -23,24 +23,29 @@ import torch
 from torch import nn
 
 from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_mentions
-from spacy_luke_ja.corpora.records import Record
+from spacy_luke_ja.corpora.records import Record, read_records
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, precision_recall_f1
 from spacy_luke_ja.models.roberta import Classifier
 from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
-from spacy_luke_ja.text.subwords import SentencePieceEncoder
+from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
+from spacy_luke_ja.text.windows import plan_windows
 
 from .blocks import UNK
-from .encoder import best_device, new_classifier
+from .encoder import best_device, load_classifier, new_classifier
 from .heap import keep_heap
+from .patterns import make_patterns
 from .tagger import MAX_SUBWORDS, Averages, Tagged, join, make_batches, predict, save_classifier, tag_loss
 from .training import learn_rate_share, load_state, make_optimizer, save_state, set_learn_rate, settings_of
 
 # In the order of the published LUKE.
 LABELS = ("その他の組織名", "法人名", "地名", "人名", "施設名", "イベント名", "政治的組織名", "製品名")
 # How often a changed sentence gets each form.
-FORM_WEIGHTS = {"plain": 4.0, "no_final_stop": 1.0, "no_commas": 1.0, "title": 1.5, "list": 1.5, "upper": 0.5}
+FORM_WEIGHTS = {
+    "plain": 4.0, "no_final_stop": 1.0, "no_commas": 1.0, "title": 1.5, "list": 1.5, "upper": 0.5, "wrapped": 0.5,
+}  # fmt: skip
+WINDOWS = (32, 32, 64, 128)  # in subwords, of which one is drawn for each text of several sentences
 
 
 class Sentences:
@@ -54,6 +59,12 @@ class Sentences:
         subwords = self.encoder.encode(text)
         tags = encode_tags(subwords, list(char_spans), self.scheme)
         return Tagged(subwords.ids[:MAX_SUBWORDS], tags[:MAX_SUBWORDS])
+
+    def tag_windows(self, record: Record, window: int) -> List[Tagged]:
+        """The windows in which the text would be read, a Tagged each."""
+        subwords = self.encoder.encode(record.text)
+        tags = encode_tags(subwords, list(record.char_spans), self.scheme)
+        return [Tagged(subwords.ids[run], tags[run]) for run in window_runs(subwords, window)]
 
     def change(self, records: Sequence[Record], share: float, swap_share: float, rng: random.Random) -> List[Tagged]:
         """Every record once, the given share of them changed; of their entities, swap_share are swapped."""
@@ -69,11 +80,19 @@ class Sentences:
         return tagged
 
 
+def window_runs(subwords: Subwords, window: int) -> List[slice]:
+    plan = plan_windows(subwords, window=window, overlap=0, limit=MAX_SUBWORDS)
+    return [slice(own.kept_start, own.kept_end) for own in plan]
+
+
 def evaluate(model: Classifier, records: Sequence[Record], sentences: Sentences) -> np.ndarray:
     """RETURNS: precision, recall and F1 over exact characters and labels."""
     subwords = [sentences.encoder.encode(record.text) for record in records]
     texts = []
-    for record, own, logits in zip(records, subwords, predict(model, [own.ids for own in subwords])):
+    runs = [window_runs(own, WINDOWS[0]) for own in subwords]
+    rows = predict(model, [own.ids[run] for own, its_runs in zip(subwords, runs) for run in its_runs])
+    for record, own, its_runs in zip(records, subwords, runs):
+        logits = np.concatenate([next(rows) for _ in its_runs])
         found = find_entities(own, logits, sentences.scheme)
         spans = tuple(CharSpan(entity.char_start, entity.char_end, entity.label) for entity in found)
         texts.append(EvaluatedText(record.text, record.char_spans, spans))
@@ -99,6 +118,37 @@ def read_soft(path: Path, sp_path: Path, tags: Sequence[str]) -> List[Tagged]:
             raise ValueError(f"{path} has the tags {', '.join(arrays['tags'])}, not {', '.join(tags)}: see --scheme")
         ids, probabilities, starts = arrays["ids"], arrays["probabilities"], arrays["starts"]
     return [Tagged(ids[a:b], probabilities[a:b]) for a, b in zip(starts[:-1], starts[1:])]
+
+
+def join_some(
+    sentences: Sequence[Tagged], share: float, blank: int, ends: Collection[int], rng: np.random.Generator
+) -> List[Tagged]:
+    """Put a share of the sentences together to texts of two to ten.
+
+    Between them is nothing, where the first ends in a full stop, or a blank or line break, which are one subword.
+
+    blank: the id of "▁", with which each sentence begins. ends: the ids of full stops.
+    """
+    order = rng.permutation(len(sentences))
+    n_joined = int(share * len(sentences))
+    texts = [sentences[i] for i in order[n_joined:]]
+    first = 0
+    while first < n_joined:
+        ids, tags = [], []
+        n_wanted, n_subwords, window = int(rng.integers(2, 11)), 0, int(rng.choice(WINDOWS))
+        for i in order[first : min(first + n_wanted, n_joined)]:
+            own = sentences[i]
+            if n_subwords + len(own.ids) > window and ids:
+                break
+            skip = int(
+                bool(ids) and len(own.ids) > 0 and own.ids[0] == blank and ids[-1][-1] in ends and rng.random() < 0.6
+            )
+            ids.append(own.ids[skip:])
+            tags.append(own.tags[skip:])
+            n_subwords += len(own.ids)
+            first += 1
+        texts.append(Tagged(np.concatenate(ids), np.concatenate(tags)))
+    return texts
 
 
 class Training:
@@ -160,6 +210,22 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--soft", type=Path, nargs="+", default=[], help="files of sentences labelled by teachers")
     parser.add_argument("--soft-per-epoch", type=int, default=8000, help="sentences of each such file")
+    parser.add_argument("--patterns", type=Path, help="the directory of patterns of everyday texts (patterns.py)")
+    parser.add_argument("--jmnedict", type=Path, help="jamdict.db, for names in the patterns")
+    parser.add_argument("--patterns-per-epoch", type=int, default=8000, help="texts")
+    parser.add_argument(
+        "--pattern-kinds", default="slots,empty", help="which patterns: those with slots, those without"
+    )
+    parser.add_argument(
+        "--join-share", type=float, default=0.0, help="of the sentences, that are put together to texts"
+    )
+    parser.add_argument(
+        "--go-on", action="store_true", help="ENCODER is a classifier of these tags: its last layer stays"
+    )
+    parser.add_argument(
+        "--everyday", type=Path, help="everyday texts with their entities; an epoch is judged by them, too"
+    )
+    parser.add_argument("--keep-last", action="store_true", help="the last epoch's weights, however good")
     parser.add_argument("--scheme", default="BIO")
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--n-train", type=int, help="only so many sentences of the train part, for a learning curve")
@@ -185,7 +251,20 @@ def main() -> None:
     soft = [read_soft(path, args.encoder / "sentencepiece.bpe.model", tags) for path in args.soft]
     # Each sentence of a file comes once before one comes again.
     soft_orders = [np.random.default_rng(args.seed).permutation(len(own)) for own in soft]
-    model = new_classifier(args.encoder, len(tags), args.dropout).to(args.device)
+    patterns = None
+    if args.patterns:
+        kinds = {kind: kind in args.pattern_kinds.split(",") for kind in ("slots", "empty")}
+        patterns = make_patterns(args.patterns, train, args.jmnedict, **kinds)
+    processor = sentences.encoder.processor
+    ends = {processor.piece_to_id(mark) + 1 for mark in "。！？!?"}
+    blank = processor.piece_to_id("▁") + 1
+    if args.go_on:
+        model = load_classifier(args.encoder, args.dropout).to(args.device)
+    else:
+        model = new_classifier(args.encoder, len(tags), args.dropout).to(args.device)
+    judged = {"dev": parts["dev"]}
+    if args.everyday:
+        judged["everyday"] = list(read_records(args.everyday))
     training = Training(model, args.learn_rate, args.decay)
     args.output.mkdir(parents=True, exist_ok=True)
     inputs = [args.encoder / "model.safetensors", *args.soft]
@@ -204,21 +283,32 @@ def main() -> None:
             first = training.n_epochs * args.soft_per_epoch
             picked = np.arange(first, first + min(args.soft_per_epoch, len(own))) % len(own)
             examples += [own[i] for i in order[picked]]
+        if patterns:
+            texts = patterns.draw(args.patterns_per_epoch, random.Random(int(rng.integers(2**31))))
+            windows = rng.choice(WINDOWS, len(texts))
+            examples += [own for text, w in zip(texts, windows) for own in sentences.tag_windows(text, int(w))]
+        hard = [one for one in examples if one.tags.ndim == 1]
+        soft_ones = [one for one in examples if one.tags.ndim == 2]
+        examples = [text for own in (hard, soft_ones) for text in join_some(own, args.join_share, blank, ends, rng)]
         mean_loss = training.run_epoch(
             make_batches(examples, args.n_subwords, rng),
             n_epochs=args.epochs,
             mask_share=args.mask_share,
         )
-        scores = evaluate(training.averages.model, parts["dev"], sentences)
-        line = " ".join(f"{name} {score:.4f}" for name, score in zip("PRF", scores))
+        scores = {name: evaluate(training.averages.model, records, sentences) for name, records in judged.items()}
+        line = " ".join(
+            f"{name} " + " ".join(f"{measure} {score:.4f}" for measure, score in zip("PRF", own))
+            for name, own in scores.items()
+        )
         seconds = time.time() - started
-        print(f"epoch {training.n_epochs} loss {mean_loss:.4f} dev {line} ({seconds:.0f} s)", flush=True)
-        if scores[2] > training.best:
-            training.best = float(scores[2])
+        print(f"epoch {training.n_epochs} loss {mean_loss:.4f} {line} ({seconds:.0f} s)", flush=True)
+        mean_f1 = float(np.mean([own[2] for own in scores.values()]))
+        if mean_f1 > training.best or args.keep_last:
+            training.best = mean_f1
             save_classifier(training.averages.model, args.encoder, args.output, tags)
         training.save(state_path, settings)
     state_path.unlink(missing_ok=True)
-    print(f"best dev F1 {training.best:.4f}")
+    print(f"best F1 {training.best:.4f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import json
 import random
 import time
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import Collection, List, Sequence, Tuple
 
 import numpy as np
 import sentencepiece
@@ -45,16 +45,20 @@ SHARES = {
     "ntrex_news": 1.0,
     "ict_white_paper": 0.05,
     "aozora_expository": 0.0,
+    "real_persona_chat": 0.1,
+    "multi_party_chat": 0.1,
+    "news_chat": 1.0,
+    "tanaka_sentences": 0.2,
 }
 MIN_CHARS, MAX_CHARS = 12, 150
 
 
-def pick_sentences(documents: Path, n_sentences: int, rng: random.Random) -> List[str]:
+def pick_sentences(documents: Path, n_sentences: int, rng: random.Random, leave_out: Collection[str] = ()) -> List[str]:
     """Each text once; at most n_sentences of those that are kept by the shares."""
     picked = {
         sentence
         for source, sentence in read_sentences(documents)
-        if MIN_CHARS <= len(sentence) <= MAX_CHARS and rng.random() < SHARES[source]
+        if source not in leave_out and MIN_CHARS <= len(sentence) <= MAX_CHARS and rng.random() < SHARES[source]
     }
     ordered = sorted(picked)
     rng.shuffle(ordered)
@@ -113,6 +117,7 @@ def main() -> None:
     parser.add_argument("--empty-share", type=float, default=0.25, help="kept of the sentences without an entity")
     parser.add_argument("--change-share", type=float, default=0.3)
     parser.add_argument("--vote-weight", type=float, default=0.5, help="of a name's other sentences; 0 for none")
+    parser.add_argument("--leave-out", nargs="*", default=[], choices=list(SHARES), help="sources")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     keep_heap()
@@ -120,7 +125,9 @@ def main() -> None:
     rng = random.Random(args.seed)
     teachers, vocabulary, tags = read_teachers(args.teachers, args.device)
     encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_proto=vocabulary))
-    sentences = change_share(pick_sentences(args.documents, args.n_sentences, rng), args.change_share, rng)
+    sentences = change_share(
+        pick_sentences(args.documents, args.n_sentences, rng, args.leave_out), args.change_share, rng
+    )
     ids = [encoder.encode(sentence).ids[:MAX_SUBWORDS] for sentence in sentences]
     labelled = vote_on_names(ids, mean_probabilities(teachers, ids), tags, args.vote_weight)
     # What an O is, gold sentences say often enough.

@@ -33,12 +33,25 @@ TEXTS = {
     "ntrex_news": 1.0,
     "ict_white_paper": 0.15,
     "aozora_expository": 0.05,
+    "real_persona_chat": 1.0,
+    "multi_party_chat": 1.0,
+    "news_chat": 1.0,
+    "tanaka_sentences": 1.0,
+}
+EVERYDAY = {
+    "real_persona_chat",
+    "multi_party_chat",
+    "news_chat",
+    "tanaka_sentences",
+    "gsd_train",
+    "wikinews",
+    "ntrex_news",
 }
 LINKED = ("jawiki_country_linked", "jawiki_wp2txt_linked")
 QUESTION_SETS = ("jaquad_train", "jaquad_dev", "jsquad_valid-v1.3")
 ARTICLES = {"kyoto_wiki", "jawiki_gocon", "jaquad_train_contexts", "wac_train", *LINKED}  # of Wikipedia
-LINES = {"gsd_train"}  # each line a document: sentences from everywhere
-NOT_FROM_THE_WEB = {"ict_white_paper", "aozora_expository"}
+LINES = {"gsd_train", "tanaka_sentences"}  # each line a document: sentences from everywhere
+NOT_FROM_THE_WEB = {"ict_white_paper", "aozora_expository", "real_persona_chat", "multi_party_chat"}
 SHARED_RUN = 16  # characters
 LEAD = 40  # characters
 
@@ -173,6 +186,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the directory that holds corpus/, linked/, ner/ and qa/")
     parser.add_argument("stockmark", type=Path, help="Stockmark's ner.json")
     parser.add_argument("output", type=Path)
+    parser.add_argument(
+        "--every-other", type=int, default=1, help="of the documents that are not everyday language, each n-th"
+    )
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     held_out = HeldOut(args.stockmark, args.data, md5=args.md5)
@@ -183,7 +199,8 @@ def main() -> None:
             for document in documents:
                 reason = held_out.why(document)
                 counts[document.source, reason or "kept"] += 1
-                if reason:
+                is_skipped = document.source not in EVERYDAY and counts[document.source, "kept"] % args.every_other
+                if reason or is_skipped:
                     continue
                 document = take_share(document, TEXTS.get(document.source, 1.0))
                 counts[document.source, "characters"] += sum(len(p["text"]) for p in document.paragraphs)

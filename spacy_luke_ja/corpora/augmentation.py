@@ -25,6 +25,7 @@ STOPS = "。｡．."
 COMMAS = "、､，"
 # What stands before and after a title, and before an item of a list.
 TITLE_MARKS = (("■", ""), ("【", "】"), ("◆", ""), ("# ", ""), ("第1章　", ""))
+WRAP_WIDTHS = (12, 16, 20, 25, 30, 35, 38, 40)
 LIST_MARKS = ("・", "1. ", "- ", "(2) ", "③", "＊ ")
 FULL_WIDTH = {" ": "\N{IDEOGRAPHIC SPACE}", **{chr(code): chr(code + 0xFEE0) for code in range(ord("!"), ord("~") + 1)}}
 # Half-width katakana and 。「」、・ー, the other way round; the two voicing marks make a character of their own.
@@ -126,6 +127,24 @@ def as_list(text: str, char_spans: Sequence[CharSpan], *, marks: Sequence[str] =
     return as_title(text, char_spans, marks=[(mark, "") for mark in marks])
 
 
+def wrapped(text: str, char_spans: Sequence[CharSpan], *, widths: Sequence[int] = WRAP_WIDTHS) -> Changed:
+    """A line break after every n characters, in names too, as in mails. The text itself decides on n."""
+    width = widths[zlib.crc32(text.encode("utf8", "surrogatepass")) % len(widths)]
+    column = 0
+    lines = []
+    for i, char in enumerate(text):
+        column = 0 if char in "\r\n" else column + 1
+        is_full = column == width and i + 1 < len(text) and text[i + 1] not in "\r\n"
+        lines.append(char + "\n" if is_full else char)
+        column = 0 if is_full else column
+    # A break behind an entity's last character is none of it.
+    _, spans = replace_characters(text, char_spans, lines)
+    return "".join(lines), tuple(
+        s._replace(char_end=s.char_end - (lines[old.char_end - 1] != text[old.char_end - 1]))
+        for s, old in zip(spans, char_spans)
+    )
+
+
 def shift(char_spans: Iterable[CharSpan], n_chars: int) -> Tuple[CharSpan, ...]:
     return tuple(s._replace(char_start=s.char_start + n_chars, char_end=s.char_end + n_chars) for s in char_spans)
 
@@ -140,6 +159,7 @@ FORMS: Dict[str, Form] = {
     "no_commas": without_commas,
     "title": as_title,
     "list": as_list,
+    "wrapped": wrapped,
 }
 
 

@@ -102,12 +102,12 @@ def test_the_stage_writes_a_classifier_and_says_how_good_it_is(work, ner_json, t
         "config.json", "model.safetensors", "sentencepiece.bpe.model",
     }  # fmt: skip
     printed = capsys.readouterr().out
-    assert "epoch 2 loss" in printed and "best dev F1" in printed
+    assert "epoch 2 loss" in printed and "best F1" in printed
 
 
 def test_a_classifier_that_finds_nothing_is_written_too(work, ner_json, tmp_path, run_stage, capsys):
     run_stage("finetune", work / "start", ner_json, tmp_path, *TINY, "--epochs", 1, "--learn-rate", 0)
-    assert "best dev F1 0.0000" in capsys.readouterr().out
+    assert "best F1 0.0000" in capsys.readouterr().out
     assert (tmp_path / "model.safetensors").exists()
 
 
