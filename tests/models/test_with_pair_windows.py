@@ -39,9 +39,10 @@ def test_pairs_as_the_own_tokenizer_encodes_them(checkpoints, name):
     encoder = open_encoder(open_checkpoint(str(checkpoints[name])))
     question, text = "大阪に行った。", "山田花子は東京で、大阪に行った。"
     asked = AskedText(encoder.encode(question), encoder.encode(text))
-    expected = encoder.tokenizer(question, text)
+    is_fast = hasattr(encoder, "backend")
+    expected = encoder.backend.encode(question, text).ids if is_fast else encoder.tokenizer(question, text)["input_ids"]
     pair_ids = encoder.pair_ids()
-    assert join_pair(pair_ids, asked, Window(0, len(asked.subwords), 0, 0)).tolist() == expected["input_ids"]
+    assert join_pair(pair_ids, asked, Window(0, len(asked.subwords), 0, 0)).tolist() == expected
     assert pair_ids.text_type_id == (1 if "bert" in name and name not in ("roberta", "deberta") else 0)
 
 
