@@ -211,7 +211,6 @@ def main() -> None:
     parser.add_argument("--soft", type=Path, nargs="+", default=[], help="files of sentences labelled by teachers")
     parser.add_argument("--soft-per-epoch", type=int, default=8000, help="sentences of each such file")
     parser.add_argument("--patterns", type=Path, help="the directory of patterns of everyday texts (patterns.py)")
-    parser.add_argument("--jmnedict", type=Path, help="jamdict.db, for names in the patterns")
     parser.add_argument("--patterns-per-epoch", type=int, default=8000, help="texts")
     parser.add_argument(
         "--pattern-kinds", default="slots,empty", help="which patterns: those with slots, those without"
@@ -254,7 +253,7 @@ def main() -> None:
     patterns = None
     if args.patterns:
         kinds = {kind: kind in args.pattern_kinds.split(",") for kind in ("slots", "empty")}
-        patterns = make_patterns(args.patterns, train, args.jmnedict, **kinds)
+        patterns = make_patterns(args.patterns, train, **kinds)
     processor = sentences.encoder.processor
     ends = {processor.piece_to_id(mark) + 1 for mark in "。！？!?"}
     blank = processor.piece_to_id("▁") + 1

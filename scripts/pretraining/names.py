@@ -7,6 +7,7 @@ share of the other names are mentions of Stockmark's train part, and of JMnedict
 
 import contextlib
 import csv
+import importlib.util
 import random
 import sqlite3
 import unicodedata
@@ -269,6 +270,12 @@ def read_person_names() -> Tuple[Weighted, List[Tuple[str, List[str]]], Dict[str
             for spelling in spellings:
                 readings.setdefault(spelling, reading)
     return Weighted(surnames), given_names, readings
+
+
+def find_jmnedict() -> Optional[Path]:
+    """The database of the package jamdict-data, where that is installed."""
+    spec = importlib.util.find_spec("jamdict_data")
+    return Path(spec.origin).parent / "jamdict.db" if spec and spec.origin else None
 
 
 def read_jmnedict(path: Path) -> Dict[str, List[str]]:

@@ -1,6 +1,6 @@
 """Patterns of everyday texts and lists of names in, annotated texts out: other ones in every epoch.
 
-    python -m scripts.pretraining.patterns data/patterns ner.json --jmnedict jamdict.db --n-texts 20   # to look at some
+    python -m scripts.pretraining.patterns data/patterns ner.json --n-texts 20   # to look at some
 
 A pattern is a line of JSON, {"kind": …, "text": "{会社}の{姓}です。"}: a slot in braces is drawn by names.py, and
 {製品名=TOEIC} is a name as it stands. {よみ} is how the person before it is read, which is no name. Patterns without a
@@ -19,7 +19,7 @@ from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.text.decoding import CharSpan
 
-from .names import Name, Names, draw, read_jmnedict
+from .names import Name, Names, draw, find_jmnedict, read_jmnedict
 
 SLOT = re.compile(r"\{([^{}]+)\}")
 READING = "よみ"
@@ -140,9 +140,9 @@ def read_patterns(directory: Path, *, slots: bool = True, empty: bool = True) ->
     return list(dict.fromkeys(texts))
 
 
-def make_patterns(directory: Path, train: Sequence[Record], jmnedict: Optional[Path], **kinds: bool) -> Patterns:
+def make_patterns(directory: Path, train: Sequence[Record], **kinds: bool) -> Patterns:
     """directory: with patterns and names/. train: sentences whose mentions are names, too. kinds: read_patterns'."""
-    mentions = collect_mentions(train)
+    mentions, jmnedict = collect_mentions(train), find_jmnedict()
     names = Names(directory / "names", mentions=mentions, jmnedict=read_jmnedict(jmnedict) if jmnedict else None)
     return Patterns(read_patterns(directory, **kinds), names)
 
@@ -151,13 +151,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("patterns", type=Path)
     parser.add_argument("stockmark", type=Path)
-    parser.add_argument("--jmnedict", type=Path)
     parser.add_argument("--n-texts", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     train = split_records(read_stockmark(args.stockmark, md5=args.md5))["train"]
-    patterns = make_patterns(args.patterns, train, args.jmnedict)
+    patterns = make_patterns(args.patterns, train)
     for record in patterns.draw(args.n_texts, random.Random(args.seed)):
         print(
             json.dumps({"text": record.text, "entities": [list(s[:3]) for s in record.char_spans]}, ensure_ascii=False)
