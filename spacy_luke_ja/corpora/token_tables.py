@@ -20,6 +20,7 @@ HEADER_TEXTS = {"sentence", "sentence #", "sentence_id", "sent_id", "sent", "doc
 DOC_START = "-DOCSTART-"
 TEXT_COMMENT = "# text = "
 SCHEME_COMMENT = "# scheme = "  # a first line that says what the tags alone may not
+HEADER_WORD = re.compile("[a-z_]+")
 CONLLU_ID = re.compile(r"(\d+)(?:([-.])(\d+))?")
 CONLLU_TAG = re.compile(r"(?:^|\|)(?:NE|NER)=([^|]*)")
 PIPE_TAG = re.compile(r"O|[BIESLU]-.+")
@@ -47,9 +48,12 @@ class Block:
         try:
             self.rows += parse(line, *raw)
         except BadRecord as error:
-            if self.error is None:
-                error.line = line
-                self.error = error
+            self.refuse(line, str(error))
+
+    def refuse(self, line: int, reason: str) -> None:
+        if self.error is None:
+            self.error = BadRecord(reason)
+            self.error.line = line
 
 
 def read_tokens(path: Path) -> Read:
@@ -127,7 +131,38 @@ def read_conll(lines: Sequence[bytes]) -> Read:
     if scheme is not None and scheme not in SCHEMES:
         yield "line 1", BadRecord(f"the scheme must be one of {', '.join(SCHEMES)}, got {show(scheme)}")
         return
-    yield from read_blocks(conll_blocks(lines, header, columns or Columns()), scheme=scheme)
+    blocks = conll_blocks(lines, header, columns or Columns())
+    if columns is None:
+        refuse_numbers(lines, blocks)
+        refuse_prose(lines, blocks)
+    yield from read_blocks(blocks, scheme=scheme)
+
+
+def refuse_numbers(lines: Sequence[bytes], blocks: List[Block]) -> None:
+    """A first column that counts the tokens, with others beside the tag, is none of tokens."""
+    for block in blocks:
+        tokens = [row.token for row in block.rows]
+        counted = [[str(i + first) for i in range(len(tokens))] for first in (0, 1)]
+        if len(tokens) > 1 and tokens in counted and all(width_of(lines[row.line - 1]) > 2 for row in block.rows):
+            block.refuse(block.line, "the first column counts the tokens; a header must name the columns")
+
+
+def refuse_prose(lines: Sequence[bytes], blocks: List[Block]) -> None:
+    """Where no tag has a prefix, lines between spaces must have as many columns as the first one."""
+    tags = {row.tag for block in blocks for row in block.rows}
+    if OUTSIDE not in tags or any(split_prefix(tag)[0] for tag in tags):
+        return
+    width = 0
+    for block in blocks:
+        for row in block.rows:
+            own = width_of(lines[row.line - 1]) if b"\t" not in lines[row.line - 1] else 0
+            width = width or own
+            if own and own != width:
+                block.refuse(row.line, f"there are {own} words, {width} in lines before, and no tag with a prefix")
+
+
+def width_of(line: bytes) -> int:
+    return len(columns_of(line.decode("utf8", "replace")))
 
 
 def conll_blocks(lines: Sequence[bytes], header: Optional[int], columns: Columns) -> List[Block]:
@@ -172,6 +207,9 @@ def find_header(lines: Sequence[bytes]) -> Tuple[Optional[int], Optional[Columns
     first_tag = rows[0][-1].strip()
     tags_after: Set[str] = {row[-1].strip() for row in rows[1:]} - {OUTSIDE}
     has_scheme = bool(tags_after) and all(split_prefix(tag)[0] for tag in tags_after)
+    # Among labels without prefixes, two plain words that come once: w and t.
+    is_worded = all(HEADER_WORD.fullmatch(name.strip()) for name in (rows[0][0], rows[0][-1]))
+    has_scheme = has_scheme or (bool(tags_after) and first_tag not in tags_after and is_worded)
     is_name = len(rows[0]) > 1 and first_tag != OUTSIDE and "-" not in first_tag and first_tag not in NO_LABELS
     return (place if has_scheme and is_name else None), None
 

@@ -333,6 +333,10 @@ def test_a_column_of_sentences_parts_texts(tmp_path):
     ("x.conll", "山田\tB-PER\n電車\tS-Bahn\nは\tO\n", 2),
     ("x.conll", "山田\tB-PER\nメール\tE-mail\nは\tO\n", 2),
     ("x.conll", "山田\tB-PER\nメール\tMAIL\nは\tO\n", 2),
+    ("x.conll", "1\t佐藤\tB-PER\n2\tは\tO\n", 1),
+    ("x.conll", "0 佐藤 B-PER\n1 は O\n", 1),
+    ("x.txt", "The type is O\nof blood\n", 2),
+    ("x.tsv", "w\tt\n佐藤\tPER\nは\tO\n", 1),
     ("x.conll", "# scheme = BIOEX\n山田\tB-PER\n", 1),
     ("x.conll", "# text = 山本\n山\tO\n田\tO\n", 2),
 ])  # fmt: skip
