@@ -16,7 +16,8 @@ from documents import join
 from out_of_domain import CLASSES, LOCATION, ORGANIZATION, OURS, PERSON
 from spacy.language import Language
 
-from spacy_luke_ja.corpora.records import Record, read_records
+from spacy_luke_ja.corpora.formats import read_records
+from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.evaluation.measures import (
     EvaluatedText,
     bootstrap_intervals,
