@@ -96,7 +96,9 @@ def llama_template(content: Dict[str, Any], tokenizer: TokenizerSettings) -> Any
     names = {"bos_token": "<s>", "eos_token": "</s>", **tokenizer.specials}
     bos = [names["bos_token"]] * bool(tokenizer.settings.get("add_bos_token", True))
     eos = [names["eos_token"]] * bool(tokenizer.settings.get("add_eos_token", False))
-    ids = {token["content"]: token["id"] for token in content.get("added_tokens") or []}
+    vocab = content["model"]["vocab"]
+    ids = dict(vocab) if isinstance(vocab, dict) else {piece: i for i, (piece, _) in enumerate(vocab)}
+    ids.update({token["content"]: token["id"] for token in content.get("added_tokens") or []})
     single = [*bos, "A", *eos]
     return template(single, [*single, *bos, "B", *eos], {token: ids[token] for token in (*bos, *eos)})
 

@@ -80,10 +80,16 @@ def read_settings(checkpoint: Checkpoint) -> TokenizerSettings:
     added: Dict[str, int] = {}
     special = set()
     decoder = settings.get("added_tokens_decoder") or {}
-    for i, token in decoder.items():
-        added[token["content"]] = int(i)
-        if token.get("special"):
-            special.add(token["content"])
+    try:
+        for i, token in decoder.items():
+            added[token["content"]] = int(i)
+            if token.get("special"):
+                special.add(token["content"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"added_tokens_decoder in {CONFIG} of the checkpoint {checkpoint.name} must give each id a subword, as "
+            f'{{"5": {{"content": "[MASK]", "special": true}}}}, got {str(decoder)[:60]}'
+        ) from error
     if not decoder:
         added.update(read_file(checkpoint, "added_tokens.json"))
     # As transformers 4: where tokenizer_config.json lists the added subwords, it alone counts.

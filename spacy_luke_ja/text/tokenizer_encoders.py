@@ -1,7 +1,7 @@
 """A text in, its subwords out, by other than sentencepiece: Hugging Face tokenizers, fast and slow, and words first."""
 
 import unicodedata
-from typing import Any, Callable, Collection, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -32,9 +32,7 @@ class FastTokenizerEncoder:
         control_ids: what no text becomes, though it is written like it: XLM-RoBERTa's model has "<mask>" as a piece.
         """
         self.backend = backend
-        backend.encode_special_tokens = True  # a "[MASK]" in a text is text
-        backend.no_truncation()
-        backend.no_padding()
+        self._take_texts_whole()
         self.pad_id, self.unk_id = pad_id, unk_id
         self.control_ids = sorted(set(control_ids) - {unk_id})
         self.n_ids = max(backend.get_vocab(with_added_tokens=True).values(), default=-1) + 1
@@ -54,6 +52,15 @@ class FastTokenizerEncoder:
 
     def piece_names(self, ids: Sequence[int]) -> List[str]:
         return [self.backend.id_to_token(i) or f"<{i}>" for i in ids]
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._take_texts_whole()  # a pickled tokenizer forgets it
+
+    def _take_texts_whole(self) -> None:
+        self.backend.encode_special_tokens = True  # a "[MASK]" in a text is text
+        self.backend.no_truncation()
+        self.backend.no_padding()
 
     def _ids(self, text: str, special: bool) -> List[int]:
         return self.backend.encode(text, add_special_tokens=special).ids

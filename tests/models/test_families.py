@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import pickle
 from functools import cache
 from pathlib import Path
 
@@ -163,3 +164,10 @@ def test_training(written, name):
     optimizer.learn_rate = 1e-3
     losses = [nlp.update(examples, sgd=optimizer)["luke_ner"] for _ in range(6)]
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("name", ["modernbert-ja", "mdeberta-v3-base", "llama not legacy", "japanese characters"])
+def test_a_copy_encodes_alike(encoders, name):
+    copied = pickle.loads(pickle.dumps(encoders(name)))
+    for text in [*families.TEXTS, "東京[MASK]<mask>大阪"]:
+        assert copied.encode(text).ids.tolist() == encoders(name).encode(text).ids.tolist()

@@ -92,6 +92,13 @@ def test_a_damaged_vocabulary_is_named(tmp_path, name):
         open_encoder(open_checkpoint(str(path)))
 
 
+@pytest.mark.parametrize("decoder", [{"5": "[MASK]"}, {"x": {"content": "[MASK]"}}, {"5": {}}, ["[MASK]"], "no"])
+def test_added_tokens_that_say_nothing_are_named(tmp_path, decoder):
+    path = write(tmp_path / "c", "mdeberta-v3-base", added_tokens_decoder=decoder)
+    with pytest.raises(ValueError, match="added_tokens_decoder in tokenizer_config.json"):
+        open_encoder(open_checkpoint(str(path)))
+
+
 def test_canine_has_no_subwords(tmp_path):
     path = write(tmp_path / "c", network="Bert", keep=[], config={"model_type": "canine"})
     with pytest.raises(
