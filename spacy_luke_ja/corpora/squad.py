@@ -10,17 +10,17 @@ import reprlib
 import warnings
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from ..doc_answers import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
-from .examples import make_qa_example
+from .examples import make_paragraph_example
 from .records import BadRecord, check_on_bad_record, list_others, open_docbin
 
 OPENERS: Dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open, ".json.xz": lzma.open}
@@ -62,7 +62,9 @@ def create_squad_corpus(
     on_bad_record: "raise", or "skip" with a warning, when a question cannot be read.
     max_questions: how many to take, from the first; 0 takes all.
 
-    Each question is an Example. Its predicted Doc has the question, its reference the right answers, too.
+    Each paragraph is an Example. Its predicted Doc has the questions, its reference the right answers, too. The Docs
+    have a vocabulary of their own and tokens of 32 characters, for luke_qa reads characters alone: count their
+    length by spacy-luke-ja.asked_length.v1.
     """
     if path is None:
         raise ValueError("path must name a file of questions (say --paths.train train.json), got null")
@@ -71,32 +73,48 @@ def create_squad_corpus(
         raise ValueError(f"max_questions must be a number of questions, or 0 for all, got {max_questions}")
 
     def read(nlp: Language) -> Iterator[Example]:
-        if Path(path).suffix == ".spacy":
-            yield from islice(read_docbin(nlp, Path(path)), max_questions or None)
-            return
         # Read to the end, whatever max_questions is: only then it is known what was left out.
-        paragraphs = list(read_squad(path, on_bad_record=on_bad_record))
-        yield from islice(make_examples(nlp, paragraphs), max_questions or None)
+        paragraphs = list(read_paragraphs(Path(path), on_bad_record=on_bad_record))
+        yield from make_examples(first_questions(paragraphs, max_questions))
 
     return read
 
 
-def make_examples(nlp: Language, paragraphs: Iterable[Paragraph]) -> Iterator[Example]:
+def make_examples(paragraphs: Iterable[Paragraph]) -> Iterator[Example]:
+    vocab = Vocab()
     for paragraph in paragraphs:
-        doc = nlp.make_doc(paragraph.text)
-        for question in paragraph.questions:
-            yield make_qa_example(doc, question.text, question.answers)
+        asked = [(question.text, question.answers) for question in paragraph.questions]
+        yield make_paragraph_example(vocab, paragraph.text, asked)
 
 
-def read_docbin(nlp: Language, path: Path) -> Iterator[Example]:
+def first_questions(paragraphs: Iterable[Paragraph], n: int) -> Iterator[Paragraph]:
+    """YIELDS: the paragraphs with the first n questions; all where n is 0."""
+    n_left = n
+    for paragraph in paragraphs:
+        if n and not n_left:
+            return
+        questions = paragraph.questions[: n_left or None]
+        n_left -= len(questions) if n else 0
+        yield replace(paragraph, questions=questions)
+
+
+def read_paragraphs(path: Path, *, on_bad_record: str, setting: str = "on_bad_record") -> Iterator[Paragraph]:
+    """Read a file of questions: a DocBin, .spacy, or one that read_squad reads."""
+    if path.suffix == ".spacy":
+        return read_docbin(path)
+    return read_squad(path, on_bad_record=on_bad_record, setting=setting)
+
+
+def read_docbin(path: Path) -> Iterator[Paragraph]:
     if not path.is_file():
         raise OSError(f"there is no file {path}")
     n_questions = 0
-    for reference in open_docbin(path, nlp.vocab):
-        doc = nlp.make_doc(reference.text)
-        for gold in get_gold_answers(reference):
-            n_questions += 1
-            yield make_qa_example(doc, gold.question, [answer[:2] for answer in gold.answers])
+    for doc in open_docbin(path, Vocab()):
+        numbered = enumerate(get_gold_answers(doc), start=n_questions + 1)
+        questions = tuple(Question(str(n), own.question, tuple(a[:2] for a in own.answers)) for n, own in numbered)
+        n_questions += len(questions)
+        if questions:
+            yield Paragraph(doc.text, questions)
     if not n_questions:
         raise ValueError(
             f"{path} has no questions: call spacy_luke_ja.doc_answers.set_gold_answers on its Docs, and save them with "
@@ -128,7 +146,7 @@ def read_squad(
     n_questions = 0
     bad: List[Tuple[str, BadRecord]] = []
     mended, left_out, trimmed = Counter(), Counter(), Counter()  # type: ignore[var-annotated]
-    for title, context, items in read_paragraphs(path):
+    for title, context, items in read_contexts(path):
         text, move = put_title_on_line(context, title, title_separator)
         questions = []
         for item in items:
@@ -164,7 +182,7 @@ def read_squad(
         warnings.warn(f"{path}: " + "; ".join(notes) + (others if bad else ""))
 
 
-def read_paragraphs(path: Path) -> Iterator[Tuple[str, str, List[Any]]]:
+def read_contexts(path: Path) -> Iterator[Tuple[str, str, List[Any]]]:
     """RETURNS: title ("" where there is none), context and questions of each paragraph, as the file has them."""
     for n, article in enumerate(require(read_json(path), "data", list, str(path)), start=1):
         paragraphs = require(article, "paragraphs", list, f"{path}, article {n}")

@@ -1,12 +1,12 @@
 """Docs and questions in, answers out: the component luke_qa."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger, minibatch
+from spacy.util import logger
 from spacy.vocab import Vocab
 from thinc.api import Config
 
@@ -15,9 +15,10 @@ from ..models.architectures import fill_answerer
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
 from ..models.types import LukeQaModel
+from ..models.with_pair_windows import estimate_subwords
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.answers import AnswerLogits, find_answers
-from ..user_data import pack_quickly
+from ..user_data import pack_quickly, text_length
 from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
 from .settings import Setting, SpansKey, one_of, share, whole_number, yes_or_no
@@ -40,8 +41,8 @@ freeze_embeddings = false
 """
 )["model"]
 
-# Of which the windows are in memory together.
-PAIRS_AT_ONCE = 256
+# Whose windows are in memory together: about so many subwords, or one pair. Each takes some 50 bytes.
+SUBWORDS_AT_ONCE = 2**18
 
 # The outputs of a new layer behind the encoder.
 OUTPUTS = ("start", "end")
@@ -210,9 +211,23 @@ class LukeQa(CheckpointPipe):
             check_question(question)
         self.load()
         found: List[AnsweredQuestion] = []
-        for some in minibatch(pairs, size=PAIRS_AT_ONCE):
-            found += [self._decode(output, n_best) for output in self.model.predict(list(some))]
+        for batch in self._batch_by_subwords(pairs):
+            found += [self._decode(output, n_best) for output in self.model.predict(batch)]
         return found
+
+    def _batch_by_subwords(self, pairs: Sequence[Tuple[Doc, str]]) -> Iterator[List[Tuple[Doc, str]]]:
+        windows = self.model.get_ref("windows")
+        batch: List[Tuple[Doc, str]] = []
+        n_subwords = 0
+        for doc, question in pairs:
+            n_more = estimate_subwords(windows, n_question=len(question), n_text=text_length(doc))
+            if batch and n_subwords + n_more > SUBWORDS_AT_ONCE:
+                yield batch
+                batch, n_subwords = [], 0
+            batch.append((doc, question))
+            n_subwords += n_more
+        if batch:
+            yield batch
 
     def _decode(self, output: AnswerLogits, n_best: int) -> AnsweredQuestion:
         if not all(np.isfinite(rows).all() for rows in output.rows):

@@ -9,8 +9,9 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
+from spacy.vocab import Vocab
 
-from spacy_luke_ja.corpora.examples import make_qa_example
+from spacy_luke_ja.corpora.examples import make_asked_length, make_lean_doc, make_qa_example
 from spacy_luke_ja.corpora.squad import create_squad_corpus, put_title_on_line, read_squad
 from spacy_luke_ja.doc_answers import get_gold_answers, get_questions, set_gold_answers
 
@@ -305,24 +306,61 @@ def test_files_that_cannot_be_read(tmp_path):
 # Examples
 
 
-def test_an_example_for_each_question(tmp_path):
+def gold_texts(example):
+    """Question by question, the texts of the right answers."""
+    gold = get_gold_answers(example.reference)
+    return [(own.question, [example.text[a.char_start : a.char_end] for a in own.answers]) for own in gold]
+
+
+def test_an_example_for_each_paragraph(tmp_path):
     questions = ask("どこにない", [("北海道", 9 + 3)]), ask("何がない"), ask("なぜ", [], is_impossible=True)
     path = write(tmp_path / "data.json", *questions, context=f"梅雨 [SEP] {TEXT}")
-    examples = list(create_squad_corpus(path)(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [("どこにない",), ("何がない",), ("なぜ",)]
-    for example, right in zip(examples, (["北海道"], ["梅雨"], [])):
-        assert example.predicted.text == example.reference.text == f"梅雨\n{TEXT}"
-        (gold,) = get_gold_answers(example.reference)
-        assert [example.text[a.char_start : a.char_end] for a in gold.answers] == right
-        assert (gold.question,) == get_questions(example.reference) == get_questions(example.predicted)
-        assert get_gold_answers(example.predicted) == []
+    (example,) = create_squad_corpus(path)(nlp)
+    assert example.predicted.text == example.reference.text == f"梅雨\n{TEXT}"
+    assert get_questions(example.predicted) == get_questions(example.reference) == ("どこにない", "何がない", "なぜ")
+    assert gold_texts(example) == [("どこにない", ["北海道"]), ("何がない", ["梅雨"]), ("なぜ", [])]
+    assert get_gold_answers(example.predicted) == []
 
 
-@pytest.mark.parametrize("max_questions, n", [(0, 4), (1, 1), (3, 3), (9, 4)])
+def test_a_question_that_is_asked_twice_of_a_paragraph_is_learned_twice(tmp_path):
+    path = write(tmp_path / "data.json", ask(), ask("どこ", [("北海道", 3)]), ask(answers=[("五月", 13)]))
+    (example,) = create_squad_corpus(path)(nlp)
+    assert gold_texts(example) == [("何がない", ["梅雨"]), ("どこ", ["北海道"]), ("何がない", ["五月"])]
+    assert get_questions(example.predicted) == ("何がない", "どこ")
+
+
+def test_docs_are_lean(tmp_path):
+    """Few tokens, none of the tokenizer's user_data, and no text among the strings that a pipeline saves."""
+    context = TEXT * 50
+    path = write(tmp_path / "data.json", *(ask(f"何{i}") for i in range(9)), context=context)
+    nlp = spacy.blank("ja")
+    n_strings = len(nlp.vocab.strings)
+    (example,) = create_squad_corpus(path)(nlp)
+    for doc in (example.predicted, example.reference):
+        assert doc.text == context and len(doc) <= len(context) / 16
+        assert "sub_tokens" not in doc.user_data
+    assert len(nlp.vocab.strings) == n_strings
+
+
+@pytest.mark.parametrize("text", ["", " ", "あ", "あ い\n", "\n\u3000あ", "あ😀" * 40, "か\u3099" * 99])
+def test_lean_docs_have_every_character(text):
+    assert make_lean_doc(Vocab(), text).text == text
+
+
+def test_batches_count_a_text_for_each_question(tmp_path):
+    path = write(tmp_path / "data.json", ask("何"), ask("どこ"), ask("なぜ", [], is_impossible=True))
+    (example,) = create_squad_corpus(path)(nlp)
+    assert make_asked_length()(example) == 3 * len(TEXT) + 5
+
+
+@pytest.mark.parametrize("max_questions, n", [(0, 4), (1, 1), (2, 2), (3, 3), (9, 4)])
 def test_the_first_questions_only(tmp_path, max_questions, n):
-    path = write(tmp_path / "data.json", *(ask(f"何{i}") for i in range(4)))
+    paragraphs = [{"context": TEXT, "qas": [ask(f"何{i}") for i in own]} for own in ([0, 1], [2, 3])]
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf8")
     examples = list(create_squad_corpus(path, max_questions=max_questions)(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [(f"何{i}",) for i in range(n)]
+    assert [q for example in examples for q in get_questions(example.predicted)] == [f"何{i}" for i in range(n)]
+    assert all(get_questions(example.predicted) for example in examples)
 
 
 def test_a_bad_question_behind_the_last_that_is_taken_is_still_named(tmp_path):
@@ -349,9 +387,10 @@ def test_docs_with_gold_answers(tmp_path):
     set_gold_answers(docs[0], "いつ？", [])
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "gold.spacy")
     examples = list(create_squad_corpus(tmp_path / "gold.spacy")(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [("どこへ？",), ("いつ？",)]
-    assert [[a[:2] for a in get_gold_answers(e.reference)[0].answers] for e in examples] == [[(3, 5)], []]
-    assert len(list(create_squad_corpus(tmp_path / "gold.spacy", max_questions=1)(nlp))) == 1
+    assert [gold_texts(example) for example in examples] == [[("どこへ？", ["東京"]), ("いつ？", [])]]
+    assert get_questions(examples[0].predicted) == ("どこへ？", "いつ？")
+    (first,) = create_squad_corpus(tmp_path / "gold.spacy", max_questions=1)(nlp)
+    assert get_questions(first.predicted) == ("どこへ？",)
     DocBin(docs=docs).to_disk(tmp_path / "bare.spacy")
     with pytest.raises(ValueError, match="has no questions: call .*set_gold_answers"):
         list(create_squad_corpus(tmp_path / "bare.spacy")(nlp))
