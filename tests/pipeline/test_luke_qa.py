@@ -46,9 +46,12 @@ def test_an_answer_has_its_characters_and_its_span(make_qa):
 
 
 def test_n_best(make_qa):
-    answers = ask(make_qa(), TEXT, n_best=3)
+    answers = ask(make_qa(allow_overlap=True), TEXT, n_best=3)
     assert [a.text for a in answers] == ["山田花子", "山田花子は東京", "東京"]
     assert answers[0].score > answers[1].score > answers[2].score
+    answers = ask(make_qa(), TEXT, n_best=3)
+    assert [a.text for a in answers[:2]] == ["山田花子", "東京"]
+    assert all(a.char_end <= b.char_start or b.char_end <= a.char_start for a in answers for b in answers if a is not b)
     assert len(ask(make_qa(), TEXT, n_best=1)) == 1
 
 
@@ -116,10 +119,17 @@ def test_answers_of_one_score_come_in_text_order(make_qa):
     assert [a.char_start for a in answers] == [0, 3, 6]
 
 
+@pytest.mark.parametrize("top_n", [1, 20])
+def test_null_score_does_not_depend_on_length_or_top_n(make_qa, top_n):
+    nlp = make_qa(top_n=top_n, model={"precision": "float32"})
+    scores = [ask(nlp, "あ" * n + "山田花子" + "い" * n).null_score for n in (0, 10, 1000, 10_000)]
+    assert scores == pytest.approx([scores[0]] * 4, rel=0.2) and 0 < scores[0] < 1
+
+
 def test_no_answer(make_qa):
     nlp = make_qa(null_threshold=0.5)
     (likely,) = ask(make_qa(), "うえ", n_best=1)
-    assert likely.null_score < 0.5 or not ask(nlp, "うえ")
+    assert bool(ask(nlp, "うえ")) == (likely.null_score <= 0.5)
     nlp = make_qa(null_threshold=0.0)
     answer = ask(nlp, TEXT)
     assert not answer and answer.span is None and answer.text == "" == TEXT[answer.char_start : answer.char_end]
