@@ -6,7 +6,7 @@ from spacy.tokens import Doc
 
 from .text.answers import FoundAnswer
 from .text.characters import trim_blank
-from .user_data import pack, unpack
+from .user_data import pack, text_length, unpack
 
 # In doc.user_data, so that they survive to_bytes and DocBin.
 QUESTIONS = "luke_questions"
@@ -81,17 +81,28 @@ def set_gold_answers(doc: Doc, question: str, answers: Sequence[Tuple[int, int]]
 
     answers: (char_start, char_end) each; none: the text does not answer the question.
     """
-    check_question(question)
-    for char_start, char_end in answers:
-        if not 0 <= char_start < char_end <= len(doc.text):
-            raise ValueError(
-                f"the answer {char_start}–{char_end} is not within the {len(doc.text)} characters of the text"
-            )
-    right = tuple(FoundAnswer(char_start, char_end, 1.0) for char_start, char_end in answers)
-    others = [asked for asked in get_gold_answers(doc) if asked.question != question]
-    asked = [*others, AnsweredQuestion(question, right, 0.0 if right else 1.0)]
-    doc.user_data[GOLD] = pack(doc, to_lists(asked))
-    set_questions(doc, [own.question for own in asked])
+    others = [(asked.question, [answer[:2] for answer in asked.answers]) for asked in get_gold_answers(doc)]
+    set_all_gold_answers(doc, [*((own, right) for own, right in others if own != question), (question, answers)])
+
+
+def set_all_gold_answers(doc: Doc, asked: Sequence[Tuple[str, Sequence[Tuple[int, int]]]]) -> None:
+    """As set_gold_answers, for all questions of a Doc, in place of those that it has.
+
+    asked: (question, answers) each. A question that stands there twice stays so.
+    """
+    length = text_length(doc)
+    gold = []
+    for question, answers in asked:
+        check_question(question)
+        for char_start, char_end in answers:
+            if not 0 <= char_start < char_end <= length:
+                raise ValueError(
+                    f"the answer {char_start}–{char_end} is not within the {length} characters of the text"
+                )
+        right = tuple(FoundAnswer(char_start, char_end, 1.0) for char_start, char_end in answers)
+        gold.append(AnsweredQuestion(question, right, 0.0 if right else 1.0))
+    doc.user_data[GOLD] = pack(doc, to_lists(gold))
+    set_questions(doc, dict.fromkeys(own.question for own in gold))
 
 
 def to_lists(answered: Sequence[AnsweredQuestion]) -> List[Any]:

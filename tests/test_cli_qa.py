@@ -5,13 +5,15 @@ import json
 import pytest
 import spacy
 from spacy.cli import app
+from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
 import spacy_luke_ja
 import spacy_luke_ja.cli  # the commands
 import toy_corpora
 import toys
-from spacy_luke_ja.corpora.squad import create_squad_corpus
+from spacy_luke_ja.corpora.squad import create_squad_corpus, read_squad
+from spacy_luke_ja.doc_answers import set_gold_answers
 
 
 def run(*arguments, fails=False):
@@ -85,6 +87,49 @@ def test_no_answer(write_pipeline, data, tmp_path):
         assert answer["score"] == answer["null_score"] > 0
 
 
+def test_the_best_null_threshold_is_found_and_set(write_pipeline, data, tmp_path):
+    """What no text answers has the highest null score here, or not: the best threshold answers what it should."""
+    pipeline, made = write_pipeline("luke_qa"), tmp_path / "made"
+    output = run(pipeline, data, tmp_path / "metrics", "--pipeline-output", made)
+    metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text(encoding="utf8"))
+    best = metrics["best_null_threshold"]
+    assert metrics["null_threshold"] == 1.0 and metrics["all_at_best"]["f1"] >= metrics["all"]["f1"]
+    assert f"best is {best:.4g}: exact match {metrics['all_at_best']['exact_match']:.3f}" in output
+    nlp = spacy.load(made)
+    assert nlp.get_pipe("luke_qa").null_threshold == best == nlp.config["components"]["luke_qa"]["null_threshold"]
+    run(made, data, tmp_path / "again")
+    again = json.loads((tmp_path / "again" / "metrics.json").read_text(encoding="utf8"))
+    assert again["all"] == metrics["all_at_best"] and again["best_null_threshold"] == best
+
+
+def test_without_a_question_that_has_no_answer_no_threshold_can_be_chosen(write_pipeline, data, tmp_path):
+    content = json.loads(data.read_text(encoding="utf8"))
+    content["data"] = content["data"][:2]
+    data.write_text(json.dumps(content), encoding="utf8")
+    pipeline = write_pipeline("luke_qa")
+    assert "what null_threshold should be cannot be said" in run(pipeline, data, tmp_path / "metrics")
+    said = run(pipeline, data, tmp_path / "metrics", "--pipeline-output", tmp_path / "made", fails=True)
+    assert "needs questions without an answer" in said and not (tmp_path / "made").exists()
+
+
+def test_a_docbin_of_gold_answers(write_pipeline, data, tmp_path):
+    nlp = spacy_luke_ja.blank()
+    docs = []
+    for paragraph in read_squad(data):
+        docs.append(nlp.make_doc(paragraph.text))
+        for question in paragraph.questions:
+            set_gold_answers(docs[-1], question.text, question.answers)
+    DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "gold.spacy")
+    pipeline = write_pipeline("luke_qa")
+    run(pipeline, data, tmp_path / "metrics")
+    run(pipeline, tmp_path / "gold.spacy", tmp_path / "same")
+    metrics, same = (
+        json.loads((tmp_path / name / "metrics.json").read_text(encoding="utf8")) for name in ("metrics", "same")
+    )
+    for key in ("all", "answerable", "unanswerable", "best_null_threshold"):
+        assert metrics[key] == pytest.approx(same[key])
+
+
 def test_a_checkpoint_and_the_first_questions(data, tmp_path):
     task = {"task": "QuestionAnswering", "tags": ["LABEL_0", "LABEL_1"], "answers": toys.ANSWERS}
     output = run(toys.write_luke(tmp_path / "luke", **task, max_length=512), data, tmp_path / "metrics", "--limit", "2")
@@ -121,7 +166,7 @@ def test_what_cannot_be(write_pipeline, checkpoints, data, tmp_path):
         (("./nowhere", data, output), "no directory ./nowhere"),
         ((checkpoints["luke"], data, output), "17 outputs; question answering needs 2"),
         ((pipeline, tmp_path / "none.json", output), "there is no file"),
-        ((pipeline, tmp_path / "data.txt", output), "must end in .json, .json.gz, .json.xz"),
+        ((pipeline, tmp_path / "data.txt", output), "must end in .json, .jsonl, .json.gz"),
         ((pipeline, tmp_path / "empty.json", output), "the data is empty"),
         ((pipeline, data, tmp_path / "file"), "must be a directory to write metrics.json and answers.jsonl to"),
         ((pipeline, data, output, "--on-bad-record", "drop"), "--on-bad-record must be one of raise, skip, got drop"),

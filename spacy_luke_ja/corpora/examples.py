@@ -1,14 +1,18 @@
 """A text and its entities or answers by characters in, an Example that loses none of them out."""
 
-from typing import Iterable, Sequence, Tuple
+from typing import Callable, Iterable, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.vocab import Vocab
 
-from ..doc_answers import set_gold_answers, set_questions
+from ..doc_answers import get_gold_answers, get_questions, set_all_gold_answers, set_gold_answers, set_questions
 from ..text.messages import show
 from ..token_splitting import span_at, split_tokens
+
+# Characters in a token of a lean Doc. spaCy allocates room for the first 20 tokens in any case.
+LEAN_TOKEN = 32
 
 
 def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, str]]) -> Example:
@@ -48,3 +52,34 @@ def make_qa_example(doc: Doc, question: str, answers: Sequence[Tuple[int, int]])
     set_questions(predicted, [question])
     set_gold_answers(reference, question, answers)
     return Example(predicted, reference)
+
+
+def make_paragraph_example(vocab: Vocab, text: str, asked: Sequence[Tuple[str, Sequence[Tuple[int, int]]]]) -> Example:
+    """Make an Example that asks all questions of a text, with lean Docs, in a fraction of the memory.
+
+    asked: each question with its right answers, as make_qa_example takes them. A question may stand there twice.
+    """
+    predicted, reference = make_lean_doc(vocab, text), make_lean_doc(vocab, text)
+    set_all_gold_answers(reference, asked)
+    set_questions(predicted, get_questions(reference))
+    return Example(predicted, reference)
+
+
+def make_lean_doc(vocab: Vocab, text: str) -> Doc:
+    """Make a Doc whose tokens are pieces of 32 characters, for those who read its text alone.
+
+    vocab: of which the strings get the pieces; not a pipeline's, or the texts would be saved with it.
+    """
+    words = [text[i : i + LEAN_TOKEN] for i in range(0, len(text), LEAN_TOKEN)]
+    return Doc(vocab, words=words, spaces=[False] * len(words))
+
+
+def make_asked_length() -> Callable[[Example], int]:
+    """For a batcher's get_length (spacy-luke-ja.asked_length.v1)."""
+    return asked_length
+
+
+def asked_length(example: Example) -> int:
+    """Characters that the model reads for an Example: the text and a question, over all questions with gold answers."""
+    n_text = len(example.reference.text)
+    return sum(n_text + len(asked.question) for asked in get_gold_answers(example.reference))

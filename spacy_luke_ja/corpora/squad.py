@@ -1,31 +1,40 @@
 """A file of questions as SQuAD has them in; its paragraphs, with the characters that answer each question, out.
 
-spacy-luke-ja.SquadCorpus.v1, for [corpora], makes Examples of them. JaQuAD and JSQuAD have this format, too.
+spacy-luke-ja.SquadCorpus.v1, for [corpora], makes Examples of them. JaQuAD and JSQuAD have this format, too. Hugging
+Face's data sets have a row for each question, with its context and "answers": {"text": […], "answer_start": […]}.
 """
 
+import codecs
 import gzip
 import json
 import lzma
+import re
 import warnings
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from ..doc_answers import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
 from ..text.messages import show
+from ..text.width_search import find_in_any_width
 from .docbin import open_docbin
-from .examples import make_qa_example
+from .examples import make_paragraph_example
 from .formats import check_on_bad_record, list_others
 from .records import BadRecord
 
-OPENERS: Dict[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open, ".json.xz": lzma.open}
+OPENERS: Dict[str, Callable[..., Any]] = {
+    kind + ending: opener
+    for ending, opener in (("", open), (".gz", gzip.open), (".xz", lzma.open))
+    for kind in (".json", ".jsonl")
+}
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)  # what reading a compressed file may raise
 N_NAMED = 5  # questions in a warning
 
@@ -37,6 +46,7 @@ class Question:
     answers: (char_start, char_end) in the paragraph, without blank characters at the edges; none where the paragraph
         does not answer the question.
     n_mended: how many answers stand elsewhere than the file says, and only there.
+    n_rewritten: how many are written in another width or form there (NFKC); as they stand there, they are the answers.
     n_left_out: how many stand nowhere, or elsewhere at several places, and are not in answers.
     n_trimmed: how many began or ended with a blank character, which was left out.
     """
@@ -45,6 +55,7 @@ class Question:
     text: str
     answers: Tuple[Tuple[int, int], ...]
     n_mended: int = field(default=0, compare=False)
+    n_rewritten: int = field(default=0, compare=False)
     n_left_out: int = field(default=0, compare=False)
     n_trimmed: int = field(default=0, compare=False)
 
@@ -59,12 +70,14 @@ def create_squad_corpus(
     path: Optional[Path], on_bad_record: str = "raise", max_questions: int = 0
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file in SQuAD's format that ends in .json, .json.gz or .json.xz, see read_squad; or a DocBin, .spacy, with
-        the user_data of Docs that set_gold_answers was called on.
+    path: a file in SQuAD's format or with a row for each question, .json or .jsonl, also with .gz or .xz, see
+        read_squad; or a DocBin, .spacy, with the user_data of Docs that set_gold_answers was called on.
     on_bad_record: "raise", or "skip" with a warning, when a question cannot be read.
     max_questions: how many to take, from the first; 0 takes all.
 
-    Each question is an Example. Its predicted Doc has the question, its reference the right answers, too.
+    Each paragraph is an Example. Its predicted Doc has the questions, its reference the right answers, too. The Docs
+    have a vocabulary of their own and tokens of 32 characters, for luke_qa reads characters alone: count their
+    length by spacy-luke-ja.asked_length.v1.
     """
     if path is None:
         raise ValueError("path must name a file of questions (say --paths.train train.json), got null")
@@ -73,32 +86,48 @@ def create_squad_corpus(
         raise ValueError(f"max_questions must be a number of questions, or 0 for all, got {max_questions}")
 
     def read(nlp: Language) -> Iterator[Example]:
-        if Path(path).suffix == ".spacy":
-            yield from islice(read_docbin(nlp, Path(path)), max_questions or None)
-            return
         # Read to the end, whatever max_questions is: only then it is known what was left out.
-        paragraphs = list(read_squad(path, on_bad_record=on_bad_record))
-        yield from islice(make_examples(nlp, paragraphs), max_questions or None)
+        paragraphs = list(read_paragraphs(Path(path), on_bad_record=on_bad_record))
+        yield from make_examples(first_questions(paragraphs, max_questions))
 
     return read
 
 
-def make_examples(nlp: Language, paragraphs: Iterable[Paragraph]) -> Iterator[Example]:
+def make_examples(paragraphs: Iterable[Paragraph]) -> Iterator[Example]:
+    vocab = Vocab()
     for paragraph in paragraphs:
-        doc = nlp.make_doc(paragraph.text)
-        for question in paragraph.questions:
-            yield make_qa_example(doc, question.text, question.answers)
+        asked = [(question.text, question.answers) for question in paragraph.questions]
+        yield make_paragraph_example(vocab, paragraph.text, asked)
 
 
-def read_docbin(nlp: Language, path: Path) -> Iterator[Example]:
+def first_questions(paragraphs: Iterable[Paragraph], n: int) -> Iterator[Paragraph]:
+    """YIELDS: the paragraphs with the first n questions; all where n is 0."""
+    n_left = n
+    for paragraph in paragraphs:
+        if n and not n_left:
+            return
+        questions = paragraph.questions[: n_left or None]
+        n_left -= len(questions) if n else 0
+        yield replace(paragraph, questions=questions)
+
+
+def read_paragraphs(path: Path, *, on_bad_record: str, setting: str = "on_bad_record") -> Iterator[Paragraph]:
+    """Read a file of questions: a DocBin, .spacy, or one that read_squad reads."""
+    if path.suffix == ".spacy":
+        return read_docbin(path)
+    return read_squad(path, on_bad_record=on_bad_record, setting=setting)
+
+
+def read_docbin(path: Path) -> Iterator[Paragraph]:
     if not path.is_file():
         raise OSError(f"there is no file {path}")
     n_questions = 0
-    for reference in open_docbin(path, nlp.vocab):
-        doc = nlp.make_doc(reference.text)
-        for gold in get_gold_answers(reference):
-            n_questions += 1
-            yield make_qa_example(doc, gold.question, [answer[:2] for answer in gold.answers])
+    for doc in open_docbin(path, Vocab()):
+        numbered = enumerate(get_gold_answers(doc), start=n_questions + 1)
+        questions = tuple(Question(str(n), own.question, tuple(a[:2] for a in own.answers)) for n, own in numbered)
+        n_questions += len(questions)
+        if questions:
+            yield Paragraph(doc.text, questions)
     if not n_questions:
         raise ValueError(
             f"{path} has no questions: call spacy_luke_ja.doc_answers.set_gold_answers on its Docs, and save them with "
@@ -113,8 +142,11 @@ def read_squad(
     title_separator: str = "[SEP]",
     setting: str = "on_bad_record",
 ) -> Iterator[Paragraph]:
-    """Read a file in the format of SQuAD 1 or 2: .json, .json.gz or .json.xz.
+    """Read a file in the format of SQuAD 1 or 2, or with a row for each question, as Hugging Face's data sets have it:
+    .json or .jsonl, also with .gz or .xz. Neighbouring rows with one context are a paragraph.
 
+    A question with an empty list of answers has none in the text, unless "is_impossible" is false. One without an id,
+    or with null, has its number in the file.
     on_bad_record: "raise" a ValueError that names file and question, or "skip" such questions. What was left out or
         changed is said in one warning for the whole file.
     title_separator: what stands, between spaces, behind the title that each context of JSQuAD begins with. A line break
@@ -129,15 +161,15 @@ def read_squad(
     check_on_bad_record(on_bad_record, setting)
     n_questions = 0
     bad: List[Tuple[str, BadRecord]] = []
-    mended, left_out, trimmed = Counter(), Counter(), Counter()  # type: ignore[var-annotated]
-    for title, context, items in read_paragraphs(path):
+    mended, rewritten, left_out, trimmed = (Counter() for _ in range(4))  # type: ignore[var-annotated]
+    for title, context, items in read_contexts(path):
         text, move = put_title_on_line(context, title, title_separator)
         questions = []
         for item in items:
             n_questions += 1
             place = place_of(item, n_questions)
             try:
-                question = parse_question(item, context, text, move)
+                question = parse_question(item, n_questions, context, text, move)
             except BadRecord as error:
                 if on_bad_record == "raise":
                     advice = f'with "skip" for {setting}, such questions are left out'
@@ -146,6 +178,7 @@ def read_squad(
                 continue
             questions.append(question)
             mended[place] += question.n_mended
+            rewritten[place] += question.n_rewritten
             left_out[place] += question.n_left_out
             trimmed[place] += question.n_trimmed
         if questions:
@@ -157,6 +190,7 @@ def read_squad(
         notes.append(f"{len(bad)} of {n_questions} questions were left out ({places}); of the first, {bad[0][1]}")
     for counts, what in (
         (mended, "answers do not stand at their answer_start and were mended: each stands at one other place"),
+        (rewritten, "answers are written in another width or form than the text, and were mended as it has them"),
         (left_out, "answers stand neither at their answer_start nor at just one other place, and were left out"),
         (trimmed, "answers began or ended with a blank character, which was left out"),
     ):
@@ -166,17 +200,39 @@ def read_squad(
         warnings.warn(f"{path}: " + "; ".join(notes) + (others if bad else ""))
 
 
-def read_paragraphs(path: Path) -> Iterator[Tuple[str, str, List[Any]]]:
-    """RETURNS: title ("" where there is none), context and questions of each paragraph, as the file has them."""
-    for n, article in enumerate(require(read_json(path), "data", list, str(path)), start=1):
+def read_contexts(path: Path) -> Iterator[Tuple[str, str, List[Any]]]:
+    """YIELDS: title ("" where there is none), context and questions of each paragraph, as the file has them."""
+    content = read_json(path)
+    if isinstance(content, dict) and "context" in content:
+        content = [content]  # a single row
+    items = content if is_rows(content) else require(content, "data", list, str(path))
+    if is_rows(items):
+        for (title, context), rows in groupby(items, key=context_of):
+            yield title, context, list(rows)
+        return
+    for n, article in enumerate(items, start=1):
         paragraphs = require(article, "paragraphs", list, f"{path}, article {n}")
         for k, paragraph in enumerate(paragraphs, start=1):
             place = f"{path}, article {n}, paragraph {k}"
-            context, items = require(paragraph, "context", str, place), require(paragraph, "qas", list, place)
-            yield str(article.get("title") or ""), context, items
+            context, questions = require(paragraph, "context", str, place), require(paragraph, "qas", list, place)
+            yield str(article.get("title") or ""), context, questions
+
+
+def is_rows(items: Any) -> bool:
+    """Whether a list has a row for each question, and no articles."""
+    return isinstance(items, list) and any(isinstance(item, dict) and "context" in item for item in items)
+
+
+def context_of(row: Any) -> Tuple[str, str]:
+    """RETURNS: title and context; "" for what is none, which parse_question refuses."""
+    if not isinstance(row, dict):
+        return "", ""
+    context = row.get("context")
+    return str(row.get("title") or ""), context if isinstance(context, str) else ""
 
 
 def read_json(path: Path) -> Any:
+    """RETURNS: what the file holds; a list where each line is an object by itself, whatever the name."""
     ending = next((ending for ending in OPENERS if path.name.endswith(ending)), None)
     if ending is None:
         raise ValueError(f"{path}: the name must end in {', '.join(OPENERS)}, got {path.suffix or 'no ending'}")
@@ -190,7 +246,20 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
+        if ".jsonl" in ending or re.search(rb"\}\s*\n\s*\{", content):
+            return read_lines(path, content)
         raise ValueError(f"{path} is not JSON in UTF-8: {error}") from error
+
+
+def read_lines(path: Path, content: bytes) -> List[Any]:
+    items = []
+    for n, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        try:
+            if line.strip():
+                items.append(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path}, line {n} is not JSON in UTF-8: {error}") from error
+    return items
 
 
 def require(item: Any, key: str, kind: type, place: str) -> Any:
@@ -215,7 +284,8 @@ def put_title_on_line(context: str, title: str, separator: str) -> Tuple[str, Ca
 
 def place_of(item: Any, n: int) -> str:
     """n: the question's number in the file, from 1, for one that has no id."""
-    return f"question {item['id']}" if isinstance(item, dict) and "id" in item else f"question number {n}"
+    id_ = item.get("id") if isinstance(item, dict) else None
+    return f"question number {n}" if id_ is None else f"question {id_}"
 
 
 def name_some(places: Iterable[str]) -> str:
@@ -223,28 +293,31 @@ def name_some(places: Iterable[str]) -> str:
     return ", ".join(names[:N_NAMED]) + (", …" if len(names) > N_NAMED else "")
 
 
-def parse_question(item: Any, context: str, text: str, move: Callable[[int], int]) -> Question:
+def parse_question(item: Any, n: int, context: str, text: str, move: Callable[[int], int]) -> Question:
     """Check a question and look for its answers; raises BadRecord.
 
+    n: its number in the file, which is its id where it has none.
     context: the paragraph as the file has it, which answer_start counts in.
     text: the paragraph as it is read.
     move: an offset in the context → the one in the text.
     """
-    for key in ("id", "question", "answers"):
+    for key in ("question", "answers"):
         if not isinstance(item, dict) or key not in item:
             raise BadRecord(f'an object with "{key}" is needed, got {show(item)}')
     check_text("context", context)
     check_text("question", item["question"])
-    stated = parse_answers(item["answers"], item.get("is_impossible", False))
+    stated = parse_answers(item["answers"], item.get("is_impossible"))
     answers: List[Tuple[int, int]] = []
-    n_mended = n_trimmed = 0
+    n_mended = n_rewritten = n_trimmed = 0
     for answer, char_start in stated:
         found = find_answer(context, answer, char_start)
         moved = (move(found[0]), move(found[1])) if found else (0, 0)
         trimmed = trim_blank(text, *moved)
         if trimmed[0] < trimmed[1]:
             answers.append(trimmed)
-            n_mended += found != (char_start, char_start + len(answer))
+            is_rewritten = answer.strip() not in context[slice(*found)]
+            n_rewritten += is_rewritten
+            n_mended += not is_rewritten and found != (char_start, char_start + len(answer))
             n_trimmed += trimmed != moved
     if stated and not answers:
         answer, char_start = stated[0]
@@ -253,9 +326,10 @@ def parse_question(item: Any, context: str, text: str, move: Callable[[int], int
             f"the answer {show(answer)} does not stand at {char_start}, where {show(there)} stands, nor at just one "
             "other place"
         )
+    id_ = item.get("id")
     return Question(
-        str(item["id"]), item["question"], tuple(dict.fromkeys(answers)),
-        n_mended=n_mended, n_left_out=len(stated) - len(answers), n_trimmed=n_trimmed,
+        str(n if id_ is None else id_), item["question"], tuple(dict.fromkeys(answers)),
+        n_mended=n_mended, n_rewritten=n_rewritten, n_left_out=len(stated) - len(answers), n_trimmed=n_trimmed,
     )  # fmt: skip
 
 
@@ -267,9 +341,16 @@ def check_text(key: str, value: Any) -> None:
 
 
 def parse_answers(answers: Any, is_impossible: Any) -> List[Tuple[str, int]]:
-    """RETURNS: text and answer_start of each answer; none for a question that is marked impossible."""
+    """RETURNS: text and answer_start of each answer; none for a question without one, or that is marked impossible.
+
+    is_impossible: None where the file does not say.
+    """
+    if isinstance(answers, dict):
+        answers = answers_of_lists(answers)
     if not isinstance(answers, list):
         raise BadRecord(f'"answers" must be a list, got {show(answers)}')
+    if is_impossible is None:
+        is_impossible = not answers
     if not isinstance(is_impossible, bool):
         raise BadRecord(f'"is_impossible" must be true or false, got {show(is_impossible)}')
     stated = [parse_answer(answer) for answer in answers]
@@ -279,6 +360,17 @@ def parse_answers(answers: Any, is_impossible: Any) -> List[Tuple[str, int]]:
     if not is_impossible and not first:
         raise BadRecord(f'there is no answer in "answers", {show(answers)}, and "is_impossible" is not true')
     return [] if is_impossible else stated
+
+
+def answers_of_lists(answers: Dict[str, Any]) -> List[Any]:
+    """RETURNS: as SQuAD has them, what Hugging Face's data sets have as {"text": […], "answer_start": […]}."""
+    texts, starts = answers.get("text"), answers.get("answer_start")
+    if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
+        raise BadRecord(
+            '"answers" must be a list, or an object with two of one length, "text" and "answer_start"; got '
+            f"{show(answers)}"
+        )
+    return [{"text": text, "answer_start": start} for text, start in zip(texts, starts)]
 
 
 def parse_answer(answer: Any) -> Tuple[str, int]:
@@ -291,14 +383,19 @@ def parse_answer(answer: Any) -> Tuple[str, int]:
 
 
 def find_answer(context: str, answer: str, char_start: int) -> Optional[Tuple[int, int]]:
-    """Look for an answer at char_start, then anywhere, then anywhere without the white space around it.
+    """Look for an answer at char_start, there in another width, then anywhere, without the white space around it,
+    and in another width.
 
     RETURNS: (char_start, char_end); None when it does not stand at char_start, and elsewhere nowhere or several times.
     """
     if char_start >= 0 and context.startswith(answer, char_start):
         return char_start, char_start + len(answer)
+    alike = find_in_any_width(context, answer.strip())
+    there = [place for place in alike if place[0] == char_start]
+    if there:
+        return there[0]
     for wanted in (answer, answer.strip()):
         place = context.find(wanted)
         if place >= 0 and place == context.rfind(wanted):
             return place, place + len(wanted)
-    return None
+    return alike[0] if len(alike) == 1 else None

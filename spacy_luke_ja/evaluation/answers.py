@@ -1,14 +1,18 @@
 """A luke_qa and questions with their right answers in; its metrics and what it answered out."""
 
 import json
+import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
 from spacy.language import Language
 from spacy.util import minibatch
+from spacy.vocab import Vocab
 
+from ..corpora.examples import make_lean_doc
 from ..text.answer_scores import char_f1, exact_match, jaquad_f1
 from .pipelines import peak_memory
 
@@ -19,9 +23,12 @@ COUNTED = {
     "jaquad_f1": "as f1, but without white space and nothing else changed, as JaQuAD's makers count",
     "jaquad_exact_match": "answers of which jaquad_f1 is 1, as JaQuAD's makers count",
     "unanswerable": "questions that the text does not answer; right is no answer, which null_threshold decides on",
+    "best_null_threshold": "where f1 of all questions would be best, and what all would be there",
 }
 # Questions to answer together.
 BATCH_SIZE = 128
+# The largest of which the logistic function is less than 1.
+MAX_MARGIN = 36.0
 
 
 class GoldQuestion(NamedTuple):
@@ -68,8 +75,11 @@ def evaluate_answers(
         raise ValueError("there are no questions to evaluate on: the data is empty")
     ask_all(nlp, name, questions[:8])  # loaded and warm
     started = time.perf_counter()
-    answers = [answer for batch in minibatch(questions, size=BATCH_SIZE) for answer in ask_all(nlp, name, batch)]
+    likeliest = [answer for batch in minibatch(questions, size=BATCH_SIZE) for answer in ask_all(nlp, name, batch)]
     seconds = time.perf_counter() - started
+    luke_qa: Any = nlp.get_pipe(name)
+    answers = apply_threshold(likeliest, luke_qa.null_threshold)
+    best = best_threshold(likeliest)
     metrics = {
         "pipeline": {
             "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",
@@ -81,6 +91,9 @@ def evaluate_answers(
         "all": summarize(answers),
         "answerable": summarize([answer for answer in answers if answer.gold]),
         "unanswerable": summarize([answer for answer in answers if not answer.gold]),
+        "null_threshold": luke_qa.null_threshold,
+        "best_null_threshold": best,
+        "all_at_best": None if best is None else summarize(apply_threshold(likeliest, best)),
         "not_asked": {answer.id: answer.error for answer in answers if answer.error},
         "questions_per_second": len(answers) / seconds,
         "peak_memory": peak_memory(),
@@ -89,15 +102,58 @@ def evaluate_answers(
 
 
 def ask_all(nlp: Language, name: str, questions: Sequence[GoldQuestion]) -> List[EvaluatedAnswer]:
+    """RETURNS: the likeliest answer to each, whatever null_threshold is."""
     luke_qa: Any = nlp.get_pipe(name)
-    docs = {text: nlp.make_doc(text) for text in dict.fromkeys(asked.text for asked in questions)}
+    vocab = Vocab()
+    docs = {text: make_lean_doc(vocab, text) for text in dict.fromkeys(asked.text for asked in questions)}
     try:
-        found = luke_qa.find_answers([(docs[asked.text], asked.question) for asked in questions])
+        pairs = [(docs[asked.text], asked.question) for asked in questions]
+        found = luke_qa.find_answers(pairs, null_threshold=1.0)
     except ValueError as error:
         if len(questions) == 1:
             return [compare(questions[0], (), 1.0, error=str(error))]
         return [answer for asked in questions for answer in ask_all(nlp, name, [asked])]
     return [compare(asked, own.answers[:1], own.null_score) for asked, own in zip(questions, found)]
+
+
+def apply_threshold(likeliest: Iterable[EvaluatedAnswer], null_threshold: float) -> List[EvaluatedAnswer]:
+    """RETURNS: the answers that are given with this null_threshold."""
+    return [answer if answer.null_score <= null_threshold else without_answer(answer) for answer in likeliest]
+
+
+def without_answer(answer: EvaluatedAnswer) -> EvaluatedAnswer:
+    is_right = float(not answer.gold)
+    return replace(
+        answer, text="", char_start=0, char_end=0, score=answer.null_score,
+        exact_match=is_right, f1=is_right, jaquad_f1=is_right,
+    )  # fmt: skip
+
+
+def best_threshold(likeliest: Sequence[EvaluatedAnswer]) -> Optional[float]:
+    """Find the null_threshold with which the mean F1 is best, as SQuAD's best_f1_thresh.
+
+    RETURNS: the highest where several are as good: 1.0 where it is best to answer all; else half-way between two
+        questions, by their margin of logits. None where the text answers every question: then nothing can be said.
+    """
+    if all(answer.gold for answer in likeliest):
+        return None
+    ordered = sorted(likeliest, key=lambda answer: answer.null_score)
+    gains = np.array([answer.f1 - float(not answer.gold) for answer in ordered])
+    totals = np.concatenate([[0.0], np.cumsum(gains)])  # by how many are answered
+    margins = np.array([-MAX_MARGIN, *(margin_of(answer.null_score) for answer in ordered), MAX_MARGIN])
+    can_cut = margins[:-1] < margins[1:]
+    can_cut[-1] = True
+    best = int(np.flatnonzero(can_cut & np.isclose(totals, totals[can_cut].max(), atol=1e-9))[-1])
+    if best == len(ordered):
+        return 1.0
+    return 1 / (1 + math.exp(-(margins[best] + margins[best + 1]) / 2))
+
+
+def margin_of(null_score: float) -> float:
+    """RETURNS: the logit, as far as a null_score below 1 can tell it."""
+    if not 0.0 < null_score < 1.0:
+        return math.copysign(MAX_MARGIN, null_score - 0.5)
+    return max(-MAX_MARGIN, min(MAX_MARGIN, math.log(null_score / (1 - null_score))))
 
 
 def compare(

@@ -64,15 +64,17 @@ def forward(model: Model, texts: List[AskedText], is_train: bool) -> Tuple[List[
         max_batch_subwords=model.attrs["max_batch_subwords"],
         is_train=is_train,
     )
-    lengths = [len(w) for plan in plans for w in plan]
     # No answer, the window, and the special subword behind it.
-    places = [[0, *range(start, start + length + 1)] for start, length in zip(text_starts, lengths)]
-    answer_rows = [own[own_places] for own, own_places in zip(rows, places)]
+    ends_of_rows = [start + len(w) + 1 for start, w in zip(text_starts, (w for plan in plans for w in plan))]
+    answer_rows = [
+        np.concatenate([own[:1], own[start:end]]) for own, start, end in zip(rows, text_starts, ends_of_rows)
+    ]
 
     def backprop_windows(d_logits: List[List[np.ndarray]]) -> List[AskedText]:
         d_rows = [np.zeros(own.shape, dtype="float32") for own in rows]
-        for d_own, own_places, d_window in zip(d_rows, places, (d for text in d_logits for d in text)):
-            d_own[own_places] = d_window
+        d_windows = (d for text in d_logits for d in text)
+        for d_own, start, end, d_window in zip(d_rows, text_starts, ends_of_rows, d_windows):
+            d_own[0], d_own[start:end] = d_window[0], d_window[1:]
         backprop_rows(d_rows)
         return []
 
@@ -96,6 +98,18 @@ def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
     if model.attrs["overlap"] is None:
         overlap = min(overlap, window // 2)
     return plan_overlapping_windows(asked.subwords, window=window, overlap=overlap)
+
+
+def estimate_subwords(model: Model, *, n_question: int, n_text: int) -> int:
+    """RETURNS: how many subwords all windows of a pair have together, if each character is one.
+
+    n_question, n_text: characters.
+    """
+    limit = model.attrs["max_window"]
+    room = max(1, limit - n_question)
+    window = min(room, model.attrs["window"] or room)
+    step = max(1, window - min(pair_overlap(model.attrs["overlap"], limit), window // 2))
+    return (n_question + min(window, n_text)) * (1 + n_text // step)
 
 
 def pair_overlap(overlap: Optional[int], limit: int) -> int:

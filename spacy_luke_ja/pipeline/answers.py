@@ -28,8 +28,8 @@ class Answer:
     """What was found for a question. bool(answer): whether anything was.
 
     char_start, char_end: text is doc.text[char_start:char_end], exactly; 0 and 0 where there is no answer.
-    score: between 0 and 1, how likely this answer is; of no answer, null_score.
-    null_score: how likely it is that the text does not answer the question.
+    score: between 0 and 1, how likely this answer is among all that were tried; of no answer, null_score.
+    null_score: how likely it is that the text does not answer the question rather than by its likeliest answer.
     doc: what was asked. alignment_mode: how span comes to whole tokens.
     """
 

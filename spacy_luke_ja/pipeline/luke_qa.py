@@ -1,12 +1,12 @@
 """Docs and questions in, answers out: the component luke_qa."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger, minibatch
+from spacy.util import logger
 from spacy.vocab import Vocab
 from thinc.api import Config
 
@@ -15,9 +15,10 @@ from ..models.architectures import fill_answerer
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
 from ..models.types import LukeQaModel
+from ..models.with_pair_windows import estimate_subwords
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.answers import AnswerLogits, find_answers
-from ..user_data import pack_quickly
+from ..user_data import pack_quickly, text_length
 from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
 from .settings import Setting, SpansKey, one_of, share, whole_number, yes_or_no
@@ -40,8 +41,8 @@ freeze_embeddings = false
 """
 )["model"]
 
-# Of which the windows are in memory together.
-PAIRS_AT_ONCE = 256
+# Whose windows are in memory together: about so many subwords, or one pair. Each takes some 50 bytes.
+SUBWORDS_AT_ONCE = 2**18
 
 # The outputs of a new layer behind the encoder.
 OUTPUTS = ("start", "end")
@@ -61,6 +62,7 @@ register_extensions()
         "max_answer_length": 100,
         "top_n": 20,
         "null_threshold": 1.0,
+        "allow_overlap": False,
         "spans_key": None,
         "scorer": {"@scorers": "spacy-luke-ja.qa_scorer.v1"},
     },
@@ -76,6 +78,7 @@ def make_luke_qa(
     max_answer_length: int,
     top_n: int,
     null_threshold: float,
+    allow_overlap: bool,
     spans_key: Optional[str],
     scorer: Optional[Callable],
 ) -> "LukeQa":
@@ -90,6 +93,7 @@ def make_luke_qa(
         max_answer_length=max_answer_length,
         top_n=top_n,
         null_threshold=null_threshold,
+        allow_overlap=allow_overlap,
         spans_key=spans_key,
         scorer=scorer,
     ).belongs_to(nlp)
@@ -109,6 +113,7 @@ class LukeQa(CheckpointPipe):
     max_answer_length = Setting(whole_number("max_answer_length", least=1))
     top_n = Setting(whole_number("top_n", least=1))
     null_threshold = Setting(share("null_threshold"))
+    allow_overlap = Setting(yes_or_no("allow_overlap"))
     spans_key = SpansKey()
 
     def __init__(
@@ -123,6 +128,7 @@ class LukeQa(CheckpointPipe):
         max_answer_length: int = 100,
         top_n: int = 20,
         null_threshold: float = 1.0,
+        allow_overlap: bool = False,
         spans_key: Optional[str] = None,
         scorer: Optional[Callable] = None,
     ):
@@ -134,7 +140,10 @@ class LukeQa(CheckpointPipe):
             behind it. Train and use a checkpoint with the same.
         max_answer_length: in characters.
         top_n: how many of the likeliest starts and ends in each window are tried with one another.
-        null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given.
+        null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given. At
+            0.5, none is given where the model marks "no answer" rather than the likeliest one; `spacy luke evaluate-qa`
+            finds the best for a pipeline.
+        allow_overlap: whether n_best answers may share characters, as pieces of one another.
         spans_key: where in doc.spans the answers go, too; nowhere when None. No group of spans stays right when
             tokens are merged later.
         scorer: what Language.evaluate calls.
@@ -146,6 +155,7 @@ class LukeQa(CheckpointPipe):
         self.max_answer_length = max_answer_length
         self.top_n = top_n
         self.null_threshold = null_threshold
+        self.allow_overlap = allow_overlap
         self.spans_key = spans_key
         pack_quickly()
 
@@ -198,23 +208,41 @@ class LukeQa(CheckpointPipe):
         nothing = [no_answer(doc, answered, alignment_mode=mode) for (doc, _), answered in zip(pairs, found)]
         return [own[0] if own else none for own, none in zip(answers, nothing)]
 
-    def find_answers(self, pairs: Sequence[Tuple[Doc, str]], *, n_best: int = 1) -> List[AnsweredQuestion]:
+    def find_answers(
+        self, pairs: Sequence[Tuple[Doc, str]], *, n_best: int = 1, null_threshold: Optional[float] = None
+    ) -> List[AnsweredQuestion]:
         """Find answers without touching the Docs.
 
+        null_threshold: in place of the setting.
         RETURNS: per pair, at most n_best answers as characters, the likeliest first; none when null_score is above
             null_threshold.
         """
+        threshold = self.null_threshold if null_threshold is None else null_threshold
         for doc, question in pairs:
             if not isinstance(doc, Doc):
                 raise ValueError(f"a question is asked of a Doc, which nlp(text) makes; got {doc!r}")
             check_question(question)
         self.load()
         found: List[AnsweredQuestion] = []
-        for some in minibatch(pairs, size=PAIRS_AT_ONCE):
-            found += [self._decode(output, n_best) for output in self.model.predict(list(some))]
+        for batch in self._batch_by_subwords(pairs):
+            found += [self._decode(output, n_best, threshold) for output in self.model.predict(batch)]
         return found
 
-    def _decode(self, output: AnswerLogits, n_best: int) -> AnsweredQuestion:
+    def _batch_by_subwords(self, pairs: Sequence[Tuple[Doc, str]]) -> Iterator[List[Tuple[Doc, str]]]:
+        windows = self.model.get_ref("windows")
+        batch: List[Tuple[Doc, str]] = []
+        n_subwords = 0
+        for doc, question in pairs:
+            n_more = estimate_subwords(windows, n_question=len(question), n_text=text_length(doc))
+            if batch and n_subwords + n_more > SUBWORDS_AT_ONCE:
+                yield batch
+                batch, n_subwords = [], 0
+            batch.append((doc, question))
+            n_subwords += n_more
+        if batch:
+            yield batch
+
+    def _decode(self, output: AnswerLogits, n_best: int, null_threshold: float) -> AnsweredQuestion:
         if not all(np.isfinite(rows).all() for rows in output.rows):
             raise ValueError(self._not_finite())
         answers, null_score = find_answers(
@@ -223,8 +251,9 @@ class LukeQa(CheckpointPipe):
             n_edges=self.top_n,
             max_answer_length=self.max_answer_length,
             end_inclusive=self.end_inclusive,
+            allow_overlap=self.allow_overlap,
         )
-        given = answers if null_score <= self.null_threshold else []
+        given = answers if null_score <= null_threshold else []
         return AnsweredQuestion(output.asked.question.text, tuple(given), null_score)
 
     # Prediction

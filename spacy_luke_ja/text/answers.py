@@ -1,16 +1,19 @@
 """What a model says of where an answer begins and ends, window by window, in; the likeliest answers out."""
 
+import math
 from dataclasses import dataclass
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .characters import trim_blank
+from .characters import blank_characters, trim_blank
 from .subwords import Subwords
 from .windows import Window
 
 # What is so much less likely than the best answer, as a logarithm, counts as impossible.
 NEGLIGIBLE = 30.0
+# A margin of logits behind which the logistic function is 0 or 1.
+CERTAIN = 700.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class AnswerLogits:
 
 
 class FoundAnswer(NamedTuple):
-    """text[char_start:char_end]; score: between 0 and 1, those of all answers and of none add up to at most 1."""
+    """text[char_start:char_end]; score: between 0 and 1, those of all answers add up to at most 1."""
 
     char_start: int
     char_end: int
@@ -45,7 +48,13 @@ class FoundAnswer(NamedTuple):
 
 
 def find_answers(
-    logits: AnswerLogits, *, n_best: int, n_edges: int, max_answer_length: int, end_inclusive: bool
+    logits: AnswerLogits,
+    *,
+    n_best: int,
+    n_edges: int,
+    max_answer_length: int,
+    end_inclusive: bool,
+    allow_overlap: bool = False,
 ) -> Tuple[List[FoundAnswer], float]:
     """Find the likeliest answers.
 
@@ -53,15 +62,16 @@ def find_answers(
     n_edges: how many of the likeliest starts and ends of each window are tried with one another.
     max_answer_length: in characters.
     end_inclusive: whether the subword that ends an answer belongs to it, or is the first one behind it.
-    RETURNS: answers, the likeliest first, those of one score in text order; and the score of no answer, 1.0 for a text
-        in which nothing is short enough to be one. Scores are a softmax over all answers that were tried, in all
-        windows, and no answer, of which the logit is that of the window least sure of it. What several windows show
-        has the logit of the one that shows it the most context.
+    allow_overlap: return answers that share characters with a likelier one, too.
+    RETURNS: answers, the likeliest first, those of one score in text order; and the null score, see score_no_answer.
+        Scores are a softmax over all answers that were tried, in all windows, and no answer, of which the logit is
+        that of the window least sure of it. What several windows show has the logit of the one that shows it the most
+        context.
     """
-    pairs = likely_pairs(logits, n_edges=n_edges, max_answer_length=max_answer_length, end_inclusive=end_inclusive)
+    limits: Any = {"max_answer_length": max_answer_length, "end_inclusive": end_inclusive}
+    pairs = likely_pairs(logits, n_edges=n_edges, **limits)
     if not len(pairs):  # perhaps the likeliest ends are all before the likeliest starts
-        n_edges = len(logits.asked.subwords)
-        pairs = likely_pairs(logits, n_edges=n_edges, max_answer_length=max_answer_length, end_inclusive=end_inclusive)
+        pairs = likely_pairs(logits, n_edges=len(logits.asked.subwords), **limits)
     if not len(pairs):
         return [], 1.0
     null = min(float(rows[0].sum()) for rows in logits.rows)
@@ -77,7 +87,77 @@ def find_answers(
     scores /= scores.sum()
     answers = [FoundAnswer(*place, float(score)) for place, score in zip(best, scores[1:])]
     answers.sort(key=lambda answer: (-answer.score, answer.char_start, answer.char_end))
-    return answers[:n_best], float(scores[0])
+    chosen = answers if allow_overlap else distinct_answers(answers, n_best)
+    return chosen[:n_best], score_no_answer(logits, **limits)
+
+
+def distinct_answers(answers: Sequence[FoundAnswer], n_best: int) -> List[FoundAnswer]:
+    """RETURNS: n_best answers of which none shares a character with another, each the likeliest that is left."""
+    chosen: List[FoundAnswer] = []
+    for answer in answers:
+        if all(answer.char_end <= own.char_start or own.char_end <= answer.char_start for own in chosen):
+            chosen.append(answer)
+        if len(chosen) == n_best:
+            break
+    return chosen
+
+
+def score_no_answer(logits: AnswerLogits, *, max_answer_length: int, end_inclusive: bool) -> float:
+    """How likely it is that there is no answer, where the likeliest answer of a window is all that there could be.
+
+    It is the logistic function of SQuAD's margin, the logit of no answer less that of the window's likeliest answer, in
+    the window where this is least, so that windows without an answer do not count, however many there are.
+    RETURNS: between 0 and 1: 0.5 for a margin of 0; 1.0 where nothing is short enough to be an answer.
+    """
+    subwords = logits.asked.subwords
+    is_solid = solid_subwords(subwords)
+    margins = [CERTAIN]
+    for window, rows in zip(logits.windows, logits.rows):
+        own = slice(window.subword_start, window.subword_end)
+        starts, ends = edge_logits(rows.astype("float64"), end_inclusive)
+        best = best_pair(starts, ends, subwords.char_offsets[own], is_solid[own], max_answer_length)
+        margins.append(float(rows[0].astype("float64").sum()) - best)
+    return 1.0 / (1.0 + math.exp(-max(-CERTAIN, min(margins))))
+
+
+def solid_subwords(subwords: Subwords) -> np.ndarray:
+    """RETURNS: (n_subwords,) bool, whether each has a character that is not blank."""
+    starts, ends = subwords.char_offsets.T
+    blank = blank_characters(subwords.text)
+    if blank is None:
+        return starts < ends
+    n_solid = np.concatenate([[0], np.cumsum(~blank)])
+    return n_solid[ends] > n_solid[starts]
+
+
+def best_pair(
+    starts: np.ndarray, ends: np.ndarray, char_offsets: np.ndarray, is_solid: np.ndarray, max_answer_length: int
+) -> float:
+    """Find the likeliest answer of a window, of all that it has.
+
+    starts, ends, is_solid: (n_subwords,); char_offsets: (n_subwords, 2).
+    RETURNS: the logits of its start and end together; -inf where there is none.
+    """
+    n = len(starts)
+    places = np.arange(n)
+    # An answer from i ends at the first solid subword from i on, or later, as long as it is not too long.
+    first = np.minimum.accumulate(np.where(is_solid, places, n)[::-1])[::-1]
+    last = np.searchsorted(char_offsets[:, 1], char_offsets[:, 0] + max_answer_length, side="right") - 1
+    can_begin = np.flatnonzero(first <= last)
+    if not len(can_begin):
+        return -math.inf
+    first, last = first[can_begin], last[can_begin]
+    # highest[k][i]: the highest of the 2 ** k ends from i on.
+    highest = [ends]
+    while 2 ** len(highest) <= n:
+        half = 2 ** (len(highest) - 1)
+        highest.append(np.maximum(highest[-1][:-half], highest[-1][half:]))
+    best = np.full(len(can_begin), -math.inf)
+    level = np.log2(last - first + 1).astype("int64")
+    for k, maxima in enumerate(highest):
+        own = np.flatnonzero(level == k)
+        best[own] = np.maximum(maxima[first[own]], maxima[last[own] + 1 - 2**k])
+    return float((starts[can_begin] + best).max())
 
 
 def likely_pairs(logits: AnswerLogits, *, n_edges: int, max_answer_length: int, end_inclusive: bool) -> np.ndarray:

@@ -3,16 +3,19 @@
 import gzip
 import json
 import lzma
+import unicodedata
 
 import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import DocBin
+from spacy.vocab import Vocab
 
-from spacy_luke_ja.corpora.examples import make_qa_example
+from spacy_luke_ja.corpora.examples import make_asked_length, make_lean_doc, make_qa_example
 from spacy_luke_ja.corpora.squad import create_squad_corpus, put_title_on_line, read_squad
 from spacy_luke_ja.doc_answers import get_gold_answers, get_questions, set_gold_answers
+from spacy_luke_ja.text.width_search import clusters, find_in_any_width
 
 nlp = spacy.blank("ja")
 TEXT = "梅雨は北海道にない。梅雨は五月に来る。"
@@ -154,10 +157,9 @@ def test_an_answer_that_stands_at_one_other_place_is_mended(tmp_path, answer, an
         (TEXT, "沖縄", 3, "北海"),
         (TEXT, "梅雨", -2, "梅雨"),
         ("あああい", "ああ", 2, "あい"),  # two places that overlap
-        # The same to a reader, but other characters: NFC and NFD, full and half width.
-        ("カ\u3099イドの本", "ガイド", 0, "カ\u3099イ"),
-        ("ＮＨＫの本", "NHK", 0, "ＮＨＫ"),
-        ("ﾄﾞｰﾑの本", "ドーム", 0, "ﾄﾞｰ"),
+        # The same to a reader, in another width or form, at two places; and a part of a character.
+        ("ＮＨＫとＮＨＫ", "NHK", 1, "ＨＫと"),
+        ("㈱東京", "株", 0, "㈱"),
     ],
 )
 def test_an_answer_that_cannot_be_mended(tmp_path, context, answer, answer_start, there):
@@ -165,6 +167,38 @@ def test_an_answer_that_cannot_be_mended(tmp_path, context, answer, answer_start
     said = f"data.json, question q1: the answer '{answer}' does not stand at {answer_start}, where '{there}' stands"
     with pytest.raises(ValueError, match=f'{said}.*; with "skip" for on_bad_record'):
         list(read_squad(path))
+
+
+@pytest.mark.parametrize(
+    "context, answer, answer_start, read",
+    [
+        ("カ\u3099イドの本", "ガイド", 0, "カ\u3099イド"),
+        ("ガイドの本", "カ\u3099イド", 0, "ガイド"),
+        ("これはＮＨＫの本", "NHK", 3, "ＮＨＫ"),
+        ("これはＮＨＫの本", "NHK", 0, "ＮＨＫ"),
+        ("ﾄﾞｰﾑの本", "ドーム", 0, "ﾄﾞｰﾑ"),
+        ("ＮＨＫとＮＨＫとNHK", "NHK", 4, "ＮＨＫ"),  # the one that stands where the file says
+        ("㈱東京の本", "(株)東京", 0, "㈱東京"),
+        ("約１２㌔の", "12キロ", 1, "１２㌔"),
+        ("梅雨 [SEP] ＮＨＫの本", "NHK", 9, "ＮＨＫ"),
+    ],
+)
+def test_an_answer_of_another_width_is_mended_and_counted(tmp_path, context, answer, answer_start, read):
+    path = write(tmp_path / "data.json", ask(answers=[(answer, answer_start)]), context=context)
+    with pytest.warns(UserWarning, match=r"data.json: 1 answers are written in another width or form .*\(q1\)$"):
+        assert answers_of(path) == [[read]]
+
+
+@given(st.text(alphabet="ＮＨK カガハﾊﾞﾊﾟ゙\u3099\u309aー㈱株(ﬁé1①", max_size=12), st.data())
+def test_every_place_of_a_text_is_found_in_another_width(text, data):
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    wanted = unicodedata.normalize("NFKC", text[start:end])
+    places = find_in_any_width(text, wanted)
+    assert all(unicodedata.normalize("NFKC", text[a:b]) == wanted and a < b for a, b in places)
+    edges = {edge for cluster in clusters(text) for edge in cluster}
+    if wanted and {start, end} <= edges:
+        assert (start, end) in places
 
 
 @pytest.mark.parametrize("text", ["カ\u3099イドとガイド", "ＮＨＫとNHK", "ﾄﾞｰﾑとドーム"])
@@ -197,7 +231,6 @@ def test_blank_characters_at_the_edges_of_answers_are_left_out_and_counted(tmp_p
         (ask("\u3000"), 'question q1: "question" must be a string that is not blank'),
         (ask(None), 'question q1: "question" must be a string that is not blank, got None'),
         (ask("\ud83d"), "question q1: .question. has a lone surrogate"),
-        (ask(answers=[]), "question q1: there is no answer in .answers., .., and .is_impossible. is not true"),
         (ask(answers=[("", 0)]), "question q1: there is no answer in .answers., .*'text': ''.*, and"),
         (ask(answers=[], is_impossible=False), "question q1: there is no answer"),
         (ask(is_impossible=True), "question q1: .is_impossible. is true, and yet there is the answer '梅雨'"),
@@ -208,11 +241,14 @@ def test_blank_characters_at_the_edges_of_answers_are_left_out_and_counted(tmp_p
         ),
         (ask(answers=[("梅雨", True)]), "question q1: an answer must be .* got {'text': '梅雨', 'answer_start': True}"),
         (ask(answers=[(None, 0)]), "question q1: an answer must be an object"),
-        ({**ask(), "answers": {"text": ["梅雨"]}}, "question q1: .answers. must be a list, got {'text':"),
+        ({**ask(), "answers": {"text": ["梅雨"]}}, "question q1: .answers. must be a list, or .* got {'text':"),
+        ({**ask(), "answers": {"text": ["梅雨"], "answer_start": []}}, "question q1: .answers. must .* of one length"),
+        ({**ask(), "answers": {"text": [5], "answer_start": [0]}}, "question q1: an answer must be an object"),
+        ({**ask(), "answers": None}, "question q1: .answers. must be a list, got None"),
         ({**ask(), "answers": ["梅雨"]}, "question q1: an answer must be an object .* got '梅雨'"),
         ({"id": "q1", "question": "何"}, "question q1: an object with .answers. is needed, got {'id': 'q1'"),
-        ({"question": "何", "answers": []}, "question number 2: an object with .id. is needed"),
-        ("何", "question number 2: an object with .id. is needed, got '何'"),
+        ({"question": "", "answers": []}, "question number 2: .question. must be a string"),
+        ("何", "question number 2: an object with .question. is needed, got '何'"),
     ],
 )
 def test_a_bad_question_is_named_or_skipped(tmp_path, question, said):
@@ -290,8 +326,8 @@ def test_a_damaged_file(tmp_path, ending):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(ValueError, match="name must end in .json, .json.gz, .json.xz, got .jsonl"):
-        list(read_squad(tmp_path / "data.jsonl"))
+    with pytest.raises(ValueError, match="name must end in .json, .jsonl, .json.gz, .* got .csv"):
+        list(read_squad(tmp_path / "data.csv"))
     with pytest.raises(OSError, match="there is no file .*data.json"):
         list(read_squad(tmp_path / "data.json"))
     with pytest.raises(ValueError, match="on_bad_record must be one of raise, skip, got ignore"):
@@ -302,27 +338,136 @@ def test_files_that_cannot_be_read(tmp_path):
         create_squad_corpus(tmp_path / "data.json", max_questions=-1)
 
 
+# A row for each question
+
+ROWS = [
+    {
+        "id": "a",
+        "title": "梅雨",
+        "context": TEXT,
+        "question": "どこ",
+        "answers": {"text": ["北海道"], "answer_start": [3]},
+    },
+    {"id": None, "title": "梅雨", "context": TEXT, "question": "なぜ", "answers": {"text": [], "answer_start": []}},
+    {"context": "東京へ", "question": "どこ", "answers": {"text": ["東京", "東"], "answer_start": [0, 0]}},
+    {"context": "東京へ", "question": "いつ", "answers": []},
+    {"id": 5, "context": TEXT, "question": "何", "answers": [{"text": "梅雨", "answer_start": 0}]},
+]
+READ = [
+    (TEXT, [("a", "どこ", ["北海道"]), ("2", "なぜ", [])]),
+    ("東京へ", [("3", "どこ", ["東京", "東"]), ("4", "いつ", [])]),
+    (TEXT, [("5", "何", ["梅雨"])]),
+]
+LINES = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS) + "\n"
+
+
+@pytest.mark.parametrize("name, content", [
+    ("data.jsonl", LINES), ("data.json", LINES), ("data.jsonl.gz", LINES), ("data.jsonl.xz", LINES),
+    ("data.jsonl", "\ufeff" + LINES.replace("\n", "\r\n\r\n")),
+    ("data.json", json.dumps(ROWS)), ("data.json", json.dumps({"version": "x", "data": ROWS}, indent=1)),
+    ("data.jsonl", json.dumps(ROWS, indent=1)),
+])  # fmt: skip
+def test_a_row_for_each_question(tmp_path, name, content):
+    compress = {".xz": lzma.compress, ".gz": gzip.compress}.get(name[-3:], bytes)
+    (tmp_path / name).write_bytes(compress(content.encode()))
+    read = [
+        (p.text, [(q.id, q.text, [p.text[start:end] for start, end in q.answers]) for q in p.questions])
+        for p in read_squad(tmp_path / name)
+    ]
+    assert read == READ
+
+
+def test_a_single_row(tmp_path):
+    (tmp_path / "data.jsonl").write_text(json.dumps(ROWS[0]), encoding="utf8")
+    assert answers_of(tmp_path / "data.jsonl") == [["北海道"]]
+
+
+@pytest.mark.parametrize("row, said", [
+    ({**ROWS[0], "context": None}, 'question a: "context" must be a string that is not blank'),
+    ({"id": "a", "question": "何", "answers": []}, 'question a: "context" must be a string that is not blank'),
+    (5, 'question number 2: an object with "question" is needed, got 5'),
+])  # fmt: skip
+def test_a_bad_row_is_named_or_skipped(tmp_path, row, said):
+    path = tmp_path / "data.jsonl"
+    path.write_text("\n".join(map(json.dumps, [ROWS[4], row, ROWS[4]])), encoding="utf8")
+    with pytest.raises(ValueError, match=said):
+        list(read_squad(path))
+    with pytest.warns(UserWarning, match="1 of 3 questions were left out"):
+        assert sum(len(p.questions) for p in read_squad(path, on_bad_record="skip")) == 2
+
+
+def test_a_line_that_is_no_json(tmp_path):
+    (tmp_path / "data.jsonl").write_text(json.dumps(ROWS[0]) + "\n{\n", encoding="utf8")
+    with pytest.raises(ValueError, match="data.jsonl, line 2 is not JSON in UTF-8"):
+        list(read_squad(tmp_path / "data.jsonl"))
+
+
+@pytest.mark.parametrize("more", [{}, {"is_impossible": None}, {"is_impossible": True}])
+def test_no_answers_without_a_word_of_it_are_none(tmp_path, more):
+    assert answers_of(write(tmp_path / "data.json", ask(answers=[], **more), ask("どこ", [("北海道", 3)]))) == [
+        [],
+        ["北海道"],
+    ]
+
+
 # Examples
 
 
-def test_an_example_for_each_question(tmp_path):
+def gold_texts(example):
+    """Question by question, the texts of the right answers."""
+    gold = get_gold_answers(example.reference)
+    return [(own.question, [example.text[a.char_start : a.char_end] for a in own.answers]) for own in gold]
+
+
+def test_an_example_for_each_paragraph(tmp_path):
     questions = ask("どこにない", [("北海道", 9 + 3)]), ask("何がない"), ask("なぜ", [], is_impossible=True)
     path = write(tmp_path / "data.json", *questions, context=f"梅雨 [SEP] {TEXT}")
-    examples = list(create_squad_corpus(path)(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [("どこにない",), ("何がない",), ("なぜ",)]
-    for example, right in zip(examples, (["北海道"], ["梅雨"], [])):
-        assert example.predicted.text == example.reference.text == f"梅雨\n{TEXT}"
-        (gold,) = get_gold_answers(example.reference)
-        assert [example.text[a.char_start : a.char_end] for a in gold.answers] == right
-        assert (gold.question,) == get_questions(example.reference) == get_questions(example.predicted)
-        assert get_gold_answers(example.predicted) == []
+    (example,) = create_squad_corpus(path)(nlp)
+    assert example.predicted.text == example.reference.text == f"梅雨\n{TEXT}"
+    assert get_questions(example.predicted) == get_questions(example.reference) == ("どこにない", "何がない", "なぜ")
+    assert gold_texts(example) == [("どこにない", ["北海道"]), ("何がない", ["梅雨"]), ("なぜ", [])]
+    assert get_gold_answers(example.predicted) == []
 
 
-@pytest.mark.parametrize("max_questions, n", [(0, 4), (1, 1), (3, 3), (9, 4)])
+def test_a_question_that_is_asked_twice_of_a_paragraph_is_learned_twice(tmp_path):
+    path = write(tmp_path / "data.json", ask(), ask("どこ", [("北海道", 3)]), ask(answers=[("五月", 13)]))
+    (example,) = create_squad_corpus(path)(nlp)
+    assert gold_texts(example) == [("何がない", ["梅雨"]), ("どこ", ["北海道"]), ("何がない", ["五月"])]
+    assert get_questions(example.predicted) == ("何がない", "どこ")
+
+
+def test_docs_are_lean(tmp_path):
+    """Few tokens, none of the tokenizer's user_data, and no text among the strings that a pipeline saves."""
+    context = TEXT * 50
+    path = write(tmp_path / "data.json", *(ask(f"何{i}") for i in range(9)), context=context)
+    nlp = spacy.blank("ja")
+    n_strings = len(nlp.vocab.strings)
+    (example,) = create_squad_corpus(path)(nlp)
+    for doc in (example.predicted, example.reference):
+        assert doc.text == context and len(doc) <= len(context) / 16
+        assert "sub_tokens" not in doc.user_data
+    assert len(nlp.vocab.strings) == n_strings
+
+
+@pytest.mark.parametrize("text", ["", " ", "あ", "あ い\n", "\n\u3000あ", "あ😀" * 40, "か\u3099" * 99])
+def test_lean_docs_have_every_character(text):
+    assert make_lean_doc(Vocab(), text).text == text
+
+
+def test_batches_count_a_text_for_each_question(tmp_path):
+    path = write(tmp_path / "data.json", ask("何"), ask("どこ"), ask("なぜ", [], is_impossible=True))
+    (example,) = create_squad_corpus(path)(nlp)
+    assert make_asked_length()(example) == 3 * len(TEXT) + 5
+
+
+@pytest.mark.parametrize("max_questions, n", [(0, 4), (1, 1), (2, 2), (3, 3), (9, 4)])
 def test_the_first_questions_only(tmp_path, max_questions, n):
-    path = write(tmp_path / "data.json", *(ask(f"何{i}") for i in range(4)))
+    paragraphs = [{"context": TEXT, "qas": [ask(f"何{i}") for i in own]} for own in ([0, 1], [2, 3])]
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}), encoding="utf8")
     examples = list(create_squad_corpus(path, max_questions=max_questions)(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [(f"何{i}",) for i in range(n)]
+    assert [q for example in examples for q in get_questions(example.predicted)] == [f"何{i}" for i in range(n)]
+    assert all(get_questions(example.predicted) for example in examples)
 
 
 def test_a_bad_question_behind_the_last_that_is_taken_is_still_named(tmp_path):
@@ -349,9 +494,10 @@ def test_docs_with_gold_answers(tmp_path):
     set_gold_answers(docs[0], "いつ？", [])
     DocBin(docs=docs, store_user_data=True).to_disk(tmp_path / "gold.spacy")
     examples = list(create_squad_corpus(tmp_path / "gold.spacy")(nlp))
-    assert [get_questions(example.predicted) for example in examples] == [("どこへ？",), ("いつ？",)]
-    assert [[a[:2] for a in get_gold_answers(e.reference)[0].answers] for e in examples] == [[(3, 5)], []]
-    assert len(list(create_squad_corpus(tmp_path / "gold.spacy", max_questions=1)(nlp))) == 1
+    assert [gold_texts(example) for example in examples] == [[("どこへ？", ["東京"]), ("いつ？", [])]]
+    assert get_questions(examples[0].predicted) == ("どこへ？", "いつ？")
+    (first,) = create_squad_corpus(tmp_path / "gold.spacy", max_questions=1)(nlp)
+    assert get_questions(first.predicted) == ("どこへ？",)
     DocBin(docs=docs).to_disk(tmp_path / "bare.spacy")
     with pytest.raises(ValueError, match="has no questions: call .*set_gold_answers"):
         list(create_squad_corpus(tmp_path / "bare.spacy")(nlp))

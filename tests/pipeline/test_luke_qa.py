@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from spacy.vocab import Vocab
 from thinc.api import Adam
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.examples import make_qa_example
+from spacy_luke_ja.corpora.examples import make_paragraph_example, make_qa_example
 from spacy_luke_ja.doc_answers import get_gold_answers, set_gold_answers
 
 TEXT = "昨日、山田花子は東京都で社長に会った。"
@@ -45,9 +46,12 @@ def test_an_answer_has_its_characters_and_its_span(make_qa):
 
 
 def test_n_best(make_qa):
-    answers = ask(make_qa(), TEXT, n_best=3)
+    answers = ask(make_qa(allow_overlap=True), TEXT, n_best=3)
     assert [a.text for a in answers] == ["山田花子", "山田花子は東京", "東京"]
     assert answers[0].score > answers[1].score > answers[2].score
+    answers = ask(make_qa(), TEXT, n_best=3)
+    assert [a.text for a in answers[:2]] == ["山田花子", "東京"]
+    assert all(a.char_end <= b.char_start or b.char_end <= a.char_start for a in answers for b in answers if a is not b)
     assert len(ask(make_qa(), TEXT, n_best=1)) == 1
 
 
@@ -115,10 +119,17 @@ def test_answers_of_one_score_come_in_text_order(make_qa):
     assert [a.char_start for a in answers] == [0, 3, 6]
 
 
+@pytest.mark.parametrize("top_n", [1, 20])
+def test_null_score_does_not_depend_on_length_or_top_n(make_qa, top_n):
+    nlp = make_qa(top_n=top_n, model={"precision": "float32"})
+    scores = [ask(nlp, "あ" * n + "山田花子" + "い" * n).null_score for n in (0, 10, 1000, 10_000)]
+    assert scores == pytest.approx([scores[0]] * 4, rel=0.2) and 0 < scores[0] < 1
+
+
 def test_no_answer(make_qa):
     nlp = make_qa(null_threshold=0.5)
     (likely,) = ask(make_qa(), "うえ", n_best=1)
-    assert likely.null_score < 0.5 or not ask(nlp, "うえ")
+    assert bool(ask(nlp, "うえ")) == (likely.null_score <= 0.5)
     nlp = make_qa(null_threshold=0.0)
     answer = ask(nlp, TEXT)
     assert not answer and answer.span is None and answer.text == "" == TEXT[answer.char_start : answer.char_end]
@@ -360,6 +371,8 @@ def test_several_questions_in_one_example(make_qa):
         set_gold_answers(reference, question, answers)
     doc._.luke_questions = [question for _, question, _ in DATA[:2]]
     together = nlp.update([Example(doc, reference)], sgd=False, losses={})["luke_qa"]
+    lean = make_paragraph_example(Vocab(), doc.text, [(question, answers) for _, question, answers in DATA[:2]])
+    assert nlp.update([lean], sgd=False, losses={})["luke_qa"] == pytest.approx(together, rel=1e-6)
     singly = [nlp.update([example], sgd=False, losses={})["luke_qa"] for example in examples_for(nlp)[:2]]
     assert together == pytest.approx(sum(singly) / 2, rel=1e-4)
     assert nlp.evaluate([Example(doc, reference)])["qa_n"] == 2
@@ -462,11 +475,28 @@ def test_questions_that_were_not_asked_are_not_scored(make_qa):
         assert nlp.evaluate([Example(nlp.make_doc(TEXT), reference)])["qa_em"] is None
 
 
-def test_many_pairs_are_asked_in_parts(make_qa, monkeypatch):
-    monkeypatch.setattr("spacy_luke_ja.pipeline.luke_qa.PAIRS_AT_ONCE", 3)
+@pytest.mark.parametrize("question", [WHERE, "あ" * 40], ids=["short", "long"])
+@pytest.mark.parametrize("n_pairs, n_chars", [(40, 10), (12, 400), (1, 3000), (3, 3000)])
+def test_memory_is_bounded_by_subwords(make_qa, monkeypatch, question, n_pairs, n_chars):
+    monkeypatch.setattr("spacy_luke_ja.pipeline.luke_qa.SUBWORDS_AT_ONCE", 2000)
     nlp = make_qa()
-    pairs = [(nlp.make_doc("あ" * i + "東京"), WHERE) for i in range(10)]
-    assert [a.char_start for a in nlp.get_pipe("luke_qa").ask_many(pairs)] == list(range(10))
+    qa = nlp.get_pipe("luke_qa")
+    qa.load()
+    batches, windows = [], qa.model.get_ref("windows")
+    forward = windows._func
+
+    def counted(model, texts, is_train):
+        outputs, backprop = forward(model, texts, is_train)
+        batches.append([sum(map(len, output.rows)) for output in outputs])
+        return outputs, backprop
+
+    windows._func = counted
+    pairs = [(nlp.make_doc("あ" * (n_chars + i) + "東京"), question) for i in range(n_pairs)]
+    assert [a.char_start for a in qa.ask_many(pairs)] == [n_chars + i for i in range(n_pairs)]
+    assert all(sum(own) <= 2000 or len(own) == 1 for own in batches)
+    assert sum(map(len, batches)) == n_pairs
+    if n_chars == 10:
+        assert len(batches) < n_pairs / 3  # and yet together
 
 
 def test_an_encoder_without_types_is_told_none(make_qa, answerers, tmp_path):

@@ -63,6 +63,7 @@ QA = [
     ("max_answer_length", 5, 0, "max_answer_length must be at least 1, got 0"),
     ("top_n", 3, 1.5, "top_n must be at least 1, got 1.5"),
     ("null_threshold", 0.5, 1.01, "null_threshold must be between 0 and 1, got 1.01"),
+    ("allow_overlap", True, "no", "allow_overlap must be true or false, got no"),
     ("spans_key", "mine", 0, "spans_key"),
     ("window", 20, 0, "window"),
     ("max_batch_subwords", 50, None, "max_batch_subwords"),

@@ -11,7 +11,7 @@ from spacy_luke_ja.text.answers import AnswerLogits, AskedText, find_answers, pl
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.windows import Window, plan_overlapping_windows
 
-SETTINGS = {"n_best": 100, "n_edges": 20, "max_answer_length": 100, "end_inclusive": True}
+SETTINGS = {"n_best": 100, "n_edges": 20, "max_answer_length": 100, "end_inclusive": True, "allow_overlap": True}
 QUESTION = Subwords("？", np.array([5]), np.array([[0, 1]]))
 
 
@@ -81,17 +81,75 @@ def test_scores_are_a_softmax_over_answers_and_none():
     answers, null_score = find_answers(logits, **SETTINGS)
     joint = {"あ": 1.0 - 9.0, "い": -9.0 + 2.0, "あい": 3.0}
     total = sum(np.exp(list(joint.values()))) + np.exp(1.5)
+    assert null_score == pytest.approx(1 / (1 + np.exp(3.0 - 1.5)))  # beside the likeliest answer alone
     found = {"あい"[a.char_start : a.char_end]: a.score for a in answers}
     assert found == pytest.approx({text: np.exp(logit) / total for text, logit in joint.items()})
-    assert null_score == pytest.approx(np.exp(1.5) / total)
 
 
-def test_no_answer_is_as_likely_as_in_the_window_that_is_least_sure_of_it():
+@pytest.mark.parametrize("null, is_likely", [(0.0, False), (7.0, True)])
+def test_no_answer_is_as_likely_as_in_the_window_that_has_the_answer(null, is_likely):
+    """Another window in which all is unlikely, no answer too, does not make an answer likelier."""
     logits = make_logits("あいうえおかきく", {5: 4.0}, {6: 4.0}, window=4, overlap=2)
     for i, rows in enumerate(logits.rows):
-        rows[0] = 5.0 if i else -5.0
+        rows[0] = null if i else -5.0
     _, null_score = find_answers(logits, **SETTINGS)
-    assert null_score < 0.01
+    assert (null_score > 0.99) == is_likely and (null_score < 0.01) != is_likely
+
+
+@pytest.mark.parametrize("margin", [-3.0, -1.2, 0.0, 2.0])
+def test_null_score_is_that_of_the_margin_whatever_the_length_and_whatever_is_tried(margin):
+    """The window with the answer decides: as many others as there may be, in which none is likely."""
+    expected = 1 / (1 + np.exp(-margin))
+    for n in (4, 40, 4000):
+        for n_edges in (1, 5, 20):
+            text = "あ" * n + "こたえ" + "い" * n
+            logits = make_logits(text, {n: 6.0}, {n + 2: 6.0}, null=(9.0, 9.0), window=20, overlap=5)
+            for window, rows in zip(logits.windows, logits.rows):
+                if window.subword_start <= n and n + 2 < window.subword_end:
+                    rows[0] = (12.0 + margin) / 2
+            _, null_score = find_answers(logits, **{**SETTINGS, "n_edges": n_edges})
+            assert null_score == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text, starts, ends", [
+    ("あ い", {1: 9.0, 0: 2.0}, {1: 9.0, 2: 1.0}),  # the blank alone is no answer
+    ("あいう", {2: 9.0, 1: 2.0}, {0: 9.0, 1: 1.0}),  # nor what ends before it starts
+    ("あいうえお", {0: 9.0, 3: 2.0}, {4: 9.0, 3: 1.0}),  # nor what is too long
+])  # fmt: skip
+def test_null_score_compares_with_what_can_be_an_answer(text, starts, ends):
+    possible = []
+    for i, j in itertools.combinations_with_replacement(range(len(text)), 2):
+        if text[i : j + 1].strip() and j - i < 3:
+            possible.append(starts.get(i, -9.0) + ends.get(j, -9.0))
+    logits = make_logits(text, starts, ends, null=(1.0, 1.5))
+    for n_edges in (1, 20):
+        _, null_score = find_answers(logits, **{**SETTINGS, "max_answer_length": 3, "n_edges": n_edges})
+        assert null_score == pytest.approx(1 / (1 + np.exp(max(possible) - 2.5)))
+
+
+def test_answers_are_distinct():
+    logits = make_logits("山田花子は東京都にいる", {0: 5.0, 5: 3.0}, {3: 5.0, 1: 4.5, 6: 2.5, 7: 3.0})
+    assert texts_of(logits)[:2] == ["山田花子", "山田"]
+    assert texts_of(logits, allow_overlap=False)[:2] == ["山田花子", "東京都"]
+    assert texts_of(logits, allow_overlap=False, n_best=1) == ["山田花子"]
+
+
+@given(st.data())
+def test_distinct_answers_are_the_likeliest_of_those_that_are_left(data):
+    n = data.draw(st.integers(1, 14))
+    random = np.random.RandomState(data.draw(st.integers(0, 99)))
+    subwords = one_char_each("あ" * n)
+    windows = plan_windows(subwords, window=8, overlap=3)
+    rows = [random.normal(size=(len(w) + 2, 2)).astype("float32") for w in windows]
+    logits = AnswerLogits(AskedText(QUESTION, subwords), windows, rows)
+    every, null_score = find_answers(logits, **SETTINGS)
+    distinct, same_null_score = find_answers(logits, **{**SETTINGS, "allow_overlap": False})
+    assert null_score == same_null_score and distinct[0] == every[0]
+    left = list(every)
+    for answer in distinct:
+        assert answer == left[0]
+        left = [other for other in left if other.char_end <= answer.char_start or answer.char_end <= other.char_start]
+    assert not left
 
 
 def test_what_two_windows_show_is_judged_by_the_one_with_more_context():
@@ -171,9 +229,14 @@ def test_as_trying_every_pair_of_every_window(data):
     rows = [random.normal(size=(len(w) + 2, 2)).astype("float32") for w in windows]
     logits = AnswerLogits(AskedText(QUESTION, subwords), windows, rows)
     answers, null_score = find_answers(
-        logits, n_best=999, n_edges=99, max_answer_length=max_length, end_inclusive=end_inclusive
+        logits,
+        n_best=999,
+        n_edges=99,
+        max_answer_length=max_length,
+        end_inclusive=end_inclusive,
+        allow_overlap=True,
     )
-    expected = {}
+    expected, margins = {}, []
     for first, last in itertools.combinations_with_replacement(range(n), 2):
         seen = []
         for i, w in enumerate(windows):
@@ -183,10 +246,11 @@ def test_as_trying_every_pair_of_every_window(data):
                 end_row = last - w.subword_start + (1 if end_inclusive else 2)
                 joint = float(rows[i][first - w.subword_start + 1, 0]) + float(rows[i][end_row, 1])
                 seen.append((-min(left, right), i, joint))
+                margins.append(float(rows[i][0].sum()) - joint)
         if seen:
             expected[first, last + 1] = min(seen)[2]
     weights = np.exp([min(float(r[0].sum()) for r in rows), *expected.values()])
-    assert null_score == pytest.approx(weights[0] / weights.sum())
+    assert null_score == pytest.approx(1 / (1 + np.exp(-min(margins))))
     assert {(a.char_start, a.char_end) for a in answers} == set(expected)
     found = {(a.char_start, a.char_end): a.score for a in answers}
     assert found == pytest.approx(dict(zip(expected, weights[1:] / weights.sum())))
