@@ -63,5 +63,10 @@ $(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt
 	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . pytest hypothesis ja_ginza
 	@touch $@
 
+# The part between the markers; links in it are from docs/.
+docs/project.md: project.yml | $(VENV)/.installed
+	$(BIN)/python -m spacy project document --no-emoji --output $@
+	sed -i.bak 's/](project.yml)/](..\/project.yml)/' $@ && rm $@.bak
+
 clean:
 	rm -rf $(VENV) $(COMPAT_VENV) $(GINZA_VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis build

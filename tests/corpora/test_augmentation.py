@@ -229,9 +229,9 @@ def test_the_changed_example_comes_beside_the_original(nlp):
     )  # 訪日 is whole
 
 
-def test_the_snippet_of_the_readme_is_valid(nlp):
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf8")
-    (snippet,) = re.findall(r"```ini\n(.*?NoisyText.*?)```", readme, flags=re.DOTALL)
+def test_the_snippet_of_the_docs_is_valid(nlp):
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf8")
+    (snippet,) = re.findall(r"```ini\n(.*?NoisyText.*?)```", page, flags=re.DOTALL)
     config = Config({"corpora": {"train": {}}}).from_str("[corpora]\n[corpora.train]\n" + snippet)
     augment = spacy.registry.resolve(config["corpora"]["train"])["augmenter"]
     example = make_example(nlp, "東京、ABC。", [])
