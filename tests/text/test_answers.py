@@ -139,7 +139,7 @@ def test_distinct_answers_are_the_likeliest_of_those_that_are_left(data):
     n = data.draw(st.integers(1, 14))
     random = np.random.RandomState(data.draw(st.integers(0, 99)))
     subwords = one_char_each("あ" * n)
-    windows = plan_windows(subwords, window=8, overlap=3)
+    windows = plan_overlapping_windows(subwords, window=8, overlap=3)
     rows = [random.normal(size=(len(w) + 2, 2)).astype("float32") for w in windows]
     logits = AnswerLogits(AskedText(QUESTION, subwords), windows, rows)
     every, null_score = find_answers(logits, **SETTINGS)
