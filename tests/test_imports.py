@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data"},
     "backends": {"text", "models"},
     "training": {"doc_answers", "models"},
-    "evaluation": {"text", "models", "colors"},
+    "evaluation": {"text", "models", "corpora", "colors"},
     "cli": {
         "training",
         "evaluation",
