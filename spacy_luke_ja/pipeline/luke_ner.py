@@ -26,7 +26,7 @@ from ..text.decoding import (
     score_entities,
 )
 from ..text.label_schemes import check_scheme
-from ..text.token_subwords import begin_inside_tokens, begin_lines, first_of_tokens
+from ..text.token_subwords import begin_inside_tokens, count_line_breaks, first_of_tokens
 from ..token_splitting import token_offsets
 from .annotation import EntsFilter, LossReport, annotate, register_extensions
 from .checkpoint_pipe import CheckpointPipe
@@ -344,7 +344,7 @@ class LukeNer(CheckpointPipe):
             output.logits,
             self._tag_labels.scheme,
             edge_costs=cut_cost * begin_inside_tokens(subwords, token_offsets(doc)) if cut_cost else None,
-            line_costs=line_cost * begin_lines(subwords) if line_cost else None,
+            line_costs=line_cost * count_line_breaks(subwords) if line_cost else None,
             longest=own["longest_entity"],
         )
         mapped = [entity._replace(label=self._tag_labels.doc_label.get(entity.label, "")) for entity in entities]
