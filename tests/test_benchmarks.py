@@ -11,6 +11,7 @@ import pytest
 import spacy_luke_ja
 import toy_corpora
 import toys
+from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.evaluation.measures import EvaluatedText
 from spacy_luke_ja.evaluation.pipelines import named_pipelines
 from spacy_luke_ja.models import hf_checkpoint, hf_tokenizer
@@ -27,6 +28,7 @@ def load(name):
 
 
 robustness, out_of_domain, qa_baseline = load("robustness"), load("out_of_domain"), load("qa_baseline")
+documents = load("documents")
 # The parts of speed.py import each other, as they do when it runs.
 sys.path.append(str(ROOT / "benchmarks"))
 import runtimes  # noqa: E402
@@ -330,3 +332,22 @@ def test_who_cannot_run_is_named(tmp_path, checkpoints):
         assert workers.ask("luke_ner", "load") is None and workers.ask("luke_ner", "run", work="sentences", n=1) is None
     assert workers.failed["luke_ner"].startswith("OSError: there is no directory ")
     assert workers.failed["spacy-wrap"] == "its process ended with 1: it said nothing"
+
+
+def test_texts_of_many_sentences_and_lists(toy, tmp_path, capsys, monkeypatch):
+    """The toys know 東京 and 日立 in any text, a line each too."""
+    record = Record("東京の日立", (CharSpan(0, 2, "地名"), CharSpan(3, 5, "法人名")))
+    monkeypatch.setattr(documents, "read_stockmark", lambda path, md5: [record] * 20)
+    monkeypatch.setattr(documents, "split_records", lambda records: {"dev": records})
+    documents.main(["-p", toy, "--data", str(tmp_path)])
+    output = capsys.readouterr().out
+    rows = {row[0]: row[1:] for row in table_rows(output)}
+    assert rows["\\n"] == rows["nothing"] == ["1.000"] * 5
+    assert rows["all"] == ["1.000"] * 6 + ["2"]
+    assert "Wrapped names found: 0 of 0." in output
+
+
+def test_a_joined_text_keeps_its_spans():
+    records = [Record("東京へ", (CharSpan(0, 2, "地名"),)), Record("大阪", (CharSpan(0, 2, "地名"),))]
+    text, spans = documents.join(records, "\n")
+    assert [(text[start:end], label) for start, end, label, _ in spans] == [("東京", "地名"), ("大阪", "地名")]

@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
     parser.add_argument("--cut-cost", type=float, default=2.0, help="the classifier's; chosen on dev")
-    parser.add_argument("--line-break-cost", type=float, default=10.0, help="the classifier's; chosen on dev")
+    parser.add_argument("--line-break-cost", type=float, default=6.0, help="the classifier's; chosen on dev")
     parser.add_argument("--window", type=int, default=32, help="subwords in a window of sentences; chosen on dev")
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()

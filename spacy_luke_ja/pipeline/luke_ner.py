@@ -28,7 +28,7 @@ from ..text.decoding import (
     score_entities,
 )
 from ..text.label_schemes import SCHEMES, shorten
-from ..text.token_subwords import begin_inside_tokens, begin_lines, first_of_tokens
+from ..text.token_subwords import begin_inside_tokens, count_line_breaks, first_of_tokens
 from ..token_splitting import token_offsets
 from ..user_data import pack_quickly
 from .annotation import FILTERED, EntsFilter, LossReport, annotate, register_extensions
@@ -383,7 +383,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             output.logits,
             self._tag_labels.scheme,
             edge_costs=cut_cost * begin_inside_tokens(subwords, token_offsets(doc)) if cut_cost else None,
-            line_costs=line_cost * begin_lines(subwords) if line_cost else None,
+            line_costs=line_cost * count_line_breaks(subwords) if line_cost else None,
             longest=own["longest_entity"],
         )
         mapped = [entity._replace(label=self._tag_labels.doc_label.get(entity.label, "")) for entity in entities]

@@ -43,17 +43,14 @@ def begin_inside_tokens(subwords: Subwords, token_offsets: np.ndarray) -> np.nda
     return (token_offsets[tokens, 0] < starts) & (starts < token_offsets[tokens, 1])
 
 
-def begin_lines(subwords: Subwords) -> np.ndarray:
-    """Tell which subwords are the first behind a line break, or are that break themselves.
+def count_line_breaks(subwords: Subwords) -> np.ndarray:
+    """Count the line breaks in and just before each subword, behind the subword before.
 
-    RETURNS: (n_subwords,) bool.
+    RETURNS: (n_subwords,): two for a blank line.
     """
-    begin = np.zeros(len(subwords), dtype=bool)
     breaks = [match.start() for match in LINE_BREAK.finditer(subwords.text)]
-    if breaks:
-        first = np.searchsorted(subwords.char_offsets[:, 1], breaks, side="right")
-        begin[first[first < len(begin)]] = True
-    return begin
+    first = np.searchsorted(subwords.char_offsets[:, 1], breaks, side="right")
+    return np.bincount(first, minlength=len(subwords) + 1)[: len(subwords)]
 
 
 def first_of_tokens(subwords: Subwords, token_offsets: np.ndarray) -> Tuple[Subwords, np.ndarray]:

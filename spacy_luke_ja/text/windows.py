@@ -7,7 +7,7 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .characters import LINE_BREAKS, is_blank
+from .characters import LINE_BREAK, LINE_BREAKS, is_blank
 from .cutting import kind_of_character
 from .subwords import Subwords
 
@@ -22,6 +22,9 @@ DOUBTFUL, LINE, SURE = 0, 1, 2  # how likely it is that a sentence ends
 PARTICLES = frozenset("のはがをにでともやへ")
 # In subwords. Longer ones are lists, tables or texts without punctuation, and are read better in pieces.
 LONGEST_SENTENCE = 254
+# In subwords. What goes on longer over its lines is no wrapped sentence.
+LONGEST_WRAPPED = 126
+SHORT_LINE = 12  # in characters: shorter ones were not wrapped
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ def plan_windows(subwords: Subwords, *, window: int, overlap: int, limit: int) -
     overlap: subwords that neighbouring windows share where one sentence had to be cut; others share none.
     limit: the most subwords that the encoder takes.
 
-    A full window ends behind the last sentence that is sure to end in it, else behind its last line. A sentence or line
-    longer than `window` is a window of its own. What is longer than the encoder takes, or than sentences are, is cut.
+    A full window ends behind the last sentence that is sure to end in it, or between two short lines, as lists have
+    them. A longer sentence is a window of its own, with the lines that it was wrapped into. What is longer than the
+    encoder takes, or than sentences are, is cut.
     """
     check_window(limit, overlap)
     n = len(subwords)
@@ -84,9 +88,11 @@ def choose_end(choices: Sequence[Sequence[int]], start: int, *, window: int, lon
     choices: places where a window may end, ascending: the sure ones, those and lines, all of them.
     """
     sure, lines, doubtful = choices
-    end = last_within(sure, start, start + window) or last_within(lines, start, start + window)
+    end = last_within(sure, start, start + window)
     if end is None:
-        end = first_behind(lines, start)
+        end = first_behind(sure, start)
+        if end - start > min(longest, LONGEST_WRAPPED):
+            end = last_within(lines, start, start + window) or first_behind(lines, start)
         if end - start > longest:
             end = last_within(doubtful, start, start + window) or first_behind(doubtful, start)
     return end
@@ -111,8 +117,13 @@ def find_sentence_ends(subwords: Subwords) -> Tuple[np.ndarray, np.ndarray]:
     """
     text, offsets = subwords.text, subwords.char_offsets
     sureness_at: Dict[int, int] = {}
+    line_start = 0
     for match in SENTENCE_END.finditer(text):
-        end, sureness = (match.start(), LINE) if match["line"] else (match.end(), sureness_of(text, match))
+        if match["line"]:
+            end, sureness = match.start(), sureness_of_line(text, line_start, match)
+            line_start = match.end()
+        else:
+            end, sureness = match.end(), sureness_of(text, match)
         sureness_at[end] = max(sureness, sureness_at.get(end, DOUBTFUL))
     sureness_at.update((edge, SURE) for match in LONG_REPETITION.finditer(text) for edge in match.span())
     chars = np.fromiter(sureness_at, dtype="int64", count=len(sureness_at))
@@ -123,6 +134,17 @@ def find_sentence_ends(subwords: Subwords) -> Tuple[np.ndarray, np.ndarray]:
     best[-1] = SURE
     places = np.flatnonzero(best >= DOUBTFUL)
     return places, best[places]
+
+
+def sureness_of_line(text: str, line_start: int, line_break: "re.Match[str]") -> int:
+    """How sure it is that nothing goes on behind a line that begins at line_start.
+
+    Sure: between two short lines, and before a blank or an indented one; wrapped text has none of these.
+    """
+    following = LINE_BREAK.search(text, line_break.end())
+    next_end = following.start() if following else len(text)
+    longer = max(line_break.start() - line_start, next_end - line_break.end())
+    return SURE if longer < SHORT_LINE or len(line_break["line"].splitlines()) > 1 else LINE
 
 
 def sureness_of(text: str, match: "re.Match[str]") -> int:

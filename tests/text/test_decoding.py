@@ -20,7 +20,7 @@ from spacy_luke_ja.text.decoding import (
 )
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.subwords import Subwords
-from spacy_luke_ja.text.token_subwords import begin_lines
+from spacy_luke_ja.text.token_subwords import count_line_breaks
 
 BIO = ["O", "B-地名", "I-地名", "B-人名", "I-人名"]
 
@@ -94,7 +94,9 @@ def test_an_i_after_o_is_repaired_by_the_next_best_allowed_tags():
 )
 def test_going_on_in_the_next_line_costs(pieces, tags, cost, ents):
     subwords = subwords_of(pieces)
-    found = find_entities(subwords, logits_of(tags, BIO), make_scheme(BIO), line_costs=cost * begin_lines(subwords))
+    found = find_entities(
+        subwords, logits_of(tags, BIO), make_scheme(BIO), line_costs=cost * count_line_breaks(subwords)
+    )
     assert [subwords.text[entity.char_start : entity.char_end] for entity in found] == ents
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.token_subwords import (
     begin_inside_tokens,
-    begin_lines,
+    count_line_breaks,
     first_of_tokens,
     places_in_windows,
     subwords_of_tokens,
@@ -127,7 +127,7 @@ def test_first_subwords_stand_for_their_tokens(subwords, tokens, expected):
 
 
 @pytest.mark.parametrize(
-    "pieces, begin",
+    "pieces, counts",
     [
         ("佐藤|健一", "00"),
         ("佐藤|\n|健一", "010"),
@@ -136,15 +136,17 @@ def test_first_subwords_stand_for_their_tokens(subwords, tokens, expected):
         ("佐藤| |健一", "000"),
         ("佐藤|健一|\n", "001"),
         ("\n|佐藤", "10"),
+        ("佐藤|\n\n|健一", "020"),
+        ("佐藤|\r\n|\r\n|健一", "0110"),
     ],
 )
-def test_subwords_that_begin_lines(pieces, begin):
+def test_line_breaks_are_counted_at_their_subwords(pieces, counts):
     parts = pieces.split("|")
     ends = np.cumsum([len(part) for part in parts])
     subwords = Subwords("".join(parts), np.arange(len(parts)), np.stack([ends - [len(p) for p in parts], ends], axis=1))
-    assert "".join("01"[int(own)] for own in begin_lines(subwords)) == begin
+    assert "".join(map(str, count_line_breaks(subwords))) == counts
 
 
 def test_a_line_break_may_have_no_subword():
     subwords = Subwords("佐藤\n健一", np.arange(2), np.array([(0, 2), (3, 5)]))
-    assert begin_lines(subwords).tolist() == [False, True]
+    assert count_line_breaks(subwords).tolist() == [0, 1]

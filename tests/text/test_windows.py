@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from spacy_luke_ja.text.characters import LINE_BREAKS
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.windows import (
-    DOUBTFUL,
     LONGEST_SENTENCE,
+    SURE,
     Window,
     find_sentence_ends,
     group_by_length,
@@ -33,6 +33,9 @@ def parts_of(text, *, window, overlap=0, limit=100):
     ]
 
 
+LONG = "あいうえおかきくけこさしす"  # a line
+
+
 @pytest.mark.parametrize(
     "text, window, parts",
     [
@@ -50,17 +53,22 @@ def parts_of(text, *, window, overlap=0, limit=100):
         ("３．５あ。い", 5, ["３．５あ。", "い"]),
         # A line break goes with the next line, however it is written.
         *[(f"ああ{mark}いい{mark}うう", 4, ["ああ", f"{mark}いい", f"{mark}うう"]) for mark in LINE_BREAKS],
-        ("あああ\r\nいい\n\nう", 5, ["あああ", "\r\nいい", "\n\nう"]),
+        ("あああ\r\nいい\n\nう\n　え", 5, ["あああ", "\r\nいい", "\n\nう", "\n　え"]),
         ("ああ。\nいい。\n", 4, ["ああ。", "\nいい。", "\n"]),
+        # A sentence may have been wrapped at a long line …
+        *[(f"あ。{LONG}{mark}いい。う", 16, ["あ。", f"{LONG}{mark}いい。", "う"]) for mark in LINE_BREAKS],
+        (f"あ。い\n{LONG}。う", 16, ["あ。", f"い\n{LONG}。", "う"]),
+        # … but not before a blank line or an indented one, nor if it went on for ever.
+        (f"{LONG}\n\nいい", 16, [LONG, "\n\nいい"]),
+        (f"{LONG}\n　いい", 16, [LONG, "\n　いい"]),
+        (f"{LONG}\n" * 30, 20, [LONG, *[f"\n{LONG}"] * 22, f"\n{LONG}" * 7 + "\n"]),
         # A full window ends rather at a sentence than inside one.
-        ("ああ。い\nいいいい", 6, ["ああ。", "い\nいいいい"]),
         ("あ。娘。の曲だった。", 6, ["あ。", "娘。の曲だった。"]),
         ("あ。「い。」と言った。", 7, ["あ。", "「い。」と言った。"]),
         ("あ。ライブ！サン。", 7, ["あ。", "ライブ！サン。"]),
         ("あ。ABC!検索。", 7, ["あ。", "ABC!検索。"]),
         ("あ。ABC! 検索。", 7, ["あ。ABC!", " 検索。"]),
         # … but then there must be one.
-        ("ああああああ\nいい\nうう", 9, ["ああああああ\nいい", "\nうう"]),
         ("あいうえお" * 30 + "娘。の" + "かきくけこ" * 30, 152, ["あいうえお" * 30 + "娘。", "の" + "かきくけこ" * 30]),
         # What is repeated many times is no part of what stands beside it.
         ("東京" + "ー" * 20 + "大阪", 2, ["東京", "ー" * 20, "大阪"]),
@@ -130,7 +138,7 @@ def test_a_window_takes_no_more_sentences_than_fit(text, size):
     window, overlap, limit = size
     subwords = one_per_char(text)
     ends, sureness = find_sentence_ends(subwords)
-    sure_ends = ends[sureness > DOUBTFUL]
+    sure_ends = ends[sureness == SURE]
     for w in plan_windows(subwords, window=window, overlap=overlap, limit=limit):
         if len(w) > max(window, 2 * overlap):
             assert not any(w.subword_start < end < w.subword_end for end in sure_ends)
