@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTA
 # A block that begins so is compiled and not run; what needs the hub must say that there is none.
 NEEDS = "# needs "
 # Described here, and not in this tree yet: a command, an option, a page. What has come is taken out.
-COMING = {"threshold", "--to", "--pipeline-output", "choosing-a-model.md"}
+COMING = {"threshold", "--to", "--pipeline-output"}
 
 
 def read(page):
