@@ -183,4 +183,4 @@ def test_a_question_that_cannot_be_asked_is_named_and_the_others_are_answered(wr
     output = run(write_pipeline("luke_qa"), data, tmp_path / "metrics")
     metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text(encoding="utf8"))
     assert list(metrics["not_asked"]) == ["山田花子0"] and metrics["all"]["n"] == 7
-    assert "山田花子0: a question may have at most" in output and "1 questions could not be asked" in output
+    assert "山田花子0: [luke_qa] a question may have at most" in output and "1 questions could not be asked" in output

@@ -310,8 +310,8 @@ def parse_question(item: Any, n: int, context: str, text: str, move: Callable[[i
     answers: List[Tuple[int, int]] = []
     n_mended = n_rewritten = n_trimmed = 0
     for answer, char_start in stated:
-        found = find_answer(context, answer, char_start)
-        moved = (move(found[0]), move(found[1])) if found else (0, 0)
+        found = find_answer(context, answer, char_start) or (0, 0)
+        moved = move(found[0]), move(found[1])
         trimmed = trim_blank(text, *moved)
         if trimmed[0] < trimmed[1]:
             answers.append(trimmed)

@@ -106,14 +106,8 @@ def ask_all(nlp: Language, name: str, questions: Sequence[GoldQuestion]) -> List
     luke_qa: Any = nlp.get_pipe(name)
     vocab = Vocab()
     docs = {text: make_lean_doc(vocab, text) for text in dict.fromkeys(asked.text for asked in questions)}
-    try:
-        pairs = [(docs[asked.text], asked.question) for asked in questions]
-        found = luke_qa.find_answers(pairs, null_threshold=1.0)
-    except ValueError as error:
-        if len(questions) == 1:
-            return [compare(questions[0], (), 1.0, error=str(error))]
-        return [answer for asked in questions for answer in ask_all(nlp, name, [asked])]
-    return [compare(asked, own.answers[:1], own.null_score) for asked, own in zip(questions, found)]
+    found = luke_qa.find_answers([(docs[asked.text], asked.question) for asked in questions], null_threshold=1.0)
+    return [compare(asked, own.answers[:1], own.null_score, own.error) for asked, own in zip(questions, found)]
 
 
 def apply_threshold(likeliest: Iterable[EvaluatedAnswer], null_threshold: float) -> List[EvaluatedAnswer]:

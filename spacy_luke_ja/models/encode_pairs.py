@@ -2,19 +2,19 @@
 
 from typing import Callable, Dict, List, Tuple
 
-from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..text.answers import AskedText
 from ..text.subwords import Subwords
+from .types import AskedPair
 
 
-def encode_pairs() -> Model[List[Tuple[Doc, str]], List[AskedText]]:
+def encode_pairs() -> Model[List[AskedPair], List[AskedText]]:
     """Encode texts, each once, and questions with attrs["encoder"], a SubwordEncoder that comes with the checkpoint."""
     return Model("encode_pairs", forward, attrs={"encoder": None})
 
 
-def forward(model: Model, pairs: List[Tuple[Doc, str]], is_train: bool) -> Tuple[List[AskedText], Callable]:
+def forward(model: Model, pairs: List[AskedPair], is_train: bool) -> Tuple[List[AskedText], Callable]:
     encoder = model.attrs["encoder"]
     encoded: Dict[int, Subwords] = {}
     for doc, _ in pairs:

@@ -1,10 +1,10 @@
 """The records that pass between layers."""
 
 from dataclasses import dataclass
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple, Union
 
 import numpy as np
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from thinc.api import Model
 
 from ..text.answers import AnswerLogits
@@ -60,5 +60,6 @@ class WindowBatch:
 # Batches of windows in, logits (n_subwords, n_tags) of each out.
 ClassifierModel = Model[List[WindowBatch], List[np.ndarray]]
 LukeNerModel = Model[List[Doc], List[SubwordLogits]]
-# Docs and what is asked of each in, AnswerLogits out.
-LukeQaModel = Model[List[Tuple[Doc, str]], List[AnswerLogits]]
+# What is asked, and a question.
+AskedPair = Tuple[Union[Doc, Span], str]
+LukeQaModel = Model[List[AskedPair], List[AnswerLogits]]

@@ -6,7 +6,7 @@ import numpy as np
 from thinc.api import Model
 
 from ..text.answers import AnswerLogits, AskedText
-from ..text.subwords import PairIds
+from ..text.subwords import PairIds, Subwords
 from ..text.windows import Window, check_window, plan_overlapping_windows
 from .types import ClassifierModel
 from .window_rows import run_windows
@@ -87,17 +87,26 @@ def plan_pair_windows(model: Model, asked: AskedText) -> List[Window]:
     limit = model.attrs["max_window"]
     overlap = pair_overlap(model.attrs["overlap"], limit)
     room = limit - len(asked.question)
-    longest = longest_question(limit, overlap)
-    if len(asked.question) > longest:
-        raise ValueError(
-            f"a question may have at most {longest} subwords, so that windows of the text with an overlap of "
-            f"{overlap} fit behind it into the {limit} that the encoder takes; this one has {len(asked.question)}: "
-            f"{asked.question.text[:40]!r}…"
-        )
+    error = question_error(model, asked.question)
+    if error:
+        raise ValueError(error)
     window = min(room, model.attrs["window"] or room)
     if model.attrs["overlap"] is None:
         overlap = min(overlap, window // 2)
     return plan_overlapping_windows(asked.subwords, window=window, overlap=overlap)
+
+
+def question_error(model: Model, question: Subwords) -> str:
+    """RETURNS: why a question cannot be asked; "" where it can."""
+    limit = model.attrs["max_window"]
+    overlap = pair_overlap(model.attrs["overlap"], limit)
+    longest = longest_question(limit, overlap)
+    if len(question) <= longest:
+        return ""
+    return (
+        f"a question may have at most {longest} subwords, so that windows of the text with an overlap of {overlap} fit "
+        f"behind it into the {limit} that the encoder takes; this one has {len(question)}: {question.text[:40]!r}…"
+    )
 
 
 def estimate_subwords(model: Model, *, n_question: int, n_text: int) -> int:

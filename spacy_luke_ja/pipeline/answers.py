@@ -1,46 +1,59 @@
 """Found answers in, an annotated Doc out: Answer objects, doc._.luke_answers, doc.spans where it is wanted."""
 
-from dataclasses import dataclass, field
-from typing import List, Optional, Sequence
+from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
 
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..doc_answers import (
-    ANSWERS,
+    LABEL,
     AnsweredQuestion,
-    from_lists,
-    get_answers_and_mode,
+    clear_answered,
+    get_all_answered,
     get_questions,
     set_answered,
     set_questions,
 )
 from ..text.alignment import align_to_tokens
+from ..text.answers import FoundAnswer
 from ..text.decoding import CharSpan
 from ..token_splitting import span_at, split_tokens, token_offsets
 from ..user_data import register_extension
 
-# Of the spans in doc.spans.
-LABEL = "answer"
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What was found for a question. bool(answer): whether anything was.
-
-    char_start, char_end: text is doc.text[char_start:char_end], exactly; 0 and 0 where there is no answer.
-    score: between 0 and 1, how likely this answer is among all that were tried; of no answer, null_score.
-    null_score: how likely it is that the text does not answer the question rather than by its likeliest answer.
-    doc: what was asked. alignment_mode: how span comes to whole tokens.
-    """
-
+class AnswerFields(NamedTuple):
     char_start: int
     char_end: int
     text: str
     score: float
     null_score: float
     question: str
-    doc: Doc = field(repr=False, compare=False)
-    alignment_mode: str = field(repr=False, compare=False)
+    label: str = LABEL
+    error: str = ""
+
+
+class Answer(AnswerFields):
+    """What was found for a question. bool(answer): whether anything was. To JSON it is the list of its fields.
+
+    char_start, char_end: text is doc.text[char_start:char_end], exactly; 0 and 0 where there is no answer.
+    score: between 0 and 1, how likely this answer is among all that were tried; of no answer, null_score.
+    null_score: how likely it is that the text does not answer the question rather than by its likeliest answer.
+    label: that of the question, which span has.
+    error: why the question could not be asked; "" where it was.
+
+    doc: what was asked. alignment_mode: how span comes to whole tokens.
+    """
+
+    doc: Doc
+    alignment_mode: str
+
+    def __new__(cls, fields: Iterable[Any], doc: Doc, alignment_mode: str) -> "Answer":
+        answer = super().__new__(cls, *fields)
+        answer.doc = doc
+        answer.alignment_mode = alignment_mode
+        return answer
+
+    def __reduce__(self) -> Any:
+        return Answer, (tuple(self), self.doc, self.alignment_mode)
 
     @property
     def span(self) -> Optional[Span]:
@@ -53,19 +66,20 @@ class Answer:
 
 def make_answers(doc: Doc, answered: AnsweredQuestion, *, alignment_mode: str) -> List[Answer]:
     """RETURNS: the likeliest first."""
+    of_question = answered.null_score, answered.question, answered.label, answered.error
     return [
-        Answer(start, end, doc.text[start:end], score, answered.null_score, answered.question, doc, alignment_mode)
+        Answer((start, end, doc.text[start:end], score, *of_question), doc, alignment_mode)
         for start, end, score in answered.answers
     ]
 
 
 def no_answer(doc: Doc, answered: AnsweredQuestion, *, alignment_mode: str) -> Answer:
-    null_score = answered.null_score
-    return Answer(0, 0, "", null_score, null_score, answered.question, doc, alignment_mode)
+    of_question = answered.null_score, answered.question, answered.label, answered.error
+    return Answer((0, 0, "", answered.null_score, *of_question), doc, alignment_mode)
 
 
 def place_on_tokens(answer: Answer) -> Optional[Span]:
-    char_span, offsets = CharSpan(answer.char_start, answer.char_end, LABEL), token_offsets(answer.doc)
+    char_span, offsets = CharSpan(answer.char_start, answer.char_end, answer.label), token_offsets(answer.doc)
     aligned = align_to_tokens([char_span], offsets, alignment_mode=answer.alignment_mode)
     if aligned.split_at:  # tokens were merged since they were split
         aligned = align_to_tokens([char_span], offsets, alignment_mode="expand")
@@ -106,17 +120,24 @@ def make_group(doc: Doc, answered: Sequence[AnsweredQuestion], name: str, *, ali
 def get_luke_answers(doc: Doc) -> List[Answer]:
     """doc._.luke_answers: the best answer to each question, in their order; where there is none, one that is false.
 
-    They are of the text that was asked: Docs made of parts of it, or of several, have none.
+    A Doc made of several has those of all; a part of a Doc has the answers that lie within it.
     """
-    answers: List[Answer] = []
-    for component in doc.user_data.get(ANSWERS, {}):
-        stored, mode = get_answers_and_mode(doc, component)
-        for answered in from_lists(stored):
-            found = make_answers(doc, answered, alignment_mode=mode)[:1]
-            answers += found or [no_answer(doc, answered, alignment_mode=mode)]
-    return answers
+    return [
+        (make_answers(doc, answered, alignment_mode=mode) or [no_answer(doc, answered, alignment_mode=mode)])[0]
+        for _, mode, answered in get_all_answered(doc)
+    ]
+
+
+def set_luke_answers(doc: Doc, answers: Iterable[Sequence[Any]]) -> None:
+    """In place of all that are there; Doc.from_json does this."""
+    answered = []
+    for own in (AnswerFields(*fields) for fields in answers):
+        found = [FoundAnswer(own.char_start, own.char_end, own.score)] if own.char_start < own.char_end else []
+        answered.append(AnsweredQuestion(own.question, tuple(found), own.null_score, own.label, own.error))
+    clear_answered(doc)
+    set_answered(doc, "", answered)
 
 
 def register_extensions() -> None:
     register_extension(Doc, "luke_questions", getter=get_questions, setter=set_questions)
-    register_extension(Doc, "luke_answers", getter=get_luke_answers)
+    register_extension(Doc, "luke_answers", getter=get_luke_answers, setter=set_luke_answers)

@@ -1,23 +1,32 @@
 """Docs and questions in, answers out: the component luke_qa."""
 
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
+import warnings
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
 from spacy.util import logger
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..doc_answers import AnsweredQuestion, check_question, check_questions, get_gold_answers, get_questions
+from ..doc_answers import (
+    LABEL,
+    AnsweredQuestion,
+    check_question,
+    check_questions,
+    get_gold_answers,
+    get_labelled_questions,
+    label_questions,
+)
 from ..models.architectures import fill_answerer
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
-from ..models.types import LukeQaModel
-from ..models.with_pair_windows import estimate_subwords
+from ..models.types import AskedPair, LukeQaModel
+from ..models.with_pair_windows import estimate_subwords, question_error
 from ..text.alignment import ALIGNMENT_MODES
-from ..text.answers import AnswerLogits, find_answers
+from ..text.answers import AnswerLogits, FoundAnswer, find_answers
 from ..user_data import pack_quickly, text_length
 from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
@@ -72,7 +81,7 @@ def make_luke_qa(
     nlp: Language,
     name: str,
     model: LukeQaModel,
-    questions: List[str],
+    questions: Union[Dict[str, str], List[str]],
     alignment_mode: str,
     end_inclusive: bool,
     max_answer_length: int,
@@ -122,7 +131,7 @@ class LukeQa(CheckpointPipe):
         model: LukeQaModel,
         name: str = "luke_qa",
         *,
-        questions: Sequence[str] = (),
+        questions: Union[Mapping[str, str], Sequence[str]] = (),
         alignment_mode: str = "expand",
         end_inclusive: bool = True,
         max_answer_length: int = 100,
@@ -133,7 +142,8 @@ class LukeQa(CheckpointPipe):
         scorer: Optional[Callable] = None,
     ):
         """
-        questions: what to ask of each Doc in a pipeline, before what is in its doc._.luke_questions.
+        questions: what to ask of each Doc in a pipeline, before what is in its doc._.luke_questions: a list, or a dict
+            with a label for each question, {"社長": "社長は誰ですか"}, which the spans of its answers have.
         alignment_mode: how answers become token spans: "expand", "contract", "strict" as in Doc.char_span; "split"
             splits the Doc's tokens at the edges of answers, also when `ask` finds them.
         end_inclusive: whether the subword that the model marks as the end belongs to the answer, or is the first
@@ -167,13 +177,13 @@ class LukeQa(CheckpointPipe):
     # Questions
 
     @overload
-    def ask(self, doc: Doc, question: str) -> Answer: ...
+    def ask(self, doc: Union[Doc, Span], question: str) -> Answer: ...
 
     @overload
-    def ask(self, doc: Doc, question: str, *, n_best: int) -> List[Answer]: ...
+    def ask(self, doc: Union[Doc, Span], question: str, *, n_best: int) -> List[Answer]: ...
 
-    def ask(self, doc: Doc, question: str, *, n_best: Optional[int] = None) -> Union[Answer, List[Answer]]:
-        """Find the answer to a question in a Doc.
+    def ask(self, doc: Union[Doc, Span], question: str, *, n_best: Optional[int] = None) -> Union[Answer, List[Answer]]:
+        """Find the answer to a question in a Doc, or in a Span of one; its characters are the Doc's in either case.
 
         n_best: return so many, or as many as there are.
         RETURNS: the answer, which is not true when there is none; with n_best, a list, the likeliest first.
@@ -184,32 +194,49 @@ class LukeQa(CheckpointPipe):
         return self.ask_many([(doc, question)], n_best=n_best)[0]
 
     @overload
-    def ask_many(self, pairs: Iterable[Tuple[Doc, str]]) -> List[Answer]: ...
+    def ask_many(self, pairs: Iterable[AskedPair]) -> List[Answer]: ...
 
     @overload
-    def ask_many(self, pairs: Iterable[Tuple[Doc, str]], *, n_best: int) -> List[List[Answer]]: ...
+    def ask_many(self, pairs: Iterable[AskedPair], *, n_best: int) -> List[List[Answer]]: ...
 
     def ask_many(
-        self, pairs: Iterable[Tuple[Doc, str]], *, n_best: Optional[int] = None
+        self, pairs: Iterable[AskedPair], *, n_best: Optional[int] = None
     ) -> Union[List[Answer], List[List[Answer]]]:
-        """As `ask`, for Docs and questions together, which is quicker than one by one."""
+        """As `ask`, for Docs and questions together, which is quicker than one by one.
+
+        Where some questions are too long, their answers are false, with an `error`, and a warning says so; a ValueError
+        is raised when none can be asked.
+        """
         if n_best is not None and n_best < 1:
-            raise ValueError(f"n_best must be at least 1, got {n_best}")
+            raise ValueError(f"[{self.name}] n_best must be at least 1, got {n_best}")
         pairs = list(pairs)
         found = self.find_answers(pairs, n_best=n_best or 1)
+        if pairs:
+            self._report_errors(found)
         mode = self.alignment_mode
+        docs = [asked if isinstance(asked, Doc) else asked.doc for asked, _ in pairs]
         answers = []
-        for (doc, _), answered in zip(pairs, found):
+        for doc, answered in zip(docs, found):
             if mode == "split":
                 split_at_edges(doc, [answered])
             answers.append(make_answers(doc, answered, alignment_mode=mode))
         if n_best is not None:
             return answers
-        nothing = [no_answer(doc, answered, alignment_mode=mode) for (doc, _), answered in zip(pairs, found)]
+        nothing = [no_answer(doc, answered, alignment_mode=mode) for doc, answered in zip(docs, found)]
         return [own[0] if own else none for own, none in zip(answers, nothing)]
 
+    def _report_errors(self, found: Sequence[AnsweredQuestion]) -> None:
+        """Warn of questions that could not be asked; a ValueError where none could."""
+        errors = [answered.error for answered in found if answered.error]
+        if len(errors) == len(found):
+            raise ValueError(errors[0])
+        if errors:
+            warnings.warn(
+                f"{len(errors)} of {len(found)} questions could not be asked, and have no answer; first: {errors[0]}"
+            )
+
     def find_answers(
-        self, pairs: Sequence[Tuple[Doc, str]], *, n_best: int = 1, null_threshold: Optional[float] = None
+        self, pairs: Sequence[AskedPair], *, n_best: int = 1, null_threshold: Optional[float] = None
     ) -> List[AnsweredQuestion]:
         """Find answers without touching the Docs.
 
@@ -218,26 +245,42 @@ class LukeQa(CheckpointPipe):
             null_threshold.
         """
         threshold = self.null_threshold if null_threshold is None else null_threshold
-        for doc, question in pairs:
-            if not isinstance(doc, Doc):
-                raise ValueError(f"a question is asked of a Doc, which nlp(text) makes; got {doc!r}")
-            check_question(question)
+        for asked, question in pairs:
+            if not isinstance(asked, (Doc, Span)):
+                raise ValueError(f"[{self.name}] a question is asked of a Doc, which nlp(text) makes; got {asked!r}")
+            try:
+                check_question(question)
+            except ValueError as error:
+                raise ValueError(f"[{self.name}] {error}") from error
         self.load()
-        found: List[AnsweredQuestion] = []
-        for batch in self._batch_by_subwords(pairs):
-            found += [self._decode(output, n_best, threshold) for output in self.model.predict(batch)]
+        errors = {own: self._question_error(own) for own in dict.fromkeys(question for _, question in pairs)}
+        can_be_asked = [pair for pair in pairs if not errors[pair[1]]]
+        batches = self._batch_by_subwords(can_be_asked)
+        outputs = (self._decode(output, n_best, threshold) for own in batches for output in self.model.predict(own))
+        found = []
+        for asked, question in pairs:
+            if errors[question]:
+                found.append(AnsweredQuestion(question, (), 1.0, error=errors[question]))
+            else:
+                found.append(move_answers(next(outputs), 0 if isinstance(asked, Doc) else asked.start_char))
         return found
 
-    def _batch_by_subwords(self, pairs: Sequence[Tuple[Doc, str]]) -> Iterator[List[Tuple[Doc, str]]]:
+    def _question_error(self, question: str) -> str:
+        """RETURNS: why it cannot be asked; "" where it can."""
+        error = question_error(self.model.get_ref("windows"), self.subword_encoder.encode(question))
+        return f"[{self.name}] {error}" if error else ""
+
+    def _batch_by_subwords(self, pairs: Sequence[AskedPair]) -> Iterator[List[AskedPair]]:
         windows = self.model.get_ref("windows")
-        batch: List[Tuple[Doc, str]] = []
+        batch: List[AskedPair] = []
         n_subwords = 0
-        for doc, question in pairs:
-            n_more = estimate_subwords(windows, n_question=len(question), n_text=text_length(doc))
+        for asked, question in pairs:
+            n_text = text_length(asked) if isinstance(asked, Doc) else asked.end_char - asked.start_char
+            n_more = estimate_subwords(windows, n_question=len(question), n_text=n_text)
             if batch and n_subwords + n_more > SUBWORDS_AT_ONCE:
                 yield batch
                 batch, n_subwords = [], 0
-            batch.append((doc, question))
+            batch.append((asked, question))
             n_subwords += n_more
         if batch:
             yield batch
@@ -261,9 +304,19 @@ class LukeQa(CheckpointPipe):
     def predict(self, docs: Iterable[Doc]) -> List[List[AnsweredQuestion]]:
         """RETURNS: per Doc, what its questions were answered, in their order, without touching it."""
         docs = list(docs)
-        asked = [list(dict.fromkeys([*self.questions, *get_questions(doc)])) for doc in docs]
-        found = iter(self.find_answers([(doc, question) for doc, own in zip(docs, asked) for question in own]))
-        return [[next(found) for _ in own] for own in asked]
+        asked = [self._questions_of(doc) for doc in docs]
+        found = iter(self.find_answers([(doc, question) for doc, own in zip(docs, asked) for _, question in own]))
+        answered = [[next(found)._replace(label=label) for label, _ in own] for own in asked]
+        for own in answered:
+            if own:
+                self._report_errors(own)
+        return answered
+
+    def _questions_of(self, doc: Doc) -> List[Tuple[str, str]]:
+        """RETURNS: (label, question) each once, and without a label of its own only where it has none."""
+        every = [*label_questions(self.questions), *get_labelled_questions(doc)]
+        labelled = {question for label, question in every if label != LABEL}
+        return list(dict.fromkeys(own for own in every if own[0] != LABEL or own[1] not in labelled))
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[AnsweredQuestion]]) -> None:
         """Write answers to Docs; with alignment_mode "split", tokens may be split."""
@@ -310,14 +363,27 @@ class LukeQa(CheckpointPipe):
         scale = 1 / max(1, n_terms)
         return loss * scale, [[d * scale for d in windows] for windows in gradients]
 
-    def _inputs(self, examples: Sequence[Example]) -> List[Tuple[Doc, str]]:
-        return [(example.predicted, asked.question) for example in examples for asked in get_gold(example)]
+    def _inputs(self, examples: Sequence[Example]) -> List[AskedPair]:
+        inputs: List[AskedPair] = []
+        for example in examples:
+            inputs += [(example.predicted, asked.question) for asked in get_gold(example)]
+        for question in dict.fromkeys(question for _, question in inputs):
+            error = self._question_error(question)
+            if error:
+                raise ValueError(error)
+        return inputs
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[AnswerLogits]
     ) -> Tuple[float, List[List[np.ndarray]], int]:
         gold = [asked.answers for example in examples for asked in get_gold(example)]
         return answer_loss(outputs, [answers[:1] for answers in gold], end_inclusive=self.end_inclusive)
+
+
+def move_answers(answered: AnsweredQuestion, n_chars: int) -> AnsweredQuestion:
+    """From characters of a part of a text, which begins at n_chars, to those of the text."""
+    moved = (FoundAnswer(start + n_chars, end + n_chars, score) for start, end, score in answered.answers)
+    return answered._replace(answers=tuple(moved))
 
 
 def get_gold(example: Example) -> List[AnsweredQuestion]:

@@ -58,6 +58,8 @@ NER = [
 QA = [
     ("questions", ("誰？",), "誰？", "questions must be a list of strings"),
     ("questions", (), [""], "question"),
+    ("questions", {"社長": "誰？"}, {"社長": ""}, "a question must be a string that is not empty"),
+    ("questions", {"社長": "誰？", "所": "どこ？"}, {"": "誰？"}, "the label of a question must be"),
     ("alignment_mode", "split", "outside", "alignment_mode must be one of"),
     ("end_inclusive", False, "no", "end_inclusive must be true or false, got no"),
     ("max_answer_length", 5, 0, "max_answer_length must be at least 1, got 0"),
