@@ -2,12 +2,12 @@
 
     python -m scripts.pretraining.export build/pretraining/encoder spacy_luke_ja/pretrained/ja_luke_sm
     python -m scripts.pretraining.export build/pretraining/student spacy_luke_ja/pretrained/ja_luke_ner_sm \
-        --calibrate ner.json
+        --calibrate ner.json --everyday data/everyday/dev.jsonl
 
 The weights become float16. What LUKE has beyond XLM-RoBERTa is there too, so that LukeModel and
 LukeForTokenClassification load it strictly: an entity vocabulary of the four special entities, and for the encoder a
 pooler with an identity matrix. None of these is trained. There are no queries of entities' own: it is a LUKE without
-entity-aware attention. The temperature of the scores is fitted to Stockmark's dev part.
+entity-aware attention. The temperature of the scores is fitted to Stockmark's dev part and the everyday one.
 """
 
 import argparse
@@ -19,6 +19,7 @@ import sentencepiece
 import torch
 from safetensors.torch import load_file, save_file
 
+from spacy_luke_ja.corpora.formats import read_records
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 
@@ -48,7 +49,7 @@ def as_luke(tensors: Dict[str, torch.Tensor], width: int) -> Dict[str, torch.Ten
 
 
 def fit_temperature_on_dev(checkpoint: Path, records: List[Record]) -> float:
-    """The temperature of the checkpoint's scores, by Stockmark's dev part."""
+    """The temperature of the checkpoint's scores, by annotated texts that it did not learn from."""
     import spacy_luke_ja
     from spacy_luke_ja.evaluation.calibration import fit_temperature
     from spacy_luke_ja.evaluation.measures import calibration_of
@@ -70,6 +71,7 @@ def main() -> None:
     parser.add_argument("source", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
+    parser.add_argument("--everyday", type=Path, help="more annotated texts for the temperature: everyday/dev.jsonl")
     parser.add_argument("--cut-cost", type=float, default=2.0, help="the classifier's; chosen on dev")
     parser.add_argument("--line-break-cost", type=float, default=6.0, help="the classifier's; chosen on dev")
     parser.add_argument("--window", type=int, default=32, help="subwords in a window of sentences; chosen on dev")
@@ -114,7 +116,8 @@ def main() -> None:
     write_json(args.output / "tokenizer_config.json", tokenizer_config)
     if args.calibrate:
         records = split_records(read_stockmark(args.calibrate, md5=args.md5))["dev"]
-        config["score_temperature"] = fit_temperature_on_dev(args.output, records)
+        everyday = list(read_records(args.everyday)) if args.everyday else []
+        config["score_temperature"] = fit_temperature_on_dev(args.output, [*records, *everyday])
         write_json(args.output / "config.json", config)
     size = sum(path.stat().st_size for path in args.output.iterdir())
     print(f"{size / 1e6:.1f} MB in {args.output}")
