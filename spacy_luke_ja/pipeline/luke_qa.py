@@ -51,7 +51,7 @@ register_extensions()
 
 @Language.factory(
     "luke_qa",
-    assigns=["doc._.luke_answers"],
+    assigns=["doc._.luke_answers", "doc.spans"],
     retokenizes=True,
     default_config={
         "model": DEFAULT_MODEL,
@@ -99,8 +99,8 @@ class LukeQa(CheckpointPipe):
     """Answers to questions, as exact characters of a Doc's text, by a Hugging Face model.
 
     `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.luke_questions
-    are asked of each Doc; the answers go to doc._.luke_answers, and, where spans_key is set, to doc.spans[spans_key]
-    with attrs["scores"] and attrs["questions"]. Settings can be assigned at any time.
+    are asked of each Doc; the answers go to doc._.luke_answers, and to doc.spans[spans_key], a LastingSpanGroup, with
+    attrs["scores"] and attrs["questions"]. Settings can be assigned at any time.
     """
 
     questions = Setting(check_questions)
@@ -135,8 +135,7 @@ class LukeQa(CheckpointPipe):
         max_answer_length: in characters.
         top_n: how many of the likeliest starts and ends in each window are tried with one another.
         null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given.
-        spans_key: where in doc.spans the answers go, too; nowhere when None. No group of spans stays right when
-            tokens are merged later.
+        spans_key: where in doc.spans the answers go, too; under the component's present name when None.
         scorer: what Language.evaluate calls.
         """
         super().__init__(vocab, model, name, scorer)
