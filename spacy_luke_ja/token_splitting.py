@@ -3,7 +3,7 @@
 import struct
 import weakref
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import srsly
@@ -212,26 +212,59 @@ def split_tensor(doc: Doc, parts: Parts) -> Any:
 
 def move_spans(doc: Doc, group: SpanGroup, parts: Parts) -> None:
     """Let the spans of a group have the tokens of their characters again."""
-    name, attrs = group.name, group.attrs
-    # In the form in which it is saved: as a Span, one that does not fit cannot even be looked at.
-    group.attrs = {}
-    saved = srsly.msgpack_loads(group.to_bytes())
-    layout = ">QQQllll"  # id, kb_id, label, start, end, start_char, end_char
     starts, ends = token_offsets(doc).T
     n_more = len(starts) - len(parts.first)
-    spans = []
-    for packed in saved["spans"]:
-        *names, start, end, start_char, end_char = struct.unpack(layout, packed)
-        first = int(np.searchsorted(starts, start_char))
-        last = int(np.searchsorted(ends, end_char)) if start < end else first - 1
-        if start == end or (first <= last < len(ends) and starts[first] == start_char and ends[last] == end_char):
-            start, end = first, last + 1
-        else:
-            start = int(parts.first[start]) if start < len(parts.first) else start + n_more
-            end = int(parts.first[end]) if end < len(parts.first) else end + n_more
-        spans.append(struct.pack(layout, *names, start, end, start_char, end_char))
-    group.from_bytes(srsly.msgpack_dumps({**saved, "spans": spans}))
-    group.name, group.attrs = name, attrs
+    records = []
+    for record in read_records(group):
+        start, end = (int(parts.first[i]) if i < len(parts.first) else i + n_more for i in (record.start, record.end))
+        records.append(place_record(record, starts, ends) or record._replace(start=start, end=end))
+    write_records(group, records)
+
+
+class SpanRecord(NamedTuple):
+    """A span as a group keeps and saves it: as a Span, one that does not fit the tokens cannot even be looked at."""
+
+    id: int
+    kb_id: int
+    label: int
+    start: int
+    end: int
+    start_char: int
+    end_char: int
+
+
+SPAN_LAYOUT = ">QQQllll"
+# Of SpanGroup itself, whatever its subclasses make of it.
+ATTRS_OF_GROUP: Any = vars(SpanGroup)["attrs"]
+
+
+def read_records(group: SpanGroup) -> List[SpanRecord]:
+    attrs = ATTRS_OF_GROUP.__get__(group)
+    ATTRS_OF_GROUP.__set__(group, {})  # they may hold what cannot be saved
+    try:
+        saved = srsly.msgpack_loads(SpanGroup.to_bytes(group))
+    finally:
+        ATTRS_OF_GROUP.__set__(group, attrs)
+    return [SpanRecord(*struct.unpack(SPAN_LAYOUT, span)) for span in saved["spans"]]
+
+
+def write_records(group: SpanGroup, records: Sequence[SpanRecord]) -> None:
+    name, attrs = group.name, ATTRS_OF_GROUP.__get__(group)
+    spans = [struct.pack(SPAN_LAYOUT, *record) for record in records]
+    SpanGroup.from_bytes(group, srsly.msgpack_dumps({"name": "", "attrs": {}, "spans": spans}))
+    group.name = name
+    ATTRS_OF_GROUP.__set__(group, attrs)
+
+
+def place_record(record: SpanRecord, starts: np.ndarray, ends: np.ndarray) -> Optional[SpanRecord]:
+    """starts, ends: of the tokens, in characters. RETURNS: the span on them; None where it is no whole tokens."""
+    first = int(np.searchsorted(starts, record.start_char))
+    if record.start == record.end:
+        return record._replace(start=first, end=first)
+    last = int(np.searchsorted(ends, record.end_char))
+    if not (first <= last < len(ends) and starts[first] == record.start_char and ends[last] == record.end_char):
+        return None
+    return record._replace(start=first, end=last + 1)
 
 
 def move_user_data(doc: Doc, parts: Parts) -> None:

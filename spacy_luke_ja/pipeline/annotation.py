@@ -11,14 +11,13 @@ from ..text.alignment import OUTCOMES, align_to_tokens
 from ..text.decoding import CharSpan
 from ..token_splitting import find_tokens, span_at, split_copy, split_tokens, token_offsets
 from ..user_data import pack, register_extension, text_length, unpack
+from .span_groups import LUKE_NER, LastingSpanGroup
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
 FILTERED = "filtered"
 # Of luke_alignment, where a Doc was read from JSON.
 ALIGNMENT = "luke_alignment"
-# Of a span group's attrs: that its scores are luke_ner's.
-WRITTEN_BY = "luke_ner"
 
 
 class Found(NamedTuple):
@@ -69,14 +68,14 @@ def get_luke_score(span: Span) -> Optional[float]:
     It stays with these characters when tokens are merged, and in Doc.copy, to_bytes, Doc.from_docs, Span.as_doc(
     copy_user_data=True), a DocBin with store_user_data=True, and JSON with underscore=["luke_entities"]. Where
     user_data is left out (Span.as_doc() and a DocBin by default), spaCy keeps nothing that scores could be in but span
-    groups: a DocBin has them where spans_key is set.
+    groups: a DocBin has them, a part of a Doc has none.
     """
     for name in (ON_TOKENS, ELSEWHERE):
         for found in read_stored(span.doc.user_data.get(stored_key(span.start_char, span.end_char, name))):
             if found.label == span.label_ and found.text == span.text:
                 return found.score
     for group in span.doc.spans.values():
-        if WRITTEN_BY in group.attrs:
+        if LUKE_NER in group.attrs:
             score = score_in_group(group, span)
             if score is not None:
                 return score
@@ -88,7 +87,7 @@ def score_in_group(group: SpanGroup, span: Span) -> Optional[float]:
     try:
         i = bisect_left(group, span.start_char, key=lambda own: own.start_char)
         own = group[i]
-    except IndexError:  # none, or one that has no tokens since others were merged
+    except IndexError:  # none; of spaCy's own groups, also one that has no tokens since others were merged
         return None
     places = [(place.start_char, place.end_char, place.label, place.text) for place in (own, span)]
     is_same = places[0] == places[1] and len(group) == len(group.attrs["scores"])
@@ -185,12 +184,12 @@ def annotate(
         doc.spans[spans_key] = make_group(doc, alignment.char_spans, spans_key)
 
 
-def make_group(doc: Doc, char_spans: Sequence[CharSpan], name: str) -> SpanGroup:
+def make_group(doc: Doc, char_spans: Sequence[CharSpan], name: str) -> LastingSpanGroup:
     """RETURNS: those that are whole tokens; all but what ents_filter turned away inside a token."""
     spans = [doc.char_span(*char_span[:3]) for char_span in char_spans]
     scores = [char_span.score for char_span, span in zip(char_spans, spans) if span is not None]
-    attrs = {"scores": scores, WRITTEN_BY: True}
-    return SpanGroup(doc, name=name, attrs=attrs, spans=[span for span in spans if span is not None])
+    attrs = {"scores": scores, LUKE_NER: True}
+    return LastingSpanGroup(doc, name=name, attrs=attrs, spans=[span for span in spans if span is not None])
 
 
 def blocked_spans(doc: Doc) -> List[Span]:

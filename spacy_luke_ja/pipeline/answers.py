@@ -1,8 +1,8 @@
-"""Found answers in, an annotated Doc out: Answer objects, doc._.luke_answers, doc.spans where it is wanted."""
+"""Found answers in, an annotated Doc out: Answer objects, doc._.luke_answers, doc.spans."""
 
 from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
 from ..doc_answers import (
     LABEL,
@@ -18,6 +18,7 @@ from ..text.answers import FoundAnswer
 from ..text.decoding import CharSpan
 from ..token_splitting import span_at, split_tokens, token_offsets
 from ..user_data import register_extension
+from .span_groups import LUKE_QA, LastingSpanGroup
 
 
 class AnswerFields(NamedTuple):
@@ -107,14 +108,15 @@ def annotate_answers(
         doc.spans[spans_key] = make_group(doc, answered, spans_key, alignment_mode=alignment_mode)
 
 
-def make_group(doc: Doc, answered: Sequence[AnsweredQuestion], name: str, *, alignment_mode: str) -> SpanGroup:
+def make_group(doc: Doc, answered: Sequence[AnsweredQuestion], name: str, *, alignment_mode: str) -> LastingSpanGroup:
     best = [answer for own in answered for answer in make_answers(doc, own, alignment_mode=alignment_mode)[:1]]
     placed = [(answer, span) for answer, span in ((answer, answer.span) for answer in best) if span is not None]
     attrs = {
         "scores": [answer.score for answer, _ in placed],
         "questions": [answer.question for answer, _ in placed],
+        LUKE_QA: True,
     }
-    return SpanGroup(doc, name=name, attrs=attrs, spans=[span for _, span in placed])
+    return LastingSpanGroup(doc, name=name, attrs=attrs, spans=[span for _, span in placed])
 
 
 def get_luke_answers(doc: Doc) -> List[Answer]:

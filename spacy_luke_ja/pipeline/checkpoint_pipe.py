@@ -23,6 +23,7 @@ from ..models.hf_tokenizer import open_encoder
 from ..models.with_windows import check_window_settings
 from ..text.subwords import SubwordEncoder
 from .settings import Owner, Setting, WindowSetting, whole_number
+from .span_groups import follow_in_loaded_docs
 
 Self = TypeVar("Self", bound="CheckpointPipe")
 
@@ -54,6 +55,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         for setting in self._settings().values():
             if isinstance(setting, WindowSetting):
                 self._made_with[setting.name] = self._configured[setting.name] = setting.read(self)
+        follow_in_loaded_docs()
 
     # Settings
 

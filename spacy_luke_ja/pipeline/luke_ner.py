@@ -62,7 +62,7 @@ register_extensions()
 
 @Language.factory(
     "luke_ner",
-    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
     retokenizes=True,
     default_config={
         "model": DEFAULT_MODEL,
@@ -131,8 +131,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     """Named entities by a Hugging Face token classifier, on exact characters.
 
     Writes doc.ents; ent._.luke_score; doc._.luke_entities, the character spans before they met the tokens;
-    doc._.luke_alignment, what the tokens did to them; and, where spans_key is set, doc.spans[spans_key] with
-    attrs["scores"].
+    doc._.luke_alignment, what the tokens did to them; and doc.spans[spans_key] with attrs["scores"], a
+    LastingSpanGroup.
 
     Settings can be assigned at any time.
     """
@@ -186,7 +186,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             a line stays apart; the lower, the surer a name that was wrapped stays whole. The checkpoint's own
             (line_break_cost in its config.json, else 0.0) when None.
         spans_key: where in doc.spans the entities and their scores go, too, those that ents_filter turns away included
-            where they are whole tokens; nowhere when None. No group of spans stays right when tokens are merged later.
+            where they are whole tokens; under the component's present name when None.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
         scorer: what Language.evaluate calls.
         """

@@ -61,7 +61,7 @@ register_extensions()
 
 @Language.factory(
     "luke_qa",
-    assigns=["doc._.luke_answers"],
+    assigns=["doc._.luke_answers", "doc.spans"],
     retokenizes=True,
     default_config={
         "model": DEFAULT_MODEL,
@@ -112,8 +112,8 @@ class LukeQa(CheckpointPipe):
     """Answers to questions, as exact characters of a Doc's text, by a Hugging Face model.
 
     `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.luke_questions
-    are asked of each Doc; the answers go to doc._.luke_answers, and, where spans_key is set, to doc.spans[spans_key]
-    with attrs["scores"] and attrs["questions"]. Settings can be assigned at any time.
+    are asked of each Doc; the answers go to doc._.luke_answers, and to doc.spans[spans_key], a LastingSpanGroup, with
+    attrs["scores"] and attrs["questions"]. Settings can be assigned at any time.
     """
 
     questions = Setting(check_questions)
@@ -154,8 +154,7 @@ class LukeQa(CheckpointPipe):
             0.5, none is given where the model marks "no answer" rather than the likeliest one; `spacy luke evaluate-qa`
             finds the best for a pipeline.
         allow_overlap: whether n_best answers may share characters, as pieces of one another.
-        spans_key: where in doc.spans the answers go, too; nowhere when None. No group of spans stays right when
-            tokens are merged later.
+        spans_key: where in doc.spans the answers go, too; under the component's present name when None.
         scorer: what Language.evaluate calls.
         """
         super().__init__(vocab, model, name, scorer)

@@ -64,7 +64,7 @@ class WindowSetting(Setting):
 
 
 class SpansKey(Setting):
-    """Where in doc.spans results go: under the component's name where nothing else is set."""
+    """The key in doc.spans for results; None is the name that the component has now."""
 
     def __init__(self) -> None:
         super().__init__(check_spans_key)

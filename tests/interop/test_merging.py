@@ -113,9 +113,9 @@ def test_a_group_whose_spans_end_behind_the_doc():
     assert [token.text for token in doc][-2:] == ["訪", "日"]
 
 
-def test_a_group_that_the_user_asked_for(make_nlp):
-    """spans_key gives what spaCy's spancat gives, with what it cannot do: be right when tokens are merged later."""
-    doc = make_nlp(spans_key="found")(TEXT)
-    group = doc.spans["found"]
+@pytest.mark.parametrize("config, key", [({}, "luke_ner"), ({"spans_key": "found"}, "found")])
+def test_the_group_of_spans(make_nlp, config, key):
+    doc = make_nlp(**config)(TEXT)
+    group = doc.spans[key]
     assert [span.text for span in group] == [ent.text for ent in doc.ents]
     assert group.attrs["scores"] == [ent._.luke_score for ent in doc.ents]

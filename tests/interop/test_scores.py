@@ -66,10 +66,10 @@ def test_json_of_docs_whose_tokens_others_merged(make_nlp):
 
 
 def test_a_docbin_without_user_data_has_those_of_the_group(make_nlp):
-    doc = make_nlp(spans_key="found")(TEXT)
+    doc = make_nlp()(TEXT)
     (copy,) = DocBin(docs=[doc]).get_docs(doc.vocab)
     assert not copy.user_data and scores(copy) == scores(doc)
-    doc = make_nlp()(TEXT)
+    del doc.spans["luke_ner"]
     (copy,) = DocBin(docs=[doc]).get_docs(doc.vocab)
     assert set(scores(copy).values()) == {None}
     # A group of others has scores of others.

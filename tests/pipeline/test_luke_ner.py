@@ -183,7 +183,7 @@ def test_two_components_side_by_side(make_nlp, checkpoints):
     )
     doc = nlp(TEXT)
     assert ("東京都", "GPE") in ents(doc) and ("山田花子", "人名") in ents(doc)
-    assert set(doc.spans) == {"second"}
+    assert set(doc.spans) == {"luke_ner", "second"}
 
 
 def test_label_map_and_labels(make_nlp):
@@ -298,7 +298,8 @@ def test_analysis_selection_and_meta(make_nlp):
     nlp.add_pipe("sentencizer", first=True)
     analysis = nlp.analyze_pipes(keys=["assigns"])
     assert set(analysis["summary"]["luke_ner"]["assigns"]) == {
-        "doc.ents",
+        "token.ent_type",
+        "doc.spans",
         "token.ent_iob",
         "token.ent_type",
     }
@@ -392,7 +393,7 @@ def test_two_components_by_default_keep_apart(make_nlp, checkpoints):
     nlp = make_nlp()
     nlp.add_pipe("luke_ner", name="second", config={"model": {"name": str(checkpoints["xlmr"]), "overlap": 8}})
     doc = nlp(TEXT)
-    assert not doc.spans and ents(doc) == FOUND
+    assert set(doc.spans) == {"luke_ner", "second"} and ents(doc) == FOUND
     assert sum(doc._.luke_alignment.values()) == len(doc._.luke_entities) == 2 * len(FOUND) - 1
 
 

@@ -203,7 +203,7 @@ def test_without_questions_nothing_is_asked(make_qa):
     with pytest.raises(OSError):
         nlp(TEXT)
     doc = make_qa()(TEXT)
-    assert doc._.luke_answers == [] and not doc.spans and doc._.luke_questions == ()
+    assert doc._.luke_answers == [] and not doc.spans["luke_qa"] and doc._.luke_questions == ()
 
 
 def test_questions_must_be_a_list(make_qa):
