@@ -95,13 +95,18 @@ def write_docbin(path: Path, records: List["Record"], split_mode: str) -> None:
 
     import spacy_luke_ja
 
+    from ..annotated_labels import ANNOTATED_LABELS
     from ..corpora.examples import make_example
     from ..training.directories import replace_file
     from ..training.outputs import MADE_BY
 
     nlp = spacy_luke_ja.blank(split_mode=split_mode)
-    docs = [make_example(nlp, record.text, record.entities).reference for record in records]
-    content = srsly.msgpack_loads(zlib.decompress(DocBin(docs=docs).to_bytes()))
+    doc_bin = DocBin(store_user_data=any(record.annotated_labels is not None for record in records))
+    for record in records:
+        doc = make_example(nlp, record.text, record.entities, annotated_labels=record.annotated_labels).reference
+        doc.user_data = {key: value for key, value in doc.user_data.items() if key == ANNOTATED_LABELS}
+        doc_bin.add(doc)
+    content = srsly.msgpack_loads(zlib.decompress(doc_bin.to_bytes()))
     marked = zlib.compress(srsly.msgpack_dumps({**MADE_BY, **content}))  # spaCy passes over keys that it does not know
     replace_file(path, lambda new: new.write_bytes(marked))
 

@@ -1,22 +1,30 @@
 """A text and its entities or answers by characters in, an Example that loses none of them out."""
 
-from typing import Iterable, Sequence, Tuple
+from typing import Iterable, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..annotated_labels import set_annotated_labels
 from ..doc_answers import set_gold_answers, set_questions
 from ..token_splitting import span_at, split_tokens
 
 
-def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, str]]) -> Example:
+def make_example(
+    nlp: Language,
+    text: str,
+    entities: Iterable[Tuple[int, int, str]],
+    *,
+    annotated_labels: Optional[Iterable[str]] = None,
+) -> Example:
     """Make an Example whose reference has its tokens split where gold entities begin or end.
 
     Example.from_dict leaves out an entity that is not whole tokens (日 in 訪日). The reference can go into a DocBin.
 
     entities: (char_start, char_end, label), without overlaps and without spaces at their edges. Raises a ValueError for
         characters that are not there.
+    annotated_labels: those that the text was annotated for, where it was for some alone: of others it says nothing.
     """
     entities = list(entities)
     for char_start, char_end, label in entities:
@@ -29,6 +37,8 @@ def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, st
     reference = nlp.make_doc(text)
     split_tokens(reference, [char for entity in entities for char in entity[:2]])
     reference.set_ents([span_at(reference, *entity) for entity in entities])
+    if annotated_labels is not None:
+        set_annotated_labels(reference, annotated_labels)
     return Example(nlp.make_doc(text), reference)
 
 

@@ -4,13 +4,14 @@ import codecs
 import json
 import warnings
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
+from ..annotated_labels import ANNOTATED_LABELS, check_annotated_labels
 from ..text.characters import LONE_SURROGATE, trim_blank
 from ..text.decoding import CharSpan
 from ..text.label_schemes import OUTSIDE, split_prefix
@@ -31,12 +32,14 @@ class Record:
 
     page: what texts of one source share, the id of a Wikipedia article say; "" where nothing is known.
     n_trimmed: how many of the entities began or ended with a blank character, which was left out.
+    annotated_labels: those that the text was annotated for, where the data says so; None: nothing is known.
     """
 
     text: str
     char_spans: Tuple[CharSpan, ...]
     page: str = ""
     n_trimmed: int = field(default=0, compare=False)
+    annotated_labels: Optional[Tuple[str, ...]] = None
 
     @property
     def entities(self) -> List[Tuple[int, int, str]]:
@@ -164,7 +167,10 @@ def make_record(text: Any, entities: Iterable[Tuple[Any, Any, Any]], page: str =
 
 
 def read_jsonl(path: Path) -> Read:
-    """{"text": …, "entities": [[start, end, label], …]} per line; also as doccano, Prodigy and Stockmark write them."""
+    """{"text": …, "entities": [[start, end, label], …]} per line; also as doccano, Prodigy and Stockmark write them.
+
+    "annotated_labels": [label, …] says for which labels alone the text was annotated.
+    """
     for n, line in enumerate(read_lines(path), start=1):
         if line.strip():
             yield f"line {n}", attempt(parse_json_record, line)
@@ -192,7 +198,25 @@ def parse_json_record(line: bytes) -> Record:
     if not isinstance(entities, list):
         raise BadRecord(f'"{key}" must be a list of entities, got {entities!r}')
     page = item.get("page", item.get("curid"))
-    return make_record(item["text"], map(parse_entity, entities), "" if page is None else str(page))
+    record = make_record(item["text"], map(parse_entity, entities), "" if page is None else str(page))
+    return with_annotated_labels(record, item.get("annotated_labels"))
+
+
+def with_annotated_labels(record: Record, labels: Any) -> Record:
+    """labels: those that the text was annotated for, or None; raises BadRecord."""
+    if labels is None:
+        return record
+    try:
+        labels = check_annotated_labels(labels)
+    except ValueError as error:
+        raise BadRecord(str(error)) from error
+    for span in record.char_spans:
+        if span.label not in labels:
+            raise BadRecord(
+                f"the entity {span.char_start}–{span.char_end} {span.label} has a label that is not in "
+                f"annotated_labels, {', '.join(labels) or 'which is empty'}"
+            )
+    return replace(record, annotated_labels=tuple(labels))
 
 
 def parse_entity(entity: Any) -> Tuple[Any, Any, Any]:
@@ -329,7 +353,8 @@ def read_docbin(path: Path) -> Read:
 
 
 def record_of_doc(doc: Doc) -> Record:
-    return make_record(doc.text, ((ent.start_char, ent.end_char, ent.label_) for ent in doc.ents))
+    record = make_record(doc.text, ((ent.start_char, ent.end_char, ent.label_) for ent in doc.ents))
+    return with_annotated_labels(record, doc.user_data.get(ANNOTATED_LABELS))
 
 
 def attempt(parse: Callable[[Any], Record], raw: Any) -> Union[Record, BadRecord]:
