@@ -1,7 +1,7 @@
 """Which labels a gold Doc was annotated for, kept in its user_data; of all others it says nothing.
 
-doc.user_data["luke_annotated_labels"] is a list of labels. Without it, nobody has said, and the setting unknown_labels of
-luke_ner decides.
+doc.user_data["luke_annotated_labels"] is a list of labels. Without it, nobody has said, and the setting unknown_labels
+of luke_ner decides.
 """
 
 from typing import Any, FrozenSet, Iterable, List, Optional, Set

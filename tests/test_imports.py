@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data", "annotated_labels", "training"},
     "backends": {"text", "models"},
     "training": {"doc_answers", "models"},
-    "evaluation": {"text", "models", "colors"},
+    "evaluation": {"text", "models", "colors", "annotated_labels"},
     "cli": {
         "training",
         "annotated_labels",

@@ -1,4 +1,4 @@
-"""Found entities and whether each is right in; a temperature that makes their scores probabilities, and thresholds, out.
+"""Found entities and whether each is right in; the temperature that makes scores probabilities, and thresholds, out.
 
 Temperature scaling: Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv 1706.04599. They choose the one
 temperature at which the softmax of single predictions has the least log loss. What luke_ner gives out is a score per

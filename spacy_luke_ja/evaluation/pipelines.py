@@ -63,7 +63,7 @@ def fingerprint(path: Path) -> str:
     files = [file_ for part in path.iterdir() if part.is_dir() for file_ in part.rglob("*") if file_.is_file()]
     for file_ in [path / "config.cfg", *sorted(files)]:
         content = hashlib.sha256(file_.read_bytes()).hexdigest()
-        digest.update(f"{file_.relative_to(path).as_posix()} {content}\n".encode("utf8"))
+        digest.update(f"{file_.relative_to(path).as_posix()} {content}\n".encode())
     return digest.hexdigest()
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Iterable, List
 
 from spacy.tokens import Doc
+from spacy.training import Example
 
+from ..annotated_labels import get_annotated_labels
 from ..text.decoding import CharSpan
 from .measures import EvaluatedText
 
@@ -13,10 +15,13 @@ from .measures import EvaluatedText
 def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
     """The entities of a gold Doc and of a pipeline's.
 
-    What was found over tokens of which the gold says nothing (spaCy's "missing") is left out, as spaCy's scorer does.
+    What was found over tokens of which the gold says nothing (spaCy's "missing") is left out, as spaCy's scorer does;
+    so is what has a label that the text was not annotated for.
     """
+    annotated_labels = get_annotated_labels(reference)
     missing = [(token.idx, token.idx + len(token)) for token in reference if token.ent_iob == 0]
     ents = [ent for ent in doc.ents if not any(start < ent.end_char and ent.start_char < end for start, end in missing)]
+    ents = [ent for ent in ents if annotated_labels is None or ent.label_ in annotated_labels]
     gold = tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents)
     scores = [ent._.luke_score if ent.has_extension("luke_score") else None for ent in ents]
     found = tuple(
@@ -24,6 +29,16 @@ def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
         for ent, score in zip(ents, scores)
     )
     return EvaluatedText(reference.text, gold, found, has_scores=bool(scores) and None not in scores)
+
+
+def annotated_part(example: Example) -> Example:
+    """For spaCy's scorer: without the entities found of labels that the text was not annotated for."""
+    annotated_labels = get_annotated_labels(example.reference)
+    if annotated_labels is None:
+        return example
+    predicted = example.predicted.copy()
+    predicted.set_ents([ent for ent in predicted.ents if ent.label_ in annotated_labels])
+    return Example(predicted, example.reference)
 
 
 def write_texts(path: Path, texts: Iterable[EvaluatedText]) -> None:

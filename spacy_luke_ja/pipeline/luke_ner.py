@@ -460,8 +460,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         get_examples: gives examples; their labels are used where `labels` is None.
         labels: the labels to learn, say from `spacy init labels`.
 
-        Labels that texts were annotated for count as theirs, found in them or not. A checkpoint whose classifier knows all the labels goes on from there; else its encoder gets a new classifier
-        for these labels, with random weights.
+        Labels that texts were annotated for count as theirs, found in them or not. A checkpoint whose classifier knows
+        all the labels goes on from there; else its encoder gets a new classifier for these labels, with random weights.
         """
         validate_get_examples(get_examples, "LukeNer.initialize")
         checkpoint = self._open()
@@ -610,12 +610,13 @@ class LukeNer(BeforeListeners, CheckpointPipe):
 
         RETURNS: per Doc that is not None, its place and (n_subwords, n_tags) logits, without tags added since.
         """
-        places = [i for i, doc in enumerate(docs) if doc is not None]
-        if places and self._model_before is None:
+        some = {i: doc for i, doc in enumerate(docs) if doc is not None}
+        if not some:
+            return
+        if self._model_before is None:
             self._model_before = copy.deepcopy(self.model)
-        if places:
-            outputs = self._model_before.predict([docs[i] for i in places])
-            yield from ((i, output.logits) for i, output in zip(places, outputs))
+        outputs = self._model_before.predict(list(some.values()))
+        yield from ((i, output.logits) for i, output in zip(some, outputs))
 
     def _are_old(self, taught: np.ndarray) -> np.ndarray:
         """RETURNS: (n_tags,) bool, which of the tags that the model had before training are of labels it knew then."""
