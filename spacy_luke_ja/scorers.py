@@ -8,7 +8,7 @@ from spacy.training import Example
 
 from .doc_answers import get_answered, get_gold_answers
 from .evaluation.measures import calibration, labels_of, score_table
-from .evaluation.texts import evaluated_text
+from .evaluation.texts import annotated_part, evaluated_text
 from .text.answer_scores import char_f1, exact_match
 
 
@@ -20,10 +20,11 @@ def make_ner_scorer() -> Callable[..., Dict[str, Any]]:
 def score_ner(examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
     """spaCy's ents_p, ents_r, ents_f, ents_per_type, and the same over exact characters as char_ents_….
 
-    spaCy's scores compare tokens; the others compare (char_start, char_end, label) and need no alignment.
+    spaCy's scores compare tokens; the others compare (char_start, char_end, label) and need no alignment. Neither
+    counts what is found of labels that a text was not annotated for.
     """
     examples = list(examples)
-    return {**get_ner_prf(examples, **kwargs), **score_char_ents(examples)}
+    return {**get_ner_prf(map(annotated_part, examples), **kwargs), **score_char_ents(examples)}
 
 
 def score_char_ents(examples: Iterable[Example]) -> Dict[str, Any]:

@@ -1,4 +1,4 @@
-"""python -m spacy luke convert-stockmark, convert, debug-data, evaluate, calibrate, compare, card, train."""
+"""python -m spacy luke convert-stockmark, convert, debug-data, evaluate, calibrate, threshold, compare, card, train."""
 
 import json
 from pathlib import Path
@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 import spacy_luke_ja
 import spacy_luke_ja.cli  # the commands
 import toys
+from spacy_luke_ja.corpora.readers import create_corpus
+from spacy_luke_ja.evaluation.pipelines import fingerprint
 from spacy_luke_ja.evaluation.texts import read_texts
 
 
@@ -243,12 +245,18 @@ def test_card(pipeline, corpus, tmp_path):
     meta = json.loads((tmp_path / "card" / "meta.json").read_text())
     assert meta["license"] == "CC BY-SA 4.0" and meta["pipeline"] == ["luke_ner"]
     assert meta["performance"]["char_ents_r"] == 1.0
-    assert meta["notes"].startswith("Small.\n\n### Entities on exact characters") and "| 人名 | " in meta["notes"]
+    assert (
+        meta["notes"].startswith("Small.\n\nScores of entities (luke_ner) are not calibrated.\n\n###")
+        and "| 人名 | " in meta["notes"]
+    )
     assert meta["sources"][0] == {"name": "Data"} and "training started from" in meta["sources"][1]["name"]
     config = Config().from_disk(pipeline / "config.cfg", interpolate=False)
     config["components"]["luke_ner"]["model"]["name"] = "../nowhere/luke"
     config["components"]["bare"] = {"factory": "sentencizer", "model": None}
     config.to_disk(pipeline / "config.cfg")
+    content = json.loads(metrics.read_text())
+    content["pipeline"]["fingerprint"] = fingerprint(pipeline)
+    metrics.write_text(json.dumps(content))
     run("card", pipeline, metrics, tmp_path / "gone.json", "--meta", tmp_path / "describe.json")
     assert json.loads((tmp_path / "gone.json").read_text())["sources"][1] == {
         "name": "luke, the checkpoint that training started from"
@@ -357,6 +365,83 @@ def test_calibrate_what_cannot_be(pipeline, checkpoints, corpus, tmp_path):
     assert "as far as the search goes" in run("calibrate", pipeline, tmp_path / "right.jsonl", output)
 
 
+def test_calibrate_keeps_the_better_temperature(pipeline, corpus, tmp_path, monkeypatch):
+    from spacy_luke_ja.evaluation import calibration
+
+    monkeypatch.setattr(calibration, "fit_temperature", lambda entities, correct: 9.0)
+    output = run("calibrate", pipeline, corpus / "train.spacy", tmp_path / "out")
+    assert "The temperature that was found, 9.0, takes the expected calibration error from 0." in output
+    assert "the pipeline keeps 1" in output and "with the temperature that it had, 1" in output
+    assert spacy.load(tmp_path / "out").get_pipe("luke_ner").temperature is None
+
+
+def write_jsonl(path, records):
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
+    return path
+
+
+def test_threshold(pipeline, tmp_path):
+    """Of what it finds, 人名 and 法人名 are always right, 地名 never; 政治的組織名 is in none of the texts."""
+    text = "山田花子は東京へ、日立製作所へ行った。"
+    gold = [[0, 4, "人名"], [9, 14, "法人名"], [5, 6, "地名"]]
+    data = write_jsonl(tmp_path / "data.jsonl", [{"text": text, "entities": gold}] * 3)
+    output = run("threshold", pipeline, data, tmp_path / "out", "--precision", "0.9")
+    assert "地名: no threshold gives a precision of 0.9; 0.000 is the best" in output
+    assert (
+        "人名 0 1.000 1.000 1.000 3 of 3" in output and "人名: 3 entities were found, and so few say little" in output
+    )
+    assert "政治的組織名: the texts have none, or none was found; its threshold stays 0" in output
+    nlp = spacy.load(tmp_path / "out")
+    threshold = nlp.get_pipe("luke_ner").threshold
+    assert threshold["地名"] == 1.0 and threshold["人名"] == 0.0 == threshold["政治的組織名"]
+    assert nlp.config["components"]["luke_ner"]["threshold"] == dict(threshold)
+    assert [ent.label_ for ent in nlp(text).ents] == ["人名", "法人名"]
+    # Texts that were annotated for some labels say nothing of others.
+    data = write_jsonl(tmp_path / "data.jsonl", [{"text": text, "entities": gold[:1], "annotated_labels": ["人名"]}])
+    output = run("threshold", tmp_path / "out", data, tmp_path / "again")
+    assert "法人名: the texts have none, or none was found; its threshold stays 0" in output
+    assert "地名: the texts have none, or none was found; its threshold stays 1" in output
+    for wrong in ("0", "1.5", "-1"):
+        said = run("threshold", pipeline, data, tmp_path / "x", f"--precision={wrong}", fails=True)
+        assert "--precision must be above 0 and at most 1" in said
+    assert "would be overwritten" in run("threshold", pipeline, data, pipeline, fails=True)
+
+
+def test_what_a_text_was_not_annotated_for_is_no_error(pipeline, tmp_path):
+    record = {"text": "山田花子は東京へ", "entities": [[0, 4, "人名"]], "annotated_labels": ["人名"]}
+    data = write_jsonl(tmp_path / "data.jsonl", [record])
+    run("evaluate", pipeline, data, tmp_path / "metrics")
+    metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
+    assert metrics["characters"]["micro"]["p"] == 1.0 == metrics["tokens"]["micro"]["p"]
+    examples = list(create_corpus(data)(spacy_luke_ja.blank()))
+    scores = spacy.load(pipeline).evaluate(examples)
+    assert scores["char_ents_p"] == 1.0 == scores["ents_p"]
+
+
+@pytest.mark.parametrize("temperature, said", [(None, "are not calibrated"), (2.5, "are calibrated (temperature 2.5)")])
+def test_a_card_says_whether_scores_are_calibrated(make_nlp, corpus, tmp_path, temperature, said):
+    make_nlp(temperature=temperature).to_disk(tmp_path / "pipeline")
+    run("evaluate", tmp_path / "pipeline", corpus / "test.spacy", tmp_path / "metrics")
+    run("card", tmp_path / "pipeline", tmp_path / "metrics" / "metrics.json", tmp_path / "meta.json")
+    notes = json.loads((tmp_path / "meta.json").read_text())["notes"]
+    assert f"Scores of entities (luke_ner) {said}." in notes and "Expected calibration error of the scores: " in notes
+
+
+def test_a_card_takes_no_metrics_of_another_pipeline(pipeline, corpus, tmp_path):
+    metrics = tmp_path / "metrics" / "metrics.json"
+    run("evaluate", pipeline, corpus / "test.spacy", tmp_path / "metrics")
+    nlp = spacy.load(pipeline)
+    nlp.get_pipe("luke_ner").threshold = 0.5
+    nlp.to_disk(tmp_path / "other")
+    said = run("card", tmp_path / "other", metrics, tmp_path / "meta.json", fails=True)
+    assert "metrics.json is not of the pipeline" in said and "measure this one: spacy luke evaluate" in said
+    run("card", pipeline, metrics, tmp_path / "meta.json")
+    content = json.loads(metrics.read_text())
+    del content["pipeline"]["fingerprint"]
+    metrics.write_text(json.dumps(content))
+    assert "is not of the pipeline" in run("card", pipeline, metrics, tmp_path / "meta.json", fails=True)
+
+
 # Files of the user's
 
 
@@ -373,11 +458,12 @@ def evaluation(pipeline, corpus, tmp_path):
 def refusals():
     """Arguments, of which {…} is in the user's directory, and what is said."""
     calibrate, quantize = "calibrate {pipeline} {corpus}/dev.spacy", "quantize {pipeline}"
+    threshold = "threshold {pipeline} {corpus}/dev.spacy"
     evaluate = "evaluate {pipeline} {corpus}/dev.spacy"
     report = "report {metrics}/metrics.json {metrics}/texts.jsonl"
     card = "card {pipeline} {metrics}/metrics.json"
     return [
-        *((f"{command} {{mine}}/{place}", place) for command in (calibrate, quantize) for place in (
+        *((f"{command} {{mine}}/{place}", place) for command in (calibrate, threshold, quantize) for place in (
             "configs", "diary", "list.txt", "half", "annotated", "../pipeline", "../pipeline/new", "..", "dangling")),
         (f"{evaluate} {{mine}}/list.txt", "must be a directory"),
         (f"{evaluate} {{mine}}/results", "metrics.json is there already, and is not the metrics"),

@@ -73,6 +73,7 @@ class OpenVINOShim(CheckpointShim):
     """Runs a checkpoint by OpenVINO, and saves it as it was stored, or in eight bits where it runs in them."""
 
     takes_type_ids = False
+    can_train = False
 
     def __init__(self, *, precision: str = "auto", head: Head = TOKEN_CLASSIFIER):
         if precision != "auto" and precision not in PRECISIONS:
@@ -157,7 +158,7 @@ class OpenVINOShim(CheckpointShim):
     ) -> Tuple[List[np.ndarray], Callable[[Sequence[np.ndarray]], None]]:
         raise ValueError(no_training("an update"))
 
-    def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
+    def resize(self, tags: Sequence[str], rows: Sequence[int], lowered: Sequence[float]) -> None:
         raise ValueError(no_training("a change of labels"))
 
     def tensors(self) -> Tensors:

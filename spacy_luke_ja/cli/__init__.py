@@ -19,4 +19,5 @@ from .evaluate import evaluate_cli  # noqa: F401
 from .evaluate_qa import evaluate_qa_cli  # noqa: F401
 from .quantize import quantize_cli  # noqa: F401
 from .report import report  # noqa: F401
+from .threshold import threshold_cli  # noqa: F401
 from .train import train_cli  # noqa: F401

@@ -28,14 +28,17 @@ def calibrate_cli(
     """Set luke_ner's temperature so that of the entities with a score of 0.8, 80 % are right.
 
     One temperature, by the least log loss over all entities found, those below the threshold too. Which entities are
-    found does not depend on it; what a threshold leaves of them does.
+    found does not depend on it; what a threshold leaves of them does. The pipeline keeps the temperature that it has
+    where the new one makes the expected calibration error no less.
     """
     from wasabi import msg
 
     from ..corpora.formats import read_records
     from ..evaluation.calibration import LOG_TEMPERATURES, fit_temperature
+    from ..evaluation.measures import calibration_of
     from ..evaluation.pipelines import load_pipeline
     from ..evaluation.run import judge_entities
+    from ..text.decoding import score_entities
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
@@ -46,11 +49,18 @@ def calibrate_cli(
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
+        records = list(read_records(data_path))
         entities, correct = judge_entities(
-            nlp, name, [(record.text, record.char_spans) for record in read_records(data_path)]
+            nlp,
+            name,
+            [(record.text, record.char_spans) for record in records],
+            labels=[record.annotated_labels for record in records],
         )
         before, after = luke_ner.score_temperature, round(fit_temperature(entities, correct), 4)
-        luke_ner.temperature = after
+        errors = [calibration_of(score_entities(entities, temperature=t), correct)["ece"] for t in (before, after)]
+        is_better = errors[1] < errors[0]
+        if is_better:
+            luke_ner.temperature = after
         replace_directory(output_path, nlp.to_disk, find_foreign=find_foreign_in_pipeline)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
@@ -59,10 +69,16 @@ def calibrate_cli(
     print_comparison(entities, correct, before, after)
     if min(abs(math.log(after) - end) for end in LOG_TEMPERATURES) < 0.01:
         msg.warn(f"{after} is as far as the search goes: these texts say too little of how sure to be")
-    if luke_ner.threshold:
+    if not is_better and after != before:
+        msg.warn(
+            f"The temperature that was found, {after}, takes the expected calibration error from {errors[0]:.4f} to "
+            f"{errors[1]:.4f}: the pipeline keeps {before:.4g}"
+        )
+    if luke_ner.threshold and is_better:
         threshold = luke_ner.threshold if isinstance(luke_ner.threshold, float) else dict(luke_ner.threshold)
         msg.warn(f"The threshold, {threshold}, is of the new scores from now on: choose it again")
-    msg.good(f"Wrote the pipeline to {output_path}, with temperature = {after}")
+    kept = f"with temperature = {after}" if is_better else f"with the temperature that it had, {before:.4g}"
+    msg.good(f"Wrote the pipeline to {output_path}, {kept}")
 
 
 def find_component(nlp: "Language", component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:

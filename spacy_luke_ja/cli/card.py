@@ -33,13 +33,19 @@ def card_cli(
         msg.fail(str(error))
         raise Exit(1) from error
     try:
+        check_measured(metrics, pipeline_path, metrics_path)
         card = {
             **meta,
             **description,
             "sources": [*description.get("sources", []), *checkpoints],
             "performance": flat_scores(metrics),
-            "notes": "\n\n".join(filter(None, [description.get("notes", ""), describe_metrics(metrics)])),
+            "notes": "\n\n".join(
+                filter(None, [description.get("notes", ""), describe_scores(pipeline_path), describe_metrics(metrics)])
+            ),
         }
+    except ValueError as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
     except KeyError as error:
         msg.fail(f"{metrics_path} is no metrics.json of `spacy luke evaluate`: it has no {error}")
         raise Exit(1) from error
@@ -60,6 +66,34 @@ def read_json(path: Path) -> Dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold a JSON object")
     return content
+
+
+def check_measured(metrics: Dict[str, Any], pipeline_path: Path, metrics_path: Path) -> None:
+    """Raise a ValueError for the metrics of another pipeline, or of this one before it was changed."""
+    from ..evaluation.pipelines import fingerprint
+
+    measured = metrics["pipeline"]
+    if measured.get("fingerprint") != fingerprint(pipeline_path):
+        raise ValueError(
+            f"{metrics_path} is not of the pipeline {pipeline_path} as it is, but of {measured['name']} "
+            f"{measured['version']} as it was measured; measure this one: spacy luke evaluate {pipeline_path} DATA DIR"
+        )
+
+
+def describe_scores(pipeline_path: Path) -> str:
+    """Whether the scores of its luke_ner are calibrated; nothing for a pipeline without one."""
+    from spacy.util import load_config
+
+    sentences = []
+    for name, component in load_config(pipeline_path / "config.cfg").get("components", {}).items():
+        if component.get("factory") == "luke_ner":
+            temperature = component.get("temperature")
+            if temperature is None:
+                config = read_json(pipeline_path / name / "model" / "config.json")
+                temperature = config.get("score_temperature", 1.0)
+            calibrated = f"calibrated (temperature {temperature:.4g})" if temperature != 1.0 else "not calibrated"
+            sentences.append(f"Scores of entities ({name}) are {calibrated}.")
+    return " ".join(sentences)
 
 
 def checkpoints_of(pipeline_path: Path) -> List[Dict[str, str]]:
@@ -98,11 +132,13 @@ def flat_scores(metrics: Dict[str, Any]) -> Dict[str, Any]:
 def describe_metrics(metrics: Dict[str, Any]) -> str:
     """The table of the card, in Markdown."""
     low, high = metrics["characters"]["intervals"]["micro"]["f"]
+    calibration = metrics["calibration"]
+    error_of_scores = f" Expected calibration error of the scores: {calibration['ece']:.3f}." if calibration else ""
     lines: List[str] = [
         "### Entities on exact characters",
         "",
         f"Measured on {metrics['n_texts']} texts with {metrics['n_entities']} entities ({metrics['data']}); micro F1 "
-        f"is within {low:.3f}–{high:.3f} at 95 % (bootstrap over texts).",
+        f"is within {low:.3f}–{high:.3f} at 95 % (bootstrap over texts).{error_of_scores}",
         "",
         "| label | P | R | F1 | support |",
         "|---|---|---|---|---|",

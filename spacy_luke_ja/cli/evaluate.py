@@ -25,7 +25,7 @@ def evaluate_cli(
 
     from ..corpora.readers import create_corpus
     from ..evaluation.evaluate import evaluate
-    from ..evaluation.pipelines import load_pipeline, size_on_disk
+    from ..evaluation.pipelines import fingerprint, load_pipeline, size_on_disk
     from ..evaluation.texts import write_texts
     from ..training.directories import replace_file
     from ..training.outputs import directory_for_files
@@ -42,6 +42,8 @@ def evaluate_cli(
         metrics["data"] = data_path.name
         metrics["load_seconds"] = load_seconds
         metrics["size"] = size_on_disk(nlp, pipeline)
+        if (nlp.path / "config.cfg").is_file():
+            metrics["pipeline"]["fingerprint"] = fingerprint(nlp.path)
         content = json.dumps(metrics, ensure_ascii=False, indent=2)
         replace_file(output_path / "metrics.json", lambda path: path.write_text(content, encoding="utf8"))
         replace_file(output_path / "texts.jsonl", lambda path: write_texts(path, texts))

@@ -13,6 +13,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Mapping, Optional, 
 from spacy.language import Language
 from spacy.training import Example
 
+from ..annotated_labels import get_annotated_labels
 from ..text.decoding import CharSpan
 from .examples import make_example
 from .records import Record
@@ -249,7 +250,8 @@ def create_noisy_text_augmenter(
         if keep_original:
             yield example
         text, char_spans = changed
-        yield make_example(nlp, text, [span[:3] for span in char_spans])
+        annotated_labels = get_annotated_labels(example.reference)
+        yield make_example(nlp, text, [span[:3] for span in char_spans], annotated_labels=annotated_labels)
 
     return augment
 

@@ -6,9 +6,10 @@ from typing import Iterator, List, Sequence
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
+from ..annotated_labels import ANNOTATED_LABELS
 from ..text.messages import show
 from .files import read_bytes
-from .records import BadRecord, Read, Record, attempt, make_record
+from .records import BadRecord, Read, Record, attempt, make_record, with_annotated_labels
 from .tagged_tokens import join_tokens
 
 
@@ -31,7 +32,12 @@ def read_docbin_texts(path: Path) -> Iterator[str]:
 
 
 def write_docbin(records: Sequence[Record], docs: Sequence[Doc]) -> bytes:
-    return DocBin(docs=docs).to_bytes()
+    has_annotated_labels = any(record.annotated_labels is not None for record in records)
+    doc_bin = DocBin(store_user_data=has_annotated_labels)
+    for doc in docs:
+        doc.user_data = {key: value for key, value in doc.user_data.items() if key == ANNOTATED_LABELS}
+        doc_bin.add(doc)
+    return doc_bin.to_bytes()
 
 
 def record_of_annotated(doc: Doc) -> Record:
@@ -41,7 +47,7 @@ def record_of_annotated(doc: Doc) -> Record:
         raise BadRecord(
             f"the Doc is annotated in part, which spacy.Corpus.v1 can read and this cannot hold: {show(doc.text)}"
         )
-    return record_of_doc(doc)
+    return with_annotated_labels(record_of_doc(doc), doc.user_data.get(ANNOTATED_LABELS))
 
 
 def record_of_doc(doc: Doc) -> Record:

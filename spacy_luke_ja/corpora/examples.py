@@ -1,12 +1,13 @@
 """A text and its entities or answers by characters in, an Example that loses none of them out."""
 
-from typing import Callable, Iterable, Sequence, Tuple
+from typing import Callable, Iterable, Optional, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
+from ..annotated_labels import set_annotated_labels
 from ..doc_answers import get_gold_answers, get_questions, set_all_gold_answers, set_gold_answers, set_questions
 from ..text.messages import show
 from ..token_splitting import span_at, split_tokens
@@ -15,18 +16,31 @@ from ..token_splitting import span_at, split_tokens
 LEAN_TOKEN = 32
 
 
-def make_example(nlp: Language, text: str, entities: Iterable[Tuple[int, int, str]]) -> Example:
+def make_example(
+    nlp: Language,
+    text: str,
+    entities: Iterable[Tuple[int, int, str]],
+    *,
+    annotated_labels: Optional[Iterable[str]] = None,
+) -> Example:
     """Make an Example whose reference has its tokens split where gold entities begin or end.
 
     Example.from_dict leaves out an entity that is not whole tokens (日 in 訪日). The reference can go into a DocBin.
 
     entities: (char_start, char_end, label), without overlaps and without spaces at their edges. Raises a ValueError for
         characters that are not there.
+    annotated_labels: those that the text was annotated for, where it was for some alone: of others it says nothing.
     """
-    return Example(nlp.make_doc(text), make_reference(nlp, text, entities))
+    return Example(nlp.make_doc(text), make_reference(nlp, text, entities, annotated_labels=annotated_labels))
 
 
-def make_reference(nlp: Language, text: str, entities: Iterable[Tuple[int, int, str]]) -> Doc:
+def make_reference(
+    nlp: Language,
+    text: str,
+    entities: Iterable[Tuple[int, int, str]],
+    *,
+    annotated_labels: Optional[Iterable[str]] = None,
+) -> Doc:
     """The reference of make_example, alone."""
     entities = list(entities)
     for char_start, char_end, label in entities:
@@ -39,6 +53,8 @@ def make_reference(nlp: Language, text: str, entities: Iterable[Tuple[int, int, 
     reference = nlp.make_doc(text)
     split_tokens(reference, [char for entity in entities for char in entity[:2]])
     reference.set_ents([span_at(reference, *entity) for entity in entities])
+    if annotated_labels is not None:
+        set_annotated_labels(reference, annotated_labels)
     return reference
 
 

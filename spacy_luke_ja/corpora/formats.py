@@ -228,6 +228,9 @@ def write_records(nlp: Language, records: Sequence[Record], format: str, *, endi
     RETURNS: the content of a file; raises a ValueError that names a text which the format cannot hold.
     """
     row = FORMATS[format]
-    docs = [make_reference(nlp, record.text, record.entities) for record in records]
+    docs = [
+        make_reference(nlp, record.text, record.entities, annotated_labels=record.annotated_labels)
+        for record in records
+    ]
     settings = {"as_lines": (ending or row.endings[0]) == LINES} if row.read is read_json else {}
     return row.write(records, docs, **settings)

@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 
 from ..text.messages import show
 from .json_values import NAMES, is_tuple
-from .records import BadRecord, Entity, LeftOut, Record, make_record, parse_entity
+from .records import BadRecord, Entity, LeftOut, Record, make_record, parse_entity, with_annotated_labels
 from .tagged_tokens import TagsOfFile, find_entities, join_tokens, tag_tokens
 
 ENTITY_KEYS = ("entities", "spans", "label", "labels", "annotations", "ents")  # lists of entities
@@ -50,8 +50,10 @@ def record_of(item: Any, tags: TagsOfFile) -> Record:
     if isinstance(item, BadRecord):
         raise item
     shape = shape_of(item)
-    page = item.get("page", item.get("curid")) if isinstance(item, dict) else None
-    return make_record(shape.text(item), shape.entities(item, tags), page)
+    if not isinstance(item, dict):
+        return make_record(shape.text(item), shape.entities(item, tags))
+    record = make_record(shape.text(item), shape.entities(item, tags), item.get("page", item.get("curid")))
+    return with_annotated_labels(record, item.get("annotated_labels"))
 
 
 # spaCy
@@ -105,7 +107,7 @@ def make_label_studio(record: Record, doc: Doc) -> Any:
         {"id": f"e{i}", "from_name": "label", "to_name": "text", "type": "labels", "value": region}
         for i, region in enumerate(make_regions(record), start=1)
     ]
-    return {"data": {"text": record.text}, "annotations": [{"result": regions}], **page_of(record)}
+    return {"data": {"text": record.text}, "annotations": [{"result": regions}], **rest_of(record)}
 
 
 def make_regions(record: Record) -> List[Any]:
@@ -174,7 +176,7 @@ def row_entities(item: Any, tags: TagsOfFile) -> Iterable[Entity]:
 def make_row(record: Record, doc: Doc) -> Any:
     tagged = tag_tokens(doc)
     tokens, tags = ([pair[i] for pair in tagged] for i in (0, 1))
-    return {"text": record.text, "tokens": tokens, "ner_tags": tags, **page_of(record)}
+    return {"text": record.text, "tokens": tokens, "ner_tags": tags, **rest_of(record)}
 
 
 # Objects with a text and a list of entities: ours, doccano's, Prodigy's, Doc.to_json's, Label Studio's JSON-MIN
@@ -231,15 +233,17 @@ def make_prodigy(record: Record, doc: Doc) -> Any:
         }
         for ent in doc.ents
     ]  # fmt: skip
-    return {"text": record.text, "tokens": tokens, "spans": spans, "answer": "accept", **page_of(record)}
+    return {"text": record.text, "tokens": tokens, "spans": spans, "answer": "accept", **rest_of(record)}
 
 
-def page_of(record: Record) -> Dict[str, str]:
-    return {"page": record.page} if record.page else {}
+def page_of(record: Record) -> Dict[str, Any]:
+    """What else than text and entities there is to keep."""
+    page = {"page": record.page} if record.page else {}
+    return page if record.annotated_labels is None else {**page, "annotated_labels": list(record.annotated_labels)}
 
 
 def with_text(key: str, entities: Callable[[Record], Sequence[Any]]) -> Callable[[Record, Doc], Any]:
-    return lambda record, doc: {"text": record.text, key: list(entities(record)), **page_of(record)}
+    return lambda record, doc: {"text": record.text, key: list(entities(record)), **rest_of(record)}
 
 
 def entity_lists(record: Record) -> List[List[Any]]:
@@ -267,6 +271,6 @@ SHAPES: Dict[str, Shape] = {
     "jsonl": Shape(*LISTED, with_text("entities", entity_lists)),
     "doccano": Shape(*LISTED, with_text("label", entity_lists)),
     "prodigy": Shape(*LISTED, make_prodigy),
-    "doc-json": Shape(*LISTED, lambda record, doc: {**doc.to_json(), **page_of(record)}),
+    "doc-json": Shape(*LISTED, lambda record, doc: {**doc.to_json(), **rest_of(record)}),
     "label-studio-min": Shape(*LISTED, with_text("label", make_regions)),
 }

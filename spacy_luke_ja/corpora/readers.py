@@ -28,7 +28,7 @@ def create_corpus(
 
     def read(nlp: Language) -> Iterator[Example]:
         for record in read_records(path, on_bad_record=on_bad_record):
-            example = make_example(nlp, record.text, record.entities)
+            example = make_example(nlp, record.text, record.entities, annotated_labels=record.annotated_labels)
             yield from [example] if augmenter is None else augmenter(nlp, example)
 
     return read

@@ -1,8 +1,9 @@
 """A text and its entities by characters in, a checked Record out, or what is wrong with them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
+from ..annotated_labels import check_annotated_labels
 from ..text.characters import LONE_SURROGATE, trim_blank
 from ..text.decoding import CharSpan
 from ..text.messages import show
@@ -23,6 +24,7 @@ class Record:
     page: what texts of one source share, the id of a Wikipedia article say; "" where nothing is known.
     n_trimmed: how many of the entities began or ended with a blank character, which was left out.
     unit: what the offsets of the entities counted in the data, a key of UNITS; "" for characters.
+    annotated_labels: those that the text was annotated for, where the data says so; None: nothing is known.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Record:
     page: str = ""
     n_trimmed: int = field(default=0, compare=False)
     unit: str = field(default="", compare=False)
+    annotated_labels: Optional[Tuple[str, ...]] = None
 
     @property
     def entities(self) -> List[Tuple[int, int, str]]:
@@ -91,6 +94,23 @@ def make_record(text: Any, entities: Iterable[Sequence[Any]], page: Any = None) 
         if second.char_start < first.char_end:
             raise BadRecord(f"the entities {show_span(*first)} and {show_span(*second)} overlap in {show(text)}")
     return Record(text, tuple(spans), page, n_trimmed, unit)
+
+
+def with_annotated_labels(record: Record, labels: Any) -> Record:
+    """labels: those that the text was annotated for, or None; raises BadRecord."""
+    if labels is None:
+        return record
+    try:
+        labels = check_annotated_labels(labels)
+    except ValueError as error:
+        raise BadRecord(str(error)) from error
+    for span in record.char_spans:
+        if span.label not in labels:
+            raise BadRecord(
+                f"the entity {span.char_start}–{span.char_end} {span.label} has a label that is not in "
+                f"annotated_labels, {', '.join(labels) or 'which is empty'}"
+            )
+    return replace(record, annotated_labels=tuple(labels))
 
 
 def check_characters(name: str, value: str) -> None:

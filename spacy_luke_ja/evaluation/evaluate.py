@@ -11,7 +11,7 @@ from ..text.label_schemes import LABELS
 from ..text.subwords import Subwords
 from .measures import EvaluatedText, bootstrap_intervals, calibration, confusion, count_errors, labels_of, score_table
 from .pipelines import peak_memory
-from .texts import evaluated_text
+from .texts import annotated_part, evaluated_text
 
 # What each block of the metrics counts, for those who read only the numbers.
 COUNTED = {
@@ -47,7 +47,7 @@ def evaluate(
     labels = labels_of(evaluated, LABELS)
     for example, doc in zip(examples, docs):
         example.predicted = doc
-    tokens = get_ner_prf(examples)
+    tokens = get_ner_prf(map(annotated_part, examples))
     metrics = {
         "pipeline": {
             "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",

@@ -1,5 +1,6 @@
 """The name of a pipeline or checkpoint in, the pipeline out; and what it weighs."""
 
+import hashlib
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +52,19 @@ def factory_for(name: str) -> str:
     except (OSError, ValueError):
         return "luke_ner"
     return "luke_qa" if architectures[0].endswith(QUESTION_ANSWERING) else "luke_ner"
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of all that decides what a saved pipeline finds: its config and the files of its components.
+
+    meta.json, which a package has another of, is no part of it.
+    """
+    digest = hashlib.sha256()
+    files = [file_ for part in path.iterdir() if part.is_dir() for file_ in part.rglob("*") if file_.is_file()]
+    for file_ in [path / "config.cfg", *sorted(files)]:
+        content = hashlib.sha256(file_.read_bytes()).hexdigest()
+        digest.update(f"{file_.relative_to(path).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def size_on_disk(nlp: Language, name: str) -> int:

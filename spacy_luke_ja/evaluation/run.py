@@ -1,6 +1,6 @@
 """A pipeline and texts with gold entities in, what it finds in them out; the gold needs no tokens."""
 
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Collection, List, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
@@ -21,16 +21,21 @@ def run_pipeline(nlp: Language, annotated: Sequence[Tuple[str, Sequence[CharSpan
 
 
 def judge_entities(
-    nlp: Language, name: str, annotated: Sequence[Tuple[str, Sequence[CharSpan]]]
+    nlp: Language,
+    name: str,
+    annotated: Sequence[Tuple[str, Sequence[CharSpan]]],
+    *,
+    labels: Optional[Sequence[Optional[Collection[str]]]] = None,
 ) -> Tuple[List[FoundEntity], np.ndarray]:
     """Run a pipeline up to its luke_ner of this name, once.
 
+    labels: per text, those that it was annotated for; what is found of others is left out. None: all.
     RETURNS: the entities it finds, whatever its threshold; and (n_entities,) bool, whether characters and label are
         those of a gold entity.
     """
     luke_ner: Any = nlp.get_pipe(name)
     if not annotated:
-        raise ValueError("there are no texts to calibrate on: the data is empty")
+        raise ValueError("there are no texts to judge entities on: the data is empty")
     later = nlp.pipe_names[nlp.pipe_names.index(name) :]
     docs = nlp.pipe([text for text, _ in annotated], disable=later)
     found = [entities for batch in minibatch(docs, size=128) for entities in luke_ner.find_entities(batch)]
@@ -38,11 +43,13 @@ def judge_entities(
         raise ValueError(
             f"the pipeline gave {len(found)} of {len(annotated)} Docs back; its error handler hides what failed"
         )
+    if labels is not None:
+        found = [[e for e in own if known is None or e.label in known] for own, known in zip(found, labels)]
     entities = [entity for own in found for entity in own]
     gold = [{span[:3] for span in char_spans} for _, char_spans in annotated]
     correct = [entity[:3] in right for own, right in zip(found, gold) for entity in own]
     if not entities:
-        raise ValueError(f"{name} found no entity in {len(annotated)} texts: there is no score to calibrate")
+        raise ValueError(f"{name} found no entity in {len(annotated)} texts: there is no score to judge")
     if not any(correct):
         labels = [{label for own in gold for *_, label in own}, {entity.label for entity in entities}]
         in_data, in_found = (", ".join(sorted(side)) or "none" for side in labels)

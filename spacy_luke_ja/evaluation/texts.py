@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Iterable, List, Sequence, Tuple
 
 from spacy.tokens import Doc
+from spacy.training import Example
 
+from ..annotated_labels import get_annotated_labels
 from ..text.alignment import align_but_for_spaces
 from ..text.decoding import CharSpan
 from .measures import EvaluatedText
@@ -14,8 +16,10 @@ from .measures import EvaluatedText
 def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
     """The entities of a gold Doc and of a pipeline's, on the characters of the latter where only white space differs.
 
-    What was found over tokens of which the gold says nothing (spaCy's "missing") is left out, as spaCy's scorer does.
+    What was found over tokens of which the gold says nothing (spaCy's "missing") is left out, as spaCy's scorer does;
+    so is what has a label that the text was not annotated for.
     """
+    annotated_labels = get_annotated_labels(reference)
     gold = [CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in reference.ents]
     missing = [(token.idx, token.idx + len(token)) for token in reference if token.ent_iob == 0]
     places = None if reference.text == doc.text else align_but_for_spaces(reference.text, doc.text)
@@ -23,6 +27,7 @@ def evaluated_text(reference: Doc, doc: Doc) -> EvaluatedText:
         gold = [CharSpan(*move(span[:2], places), span.label) for span in gold]
         missing = [move(chars, places) for chars in missing]
     ents = [ent for ent in doc.ents if not any(start < ent.end_char and ent.start_char < end for start, end in missing)]
+    ents = [ent for ent in ents if annotated_labels is None or ent.label_ in annotated_labels]
     scores = [ent._.luke_score if ent.has_extension("luke_score") else None for ent in ents]
     found = tuple(
         CharSpan(ent.start_char, ent.end_char, ent.label_, 1.0 if score is None else score)
@@ -36,6 +41,16 @@ def move(chars: Tuple[int, int], places: Sequence[int]) -> Tuple[int, int]:
     """Start and end of characters in the other text, which are not all white space."""
     moved = [places[char] for char in range(*chars) if places[char] >= 0]
     return (moved[0], moved[-1] + 1) if moved else (0, 0)
+
+
+def annotated_part(example: Example) -> Example:
+    """For spaCy's scorer: without the entities found of labels that the text was not annotated for."""
+    annotated_labels = get_annotated_labels(example.reference)
+    if annotated_labels is None:
+        return example
+    predicted = example.predicted.copy()
+    predicted.set_ents([ent for ent in predicted.ents if ent.label_ in annotated_labels])
+    return Example(predicted, example.reference)
 
 
 def write_texts(path: Path, texts: Iterable[EvaluatedText]) -> None:

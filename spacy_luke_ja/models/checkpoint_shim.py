@@ -24,6 +24,7 @@ class CheckpointShim(Shim, ABC):
     """
 
     takes_type_ids = True  # of pairs of texts, see WindowBatch
+    can_train = True
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -94,8 +95,12 @@ class CheckpointShim(Shim, ABC):
         """RETURNS: logits of each batch as infer gives them, and a callback that takes their gradients."""
 
     @abstractmethod
-    def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
-        """Change the tags of the classifier; rows: per new tag, the old tag whose weights it keeps, or None."""
+    def resize(self, tags: Sequence[str], rows: Sequence[int], lowered: Sequence[float]) -> None:
+        """Change the tags of the classifier.
+
+        rows: per new tag, the old tag whose weights it starts with.
+        lowered: per new tag, how much lower than the old tag's its logit is, everywhere.
+        """
 
     @abstractmethod
     def tensors(self) -> Tensors:

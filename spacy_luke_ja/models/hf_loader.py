@@ -283,10 +283,12 @@ def max_window(limit: int, checkpoint: Checkpoint, *, n_special: int, window: Op
     return limit
 
 
-def resize_head(module: Any, rows: Sequence[Optional[int]]) -> None:
+def resize_head(module: Any, rows: Sequence[int], lowered: Sequence[float]) -> torch.nn.Linear:
     """Give a token classifier of transformers other tags, in place.
 
-    rows: per new tag, the old tag whose weights it keeps; None starts at random.
+    rows: per new tag, the old tag whose weights it starts with.
+    lowered: per new tag, how much lower than the old tag's its logit is, everywhere.
+    RETURNS: the new layer.
     """
     n_tags = len(rows)
     encoder = module.base_model_prefix + "."
@@ -297,12 +299,10 @@ def resize_head(module: Any, rows: Sequence[Optional[int]]) -> None:
     )
     new = torch.nn.Linear(old.in_features, n_tags, device=old.weight.device, dtype=old.weight.dtype)
     with torch.no_grad():
-        new.weight.normal_(std=0.02)
-        new.bias.zero_()
-        kept = [(i, row) for i, row in enumerate(rows) if row is not None]
-        if kept:
-            places, kept_rows = (torch.tensor(side, device=old.weight.device) for side in zip(*kept))
-            new.weight[places], new.bias[places] = old.weight[kept_rows], old.bias[kept_rows]
+        new.weight.copy_(old.weight[list(rows)])
+        bias = old.bias[list(rows)] if old.bias is not None else torch.zeros_like(new.bias)
+        new.bias.copy_(bias - torch.tensor(lowered).to(bias))
     parent = module.get_submodule(name.rpartition(".")[0])
     setattr(parent, name.rpartition(".")[2], new)
     module.num_labels = n_tags
+    return new

@@ -27,6 +27,8 @@ TRAINING_PRECISIONS = ("float32", "bfloat16")
 # Batches of changing size fragment glibc's heap: without this, training on a CPU had grown to 24 GB after 1,700
 # updates of a model of 30 MB, all but 0.8 GB of it free.
 UPDATES_PER_TRIM = 16
+# How many times the learning rate new rows of a classifier learn at.
+NEW_ROWS_RATE = 20.0
 
 
 class HFShim(CheckpointShim, PyTorchShim):
@@ -74,6 +76,8 @@ class HFShim(CheckpointShim, PyTorchShim):
         self.freeze_embeddings = freeze_embeddings
         self.trained = False
         self._dropout_rate: Optional[float] = None
+        # The layer that resize made, and the first of its rows that are new.
+        self._new_rows: Optional[Tuple[torch.nn.Linear, int]] = None
 
     @property
     def precision_in_use(self) -> str:
@@ -109,7 +113,7 @@ class HFShim(CheckpointShim, PyTorchShim):
         self._model = module
         self._checkpoint = checkpoint
         self.trained = new_head
-        self._dropout_rate = None  # what the last module was told
+        self._dropout_rate = self._new_rows = None  # what the last module was told, and had
         self.n_loss_terms = self.n_updates = 0
         if isinstance(checkpoint.weights, bytes) and dtype == torch.float32:
             # The module holds all that the bytes do, once is enough.
@@ -182,10 +186,23 @@ class HFShim(CheckpointShim, PyTorchShim):
             self.n_loss_terms = 0
         if optimizer.grad_clip and gradients:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), optimizer.grad_clip)
-        super().finish_update(optimizer)
+        with self._faster_new_rows():
+            super().finish_update(optimizer)
         self.n_updates += 1
         if self.n_updates % UPDATES_PER_TRIM == 0:
             release_freed_memory()
+
+    @contextlib.contextmanager
+    def _faster_new_rows(self) -> Iterator[None]:
+        """Lengthen the step of rows that resize added: all others have learned before, and need small ones."""
+        if self._new_rows is None:
+            yield
+            return
+        layer, first = self._new_rows
+        before = [weights.detach()[first:].clone() for weights in (layer.weight, layer.bias)]
+        yield
+        for weights, start in zip((layer.weight, layer.bias), before):
+            weights.data[first:] = start + NEW_ROWS_RATE * (weights.data[first:] - start)
 
     @contextlib.contextmanager
     def use_params(self, params: Mapping[Any, Any]) -> Iterator[None]:
@@ -201,9 +218,11 @@ class HFShim(CheckpointShim, PyTorchShim):
             for name, weight in backup.items():
                 weights[name].data = weight
 
-    def resize(self, tags: Sequence[str], rows: Sequence[Optional[int]]) -> None:
+    def resize(self, tags: Sequence[str], rows: Sequence[int], lowered: Sequence[float]) -> None:
         self._prepare_training(None)
-        resize_head(self._model, rows)
+        layer = resize_head(self._model, rows, lowered)
+        first = next((i for i, row in enumerate(rows) if i != row), len(rows))
+        self._new_rows = layer, min(first, self._new_rows[1] if self._new_rows else first)
         # What an optimizer noted of the weights, by the id, is of another shape.
         with Shim.global_id_lock:
             Shim.global_id += 1

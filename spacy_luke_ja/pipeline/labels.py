@@ -1,7 +1,7 @@
 """A checkpoint's tags and the settings in; which label of a Doc each tag stands for out."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..models.hf_checkpoint import Checkpoint
 from ..text.label_schemes import TagScheme, make_scheme, make_tags, map_labels
@@ -47,6 +47,10 @@ class TagLabels:
         tags = (*self.scheme.tags, *make_tags(labels, self.scheme.name)[1:])
         doc_label = {**self.doc_label, **{label: label for label in labels}}
         return TagLabels(make_scheme(tags, scheme=self.scheme.name), doc_label)
+
+    def checkpoint_labels(self, labels: Collection[str]) -> Set[str]:
+        """All labels of the checkpoint that are one of these in the Doc."""
+        return {own for own, doc in self.doc_label.items() if doc in labels}
 
     def to_cfg(self) -> Dict[str, Any]:
         return {"tags": list(self.scheme.tags), "scheme": self.scheme.name, "label_map": dict(self.doc_label)}

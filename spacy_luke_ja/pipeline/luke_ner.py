@@ -1,5 +1,6 @@
 """Docs in, named entities out: the component luke_ner."""
 
+import copy
 import warnings
 from collections import Counter
 from functools import partial
@@ -9,10 +10,11 @@ import numpy as np
 from spacy import util
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.training import Example, validate_get_examples
+from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config
+from thinc.api import Config, Optimizer, set_dropout_rate
 
+from ..annotated_labels import get_annotated_labels, labels_in
 from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint
 from ..models.hf_loader import NoClassifier
@@ -27,16 +29,26 @@ from ..text.decoding import (
     find_entities,
     score_entities,
 )
-from ..text.label_schemes import SCHEMES, shorten
+from ..text.label_schemes import OUTSIDE, SCHEMES, shorten
 from ..text.token_subwords import begin_inside_tokens, count_line_breaks, first_of_tokens
 from ..token_splitting import token_offsets
+from ..training.optimizers import create_adamw
 from ..user_data import pack_quickly
 from .annotation import FILTERED, EntsFilter, LossReport, annotate, register_extensions
 from .checkpoint_pipe import CheckpointPipe
 from .labels import TagLabels, from_cfg, new_labels, read_labels
 from .listeners import BeforeListeners, keep_listeners_in_step
-from .settings import Setting, SpansKey, check_label_map, check_tag_names, check_threshold, checked_number, one_of
-from .training import annotated_subwords, gold_char_spans, tag_loss
+from .settings import (
+    Setting,
+    SpansKey,
+    check_label_map,
+    check_tag_names,
+    check_threshold,
+    check_unknown_labels,
+    checked_number,
+    one_of,
+)
+from .training import annotated_subwords, gold_char_spans, possible_tags, rehearsal_loss, tag_loss
 
 DEFAULT_MODEL = Config().from_str(
     """
@@ -56,6 +68,10 @@ freeze_embeddings = false
 )["model"]
 
 LABEL_SUBWORDS = ("all", "first")
+# How much lower than that of O, whose weights they start with, the logits of new tags are.
+NEW_TAGS_LOWERED = 4.0
+# Up to which width of an encoder which learning rate is good to go on with.
+LEARN_RATES = ((512, 2e-4), (768, 3e-5), (float("inf"), 1e-5))
 
 register_extensions()
 
@@ -75,6 +91,7 @@ register_extensions()
         "temperature": None,
         "cut_cost": None,
         "line_break_cost": None,
+        "unknown_labels": None,
         "spans_key": None,
         "ents_filter": {"@misc": "spacy.prioritize_existing_ents_filter.v1"},
         "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
@@ -103,6 +120,7 @@ def make_luke_ner(
     temperature: Optional[float],
     cut_cost: Optional[float],
     line_break_cost: Optional[float],
+    unknown_labels: Optional[List[str]],
     spans_key: Optional[str],
     ents_filter: Optional[EntsFilter],
     scorer: Optional[Callable],
@@ -121,6 +139,7 @@ def make_luke_ner(
         temperature=temperature,
         cut_cost=cut_cost,
         line_break_cost=line_break_cost,
+        unknown_labels=unknown_labels,
         spans_key=spans_key,
         ents_filter=ents_filter,
         scorer=scorer,
@@ -146,6 +165,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     temperature = Setting(checked_number(check_temperature, optional=True))
     cut_cost = Setting(checked_number(partial(check_cost, setting="cut_cost"), optional=True))
     line_break_cost = Setting(checked_number(partial(check_cost, setting="line_break_cost"), optional=True))
+    unknown_labels = Setting(check_unknown_labels)
     spans_key = SpansKey()
 
     def __init__(
@@ -163,6 +183,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         temperature: Optional[float] = None,
         cut_cost: Optional[float] = None,
         line_break_cost: Optional[float] = None,
+        unknown_labels: Optional[Sequence[str]] = None,
         spans_key: Optional[str] = None,
         ents_filter: Optional[EntsFilter] = None,
         scorer: Optional[Callable] = None,
@@ -185,6 +206,9 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         line_break_cost: the same for an entity that goes on in the next line: the higher, the surer a list of one name
             a line stays apart; the lower, the surer a name that was wrapped stays whole. The checkpoint's own
             (line_break_cost in its config.json, else 0.0) when None.
+        unknown_labels: in training, the labels that texts say nothing of, unless they say for which they were annotated
+            (see annotated_labels.py): neither that they are there, where none is marked, nor that they are not. None:
+            after add_label, each of the labels that were there before, in texts in which it is not marked; else none.
         spans_key: where in doc.spans the entities and their scores go, too, those that ents_filter turns away included
             where they are whole tokens; under the component's present name when None.
         ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
@@ -193,6 +217,10 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         super().__init__(vocab, model, name, scorer)
         self._labels: Optional[TagLabels] = None
         self._added_labels: List[str] = []
+        # What add_label gave the loaded classifier here; cfg["new_labels"], which is saved, may have it from before.
+        self._grown_labels: List[str] = []
+        self._model_before: Optional[LukeNerModel] = None
+        self._own_optimizer: Optional[Optimizer] = None
         self.tags = tags
         self.scheme = scheme
         self.label_map = label_map
@@ -203,10 +231,11 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         self.temperature = temperature
         self.cut_cost = cut_cost
         self.line_break_cost = line_break_cost
+        self.unknown_labels = unknown_labels
         self.spans_key = spans_key
         self.ents_filter = ents_filter
         # Filled when training gives the component labels of its own; the settings are for a checkpoint from elsewhere.
-        self.cfg.update(tags=None, scheme=None, label_map=None)
+        self.cfg.update(tags=None, scheme=None, label_map=None, new_labels=[])
         # What befell the entities so far, to say once when ents_filter turns away all.
         self._outcomes: Counter = Counter()
         self._has_warned_of_filter = False
@@ -238,7 +267,10 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         return True
 
     def add_label(self, label: str) -> int:
-        """Add a label; a loaded classifier grows outputs for it, with random weights, and keeps the others.
+        """Add a label; a loaded classifier grows outputs for it and keeps the others.
+
+        The new outputs are those for "no entity" at first, too low to be chosen: training tells the two apart. See
+        unknown_labels for texts that are annotated with the new label alone.
 
         RETURNS: 0 if the label is there already, else 1.
         """
@@ -269,16 +301,19 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             if changed:
                 self._labels = self._read_labels(self._shim.checkpoint)
                 self._warn_of_unmapped(self._shim.checkpoint)
-            self._check_threshold()
+            self._check_label_names()
 
     def _grow_labels(self, labels: Sequence[str]) -> None:
         """Give the loaded classifier outputs for new labels."""
         old = self._tag_labels.scheme.tags
         grown = self._tag_labels.with_labels(labels)
         tags = grown.scheme.tags
-        self._shim.resize(tags, [*range(len(old)), *[None] * (len(tags) - len(old))])
+        n_new = len(tags) - len(old)
+        rows = [*range(len(old)), *[old.index(OUTSIDE)] * n_new]
+        self._shim.resize(tags, rows, [*[0.0] * len(old), *[NEW_TAGS_LOWERED] * n_new])
         self.model.get_ref("classifier").attrs["n_tags"] = len(tags)
-        self.cfg.update(grown.to_cfg())
+        self._grown_labels += labels
+        self.cfg.update(grown.to_cfg(), new_labels=list(self._grown_labels))
         self._labels = grown
 
     @property
@@ -309,7 +344,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         self._added_labels = []
 
     def _fill_saved(self, checkpoint: Checkpoint) -> None:
-        self._added_labels = []
+        self._added_labels, self._grown_labels = [], []
         super()._fill_saved(checkpoint)
 
     @property
@@ -324,8 +359,9 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         with self._unchanged_on_error():
             self._labels = self._read_labels(checkpoint)
             self._warn_of_unmapped(checkpoint)
-            self._check_threshold()
+            self._check_label_names()
             fill_model(self.model, checkpoint)
+            self._model_before = None
 
     def _warn_of_unmapped(self, checkpoint: Checkpoint) -> None:
         unmapped = self._tag_labels.unmapped
@@ -335,12 +371,16 @@ class LukeNer(BeforeListeners, CheckpointPipe):
                 'their entities are left out; give them in label_map ("" leaves them out on purpose)'
             )
 
-    def _check_threshold(self) -> None:
-        strange = set(self.threshold) - set(self.labels) if isinstance(self.threshold, Mapping) else set()
-        if strange:
-            raise ValueError(
-                f"threshold names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
-            )
+    def _check_label_names(self) -> None:
+        """Raise a ValueError where settings name labels that the component has not."""
+        named = {"threshold": self.threshold if isinstance(self.threshold, Mapping) else ()}
+        named["unknown_labels"] = self.unknown_labels or ()
+        for setting, labels in named.items():
+            strange = set(labels) - set(self.labels)
+            if strange:
+                raise ValueError(
+                    f"{setting} names {', '.join(sorted(strange))}, but the labels are {', '.join(self.labels)}"
+                )
 
     # Prediction
 
@@ -444,8 +484,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         get_examples: gives examples; their labels are used where `labels` is None.
         labels: the labels to learn, say from `spacy init labels`.
 
-        A checkpoint whose classifier knows all the labels goes on from there; else its encoder gets a new classifier
-        for these labels, with random weights.
+        Labels that texts were annotated for count as theirs, found in them or not. A checkpoint whose classifier knows
+        all the labels goes on from there; else its encoder gets a new classifier for these labels, with random weights.
         """
         validate_get_examples(get_examples, "LukeNer.initialize")
         checkpoint = self._open()
@@ -453,7 +493,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             references = [example.reference for example in get_examples()]
             if not references:
                 raise ValueError(f"[{self.name}] there are no examples to learn from: the training corpus is empty")
-            labels = sorted({ent.label_ for reference in references for ent in reference.ents})
+            labels = sorted(set().union(*(labels_in(reference) for reference in references)))
             if not labels:
                 self._check_own_labels(checkpoint, len(references))
         labels = list(dict.fromkeys([*labels, *self._added_labels]))
@@ -462,8 +502,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
 
     def _start_with(self, checkpoint: Checkpoint, labels: Sequence[str]) -> None:
         """Load a checkpoint for training on labels; none: its own."""
-        self.cfg.update(tags=None, scheme=None, label_map=None)
-        self._added_labels = []
+        self.cfg.update(tags=None, scheme=None, label_map=None, new_labels=[])
+        self._added_labels, self._grown_labels = [], []
         own_labels = self._own_labels(checkpoint)
         if not labels or set(labels) <= set(own_labels):
             try:
@@ -482,9 +522,33 @@ class LukeNer(BeforeListeners, CheckpointPipe):
                 "add_label and nlp.resume_training()"
             )
         self._labels = new_labels(labels, self.scheme)
-        self._check_threshold()
+        self._check_label_names()
         self.cfg.update(self._labels.to_cfg())
         fill_model(self.model, checkpoint.with_new_classifier(self._labels.scheme.tags), new_head=True)
+        self._model_before = None
+
+    @property
+    def _rehearsal_model(self) -> Optional[LukeNerModel]:
+        """The model as it was when nlp.resume_training was called, which looks for this name, and assigns a copy."""
+        if not self._shim.can_train:
+            raise AttributeError("a model that does not train has nothing to rehearse")  # spaCy asks by hasattr
+        self.load()
+        return self._model_before
+
+    @_rehearsal_model.setter
+    def _rehearsal_model(self, model: LukeNerModel) -> None:
+        self._model_before = model
+        self._owner.offer_optimizer(self.create_optimizer)
+
+    def create_optimizer(self) -> Optimizer:
+        """AdamW at a rate that a trained encoder of this width bears, as in configs/.
+
+        nlp.resume_training returns it where the config asks for no other optimizer than spaCy's default, whose rate of
+        0.001 is for small networks and destroys this one.
+        """
+        self.load()
+        width = self._shim.checkpoint.config.get("hidden_size") or 768
+        return create_adamw(next(rate for widest, rate in LEARN_RATES if width <= widest))
 
     def _own_labels(self, checkpoint: Checkpoint) -> Tuple[str, ...]:
         """The labels that a checkpoint's own classifier gives; none for an encoder without one."""
@@ -505,6 +569,9 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     def get_loss(self, examples: Iterable[Example], scores: List[SubwordLogits]) -> Tuple[float, List[np.ndarray]]:
         """Cross entropy over subwords, the gold placed by characters; special and padding positions have none.
 
+        Where a text says nothing of some labels (see unknown_labels), "no entity" and these together count as right,
+        and how likely each of them is against the others stays what it was before training.
+
         scores: what the model gave for the examples' predicted Docs.
         RETURNS: the mean loss per subword, and the gradient of each text's logits.
         """
@@ -515,24 +582,115 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         self, examples: Iterable[Example], outputs: List[SubwordLogits]
     ) -> Tuple[float, List[np.ndarray], int]:
         """RETURNS: the sum of the loss over subwords, its gradient per text, and how many subwords it is the sum of."""
-        checkpoint_label = self._tag_labels.checkpoint_label
-        tagged, all_rows, gold_tags, annotated = [], [], [], []
-        for example, whole_output in zip(examples, outputs):
+        scheme, checkpoint_label = self._tag_labels.scheme, self._tag_labels.checkpoint_label
+        examples = list(examples)
+        unknown = [self._unknown_in(example) for example in examples]
+        tagged, all_rows, possible, annotated = [], [], [], []
+        for example, whole_output, labels in zip(examples, outputs, unknown):
             output, rows = self._tagged(example.predicted, whole_output)
-            char_spans = gold_char_spans(example)
-            unknown = {span.label for span in char_spans} - checkpoint_label.keys()
-            if unknown:
-                raise ValueError(
-                    f"[{self.name}] the examples have the labels {', '.join(sorted(unknown))}, but the component knows "
-                    f"{', '.join(self.labels)}; call add_label, or initialize with all of them"
-                )
+            spans = [span._replace(label=checkpoint_label[span.label]) for span in gold_char_spans(example)]
+            tags = encode_tags(output.subwords, spans, scheme)
             tagged.append(output)
             all_rows.append(rows)
-            spans = [span._replace(label=checkpoint_label[span.label]) for span in char_spans]
-            gold_tags.append(encode_tags(output.subwords, spans, self._tag_labels.scheme))
+            possible.append(possible_tags(tags, scheme, labels))
             annotated.append(annotated_subwords(example, output.subwords))
-        loss, tagged_gradients, n_terms = tag_loss(tagged, gold_tags, annotated)
+        loss, tagged_gradients, n_terms = tag_loss(tagged, possible, annotated)
+        for i, taught in self._taught([e.predicted if own else None for e, own in zip(examples, unknown)]):
+            held = np.isin(scheme.labels, ["", *unknown[i]])[: taught.shape[1]]
+            more, gradient = rehearsal_loss(
+                tagged[i].logits, taught[all_rows[i]], np.flatnonzero(held & self._are_old(taught)), annotated[i]
+            )
+            loss += more
+            tagged_gradients[i] += gradient
         gradients = [np.zeros_like(output.logits) for output in outputs]
         for gradient, rows, tagged_gradient in zip(gradients, all_rows, tagged_gradients):
             gradient[rows] = tagged_gradient
         return loss, gradients, n_terms
+
+    def _unknown_in(self, example: Example) -> Set[str]:
+        """The checkpoint's labels of which the gold says neither that they are in the text nor that they are not.
+
+        Raises a ValueError for gold labels that the component does not know.
+        """
+        annotated, marked = get_annotated_labels(example.reference), {ent.label_ for ent in example.reference.ents}
+        strange = (marked | (annotated or set())) - set(self.labels)
+        if strange:
+            raise ValueError(
+                f"[{self.name}] the examples have the labels {', '.join(sorted(strange))}, but the component knows "
+                f"{', '.join(self.labels)}; call add_label, or initialize with all of them"
+            )
+        if annotated is not None:
+            unknown = set(self.labels) - annotated
+        elif self.unknown_labels is not None:
+            unknown = set(self.unknown_labels)
+        elif self.cfg["new_labels"]:
+            unknown = set(self.labels) - set(self.cfg["new_labels"]) - marked
+        else:
+            unknown = set()
+        return self._tag_labels.checkpoint_labels(unknown)
+
+    def _taught(self, docs: Sequence[Optional[Doc]]) -> Iterator[Tuple[int, np.ndarray]]:
+        """What the model said before it was trained on.
+
+        RETURNS: per Doc that is not None, its place and (n_subwords, n_tags) logits, without tags added since.
+        """
+        some = {i: doc for i, doc in enumerate(docs) if doc is not None}
+        if not some:
+            return
+        if self._model_before is None:
+            self._model_before = copy.deepcopy(self.model)
+        outputs = self._model_before.predict(list(some.values()))
+        yield from ((i, output.logits) for i, output in zip(some, outputs))
+
+    def _are_old(self, taught: np.ndarray) -> np.ndarray:
+        """RETURNS: (n_tags,) bool, which of the tags that the model had before training are of labels it knew then."""
+        return ~np.isin(self._tag_labels.scheme.labels[: taught.shape[1]], self.cfg["new_labels"])
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optional[Optimizer] = None,
+        losses: Optional[Dict[str, float]] = None,
+    ) -> Dict[str, float]:
+        """Learn from texts, whatever their gold, to say what the model said when nlp.resume_training was called.
+
+        Labels that are new are left alone.
+
+        RETURNS: losses, with the mean divergence per subword added under the component's name.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        validate_examples(examples, "LukeNer.rehearse")
+        docs = [example.predicted for example in examples if len(example.predicted)]
+        if self._model_before is None:
+            raise ValueError(
+                f"[{self.name}] there is nothing to rehearse: call nlp.resume_training() before the first update"
+            )
+        if not docs:
+            return losses
+        set_dropout_rate(self.model, drop)
+        outputs, backprop = self.model.begin_update(docs)
+        loss, n_terms, gradients = 0.0, 0, []
+        for (i, taught), doc in zip(self._taught(docs), docs):
+            output, rows = self._tagged(doc, outputs[i])
+            mask = np.ones(len(output.subwords), dtype=bool)
+            own, tagged = rehearsal_loss(output.logits, taught[rows], np.flatnonzero(self._are_old(taught)), mask)
+            gradient = np.zeros_like(outputs[i].logits)
+            gradient[rows] = tagged
+            gradients.append(gradient)
+            loss, n_terms = loss + own, n_terms + len(mask)
+        backprop(gradients)
+        self._shim.n_loss_terms += n_terms
+        if sgd not in (None, False):
+            self.finish_update(sgd if isinstance(sgd, Optimizer) else self._rehearsal_optimizer(sgd))
+        losses[self.name] += loss / max(1, n_terms)
+        return losses
+
+    def _rehearsal_optimizer(self, stand_in: Any) -> Optimizer:
+        """nlp.rehearse gives components a function in the optimizer's place, and steps for the last of them alone."""
+        if self._own_optimizer is None:
+            self._own_optimizer = create_adamw(stand_in.learn_rate, weight_decay=0.0)
+        self._own_optimizer.learn_rate = stand_in.learn_rate
+        return self._own_optimizer

@@ -4,8 +4,9 @@ import weakref
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
-from spacy.language import Language
+from spacy.language import DEFAULT_CONFIG, Language
 
+from ..annotated_labels import check_annotated_labels
 from ..text.decoding import is_number
 
 
@@ -88,6 +89,13 @@ class Owner:
         names = [name for name, component in nlp.components if component is pipe] if nlp is not None else []
         return nlp.get_pipe_config(names[0]) if nlp is not None and names else {}
 
+    def offer_optimizer(self, create: Callable[[], Any]) -> None:
+        """Give the pipeline an optimizer where it has none yet, and its config asks for none but spaCy's default."""
+        nlp = self._nlp()
+        if nlp is not None and nlp._optimizer is None:
+            if nlp._config["training"]["optimizer"] == DEFAULT_CONFIG["training"]["optimizer"]:
+                nlp._optimizer = create()
+
     def loaded_config_of(self, pipe: Any) -> Dict[str, Any]:
         """What the config says that the pipeline was loaded from, with what was given when it was loaded."""
         nlp = self._nlp()
@@ -155,6 +163,10 @@ def yes_or_no(name: str) -> Callable[[Any], bool]:
 def check_threshold(value: Any) -> Union[float, Dict[str, float]]:
     check = share("threshold")
     return {label: check(least) for label, least in value.items()} if isinstance(value, Mapping) else check(value)
+
+
+def check_unknown_labels(value: Any) -> Optional[List[str]]:
+    return None if value is None else check_annotated_labels(value, "unknown_labels")
 
 
 def check_spans_key(value: Any) -> Optional[str]:

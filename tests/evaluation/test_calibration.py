@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_luke_ja.evaluation.calibration import LOG_TEMPERATURES, fit_temperature, golden_section, log_loss
+from spacy_luke_ja.evaluation.calibration import (
+    LOG_TEMPERATURES,
+    choose_threshold,
+    fit_temperature,
+    golden_section,
+    log_loss,
+)
 from spacy_luke_ja.evaluation.measures import calibration_of
 from spacy_luke_ja.text.decoding import FoundEntity, score_entities
 
@@ -55,3 +61,40 @@ def test_the_temperature_that_the_outcomes_were_drawn_with_is_found_again(true_t
 def test_where_all_are_alike_the_search_ends_at_its_edge(correct, end):
     found = fit_temperature([entity(2.0, 0.0), entity(1.0, 0.0)], np.array([correct, correct]))
     assert math.log(found) == pytest.approx(LOG_TEMPERATURES[end], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "scores, correct, precision, expected",
+    [
+        # score, precision, recall of 5 gold, kept
+        ([0.9, 0.8, 0.7, 0.6], "1110", 1.0, (0.65, 1.0, 0.6, 3)),
+        ([0.9, 0.8, 0.7, 0.6], "1110", 0.75, (0.0, 0.75, 0.6, 4)),  # all may stay
+        ([0.6, 0.9, 0.7, 0.8], "0111", 0.9, (0.65, 1.0, 0.6, 3)),  # in any order
+        ([0.9, 0.8, 0.7, 0.6], "0111", 0.75, (0.0, 0.75, 0.6, 4)),  # not sooner than it holds, nor later
+        ([0.9, 0.8, 0.8, 0.6], "1100", 0.9, (0.85, 1.0, 0.2, 1)),  # one score, one fate
+        ([0.9, 0.8, 0.7, 0.6], "0101", 0.9, (None, 0.5, 0.2, 2)),
+        ([1.0, 0.5], "10", 1.0, (0.75, 1.0, 0.2, 1)),
+        ([0.5], "1", 0.95, (0.0, 1.0, 0.2, 1)),
+    ],
+)
+def test_the_threshold_of_a_precision(scores, correct, precision, expected):
+    correct = np.array([char == "1" for char in correct])
+    chosen = choose_threshold(np.array(scores), correct, n_gold=5, precision=precision)
+    assert (chosen.score, chosen.precision, chosen.recall, chosen.n_kept) == pytest.approx(expected)
+    assert chosen.full_recall == correct.sum() / 5 and chosen.n_found == len(scores)
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 1.0), st.booleans()), min_size=1, max_size=30), st.floats(0.05, 1.0))
+def test_a_threshold_keeps_what_it_says(found, precision):
+    scores, correct = np.array([score for score, _ in found]), np.array([right for _, right in found])
+    chosen = choose_threshold(scores, correct, n_gold=int(correct.sum()), precision=precision)
+    shares = {least: correct[scores >= least].mean() for least in scores}
+    assert (chosen.score is None) == (max(shares.values()) < precision)
+    if chosen.score is not None:
+        kept = correct[scores >= chosen.score]
+        assert (
+            len(kept) == chosen.n_kept and kept.mean() == pytest.approx(chosen.precision) and kept.mean() >= precision
+        )
+        assert not any(
+            share >= precision for least, share in shares.items() if least < scores[scores >= chosen.score].min()
+        )

@@ -176,15 +176,18 @@ def test_the_gradient_is_that_of_the_summed_cross_entropy():
     from spacy_luke_ja.models.types import SubwordLogits
 
     rng = np.random.default_rng(0)
-    logits, tags = rng.normal(size=(4, 3)), np.array([0, 2, 1, 1])
+    logits, possible = rng.normal(size=(4, 3)), np.eye(3, dtype=bool)[[0, 2, 1, 1]]
+    possible[3, 2] = True  # one of two
     mask = np.array([True, True, False, True])
-    loss, (gradient,), n_terms = tag_loss([SubwordLogits(None, logits)], [tags], [mask])
+    loss, (gradient,), n_terms = tag_loss([SubwordLogits(None, logits)], [possible], [mask])
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    assert loss == pytest.approx(-np.log((probabilities * possible).sum(axis=1))[mask].sum())
     assert n_terms == 3
     step = 1e-5
     for i, j in np.ndindex(logits.shape):
         moved = logits.copy()
         moved[i, j] += step
-        difference = (tag_loss([SubwordLogits(None, moved)], [tags], [mask])[0] - loss) / step
+        difference = (tag_loss([SubwordLogits(None, moved)], [possible], [mask])[0] - loss) / step
         assert gradient[i, j] == pytest.approx(difference, abs=1e-4)
 
 
