@@ -236,7 +236,7 @@ def make_prodigy(record: Record, doc: Doc) -> Any:
     return {"text": record.text, "tokens": tokens, "spans": spans, "answer": "accept", **rest_of(record)}
 
 
-def page_of(record: Record) -> Dict[str, Any]:
+def rest_of(record: Record) -> Dict[str, Any]:
     """What else than text and entities there is to keep."""
     page = {"page": record.page} if record.page else {}
     return page if record.annotated_labels is None else {**page, "annotated_labels": list(record.annotated_labels)}
