@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.request import urlopen
 
-from spacy_luke_ja.corpora.squad import read_json, read_paragraphs, require
+from spacy_luke_ja.corpora.squad import read_contexts, read_json, require
 
 JAQUAD = "https://raw.githubusercontent.com/SkelterLabsInc/JaQuAD/23f5d72/data"
 JSQUAD = "https://raw.githubusercontent.com/yahoojapan/JGLUE/main/datasets/jsquad-v1.3"
@@ -63,8 +63,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 def get_articles(name: str, source: Source, copy: Optional[Path]) -> List[Dict[str, Any]]:
     """Of a copy, as it is; else of a download, which must be whole."""
     if copy and copy.is_file():
-        list(read_paragraphs(copy))  # raises a ValueError where it is not SQuAD's format
-        return require(read_json(copy), "data", list, str(copy))
+        articles = require(read_json(copy), "data", list, str(copy))
+        for n, article in enumerate(articles, start=1):  # and no row for each question
+            require(article, "paragraphs", list, f"{copy}, article {n}")
+        list(read_contexts(copy))  # raises a ValueError where it is not SQuAD's format
+        return articles
     try:
         return download(source)
     except (OSError, ValueError) as error:

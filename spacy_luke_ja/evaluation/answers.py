@@ -10,9 +10,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 from spacy.language import Language
 from spacy.util import minibatch
-from spacy.vocab import Vocab
 
-from ..corpora.examples import make_lean_doc
 from ..text.answer_scores import char_f1, exact_match, jaquad_f1
 from .pipelines import peak_memory
 
@@ -104,8 +102,7 @@ def evaluate_answers(
 def ask_all(nlp: Language, name: str, questions: Sequence[GoldQuestion]) -> List[EvaluatedAnswer]:
     """RETURNS: the likeliest answer to each, whatever null_threshold is."""
     luke_qa: Any = nlp.get_pipe(name)
-    vocab = Vocab()
-    docs = {text: make_lean_doc(vocab, text) for text in dict.fromkeys(asked.text for asked in questions)}
+    docs = {text: nlp.make_doc(text) for text in dict.fromkeys(asked.text for asked in questions)}
     found = luke_qa.find_answers([(docs[asked.text], asked.question) for asked in questions], null_threshold=1.0)
     return [compare(asked, own.answers[:1], own.null_score, own.error) for asked, own in zip(questions, found)]
 
