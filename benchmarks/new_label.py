@@ -46,6 +46,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     for n in args.n:
         fix_random_seed(args.seed)
         nlp = load_pipeline(args.pipeline)
+        luke_ner: Any = nlp.get_pipe("luke_ner")
+        luke_ner.add_label(args.name)  # from here on in float32
         before = dev_f1(nlp, dev, args.name)
         learn(nlp, train[:n], args)
         texts = [only_label(text, args.name) for text in run_pipeline(nlp, test)]
@@ -66,8 +68,6 @@ def choose_sentences(
 
 
 def learn(nlp: Language, train: Sequence[Annotated], args: Any) -> None:
-    luke_ner: Any = nlp.get_pipe("luke_ner")
-    luke_ner.add_label(args.name)
     optimizer = nlp.resume_training()
     examples = [make_example(nlp, text, [span[:3] for span in spans]) for text, spans in train]
     for _ in range(args.passes):

@@ -71,8 +71,8 @@ def choose_threshold(scores: np.ndarray, correct: np.ndarray, *, n_gold: int, pr
         # Between the two, since the last digits of a score depend on the batch.
         middle = (last + float(falling[n])) / 2
         score = next(value for value in (round(middle, 4), middle, last) if falling[n] < value <= last)
-    recalls = (float(n_right[i]) / n_gold if n_gold else 0.0 for i in (n - 1, -1))
-    return Threshold(score, float(n_right[n - 1]) / n, *recalls, n_kept=n, n_found=len(falling), n_gold=n_gold)
+    recall, full_recall = (float(n_right[i]) / n_gold if n_gold else 0.0 for i in (n - 1, -1))
+    return Threshold(score, float(n_right[n - 1]) / n, recall, full_recall, n, len(falling), n_gold)
 
 
 def log_loss(scores: np.ndarray, correct: np.ndarray) -> float:

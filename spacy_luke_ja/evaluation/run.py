@@ -51,8 +51,8 @@ def judge_entities(
     if not entities:
         raise ValueError(f"{name} found no entity in {len(annotated)} texts: there is no score to judge")
     if not any(correct):
-        labels = [{label for own in gold for *_, label in own}, {entity.label for entity in entities}]
-        in_data, in_found = (", ".join(sorted(side)) or "none" for side in labels)
+        sides = [{label for own in gold for *_, label in own}, {entity.label for entity in entities}]
+        in_data, in_found = (", ".join(sorted(side)) or "none" for side in sides)
         raise ValueError(
             f"none of the {len(entities)} entities found is right to the character, so no score can be; "
             f"labels in the data: {in_data}; found: {in_found}"

@@ -27,8 +27,9 @@ TRAINING_PRECISIONS = ("float32", "bfloat16")
 # Batches of changing size fragment glibc's heap: without this, training on a CPU had grown to 24 GB after 1,700
 # updates of a model of 30 MB, all but 0.8 GB of it free.
 UPDATES_PER_TRIM = 16
-# How many times the learning rate new rows of a classifier learn at.
-NEW_ROWS_RATE = 20.0
+# New rows of a classifier learn at this rate, or at so many times the optimizer's where that is less.
+NEW_ROWS_RATE = 5e-3
+MOST_TIMES_QUICKER = 100.0
 
 
 class HFShim(CheckpointShim, PyTorchShim):
@@ -186,23 +187,24 @@ class HFShim(CheckpointShim, PyTorchShim):
             self.n_loss_terms = 0
         if optimizer.grad_clip and gradients:
             torch.nn.utils.clip_grad_norm_(self._model.parameters(), optimizer.grad_clip)
-        with self._faster_new_rows():
+        with self._quicker_new_rows(optimizer.learn_rate):
             super().finish_update(optimizer)
         self.n_updates += 1
         if self.n_updates % UPDATES_PER_TRIM == 0:
             release_freed_memory()
 
     @contextlib.contextmanager
-    def _faster_new_rows(self) -> Iterator[None]:
-        """Lengthen the step of rows that resize added: all others have learned before, and need small ones."""
-        if self._new_rows is None:
+    def _quicker_new_rows(self, learn_rate: float) -> Iterator[None]:
+        """Lengthen the step of rows that resize added: all else has learned before, and bears small steps alone."""
+        times = min(NEW_ROWS_RATE / learn_rate, MOST_TIMES_QUICKER) if learn_rate else 1.0
+        if self._new_rows is None or times <= 1.0:
             yield
             return
         layer, first = self._new_rows
         before = [weights.detach()[first:].clone() for weights in (layer.weight, layer.bias)]
         yield
         for weights, start in zip((layer.weight, layer.bias), before):
-            weights.data[first:] = start + NEW_ROWS_RATE * (weights.data[first:] - start)
+            weights.data[first:] = start + times * (weights.data[first:] - start)
 
     @contextlib.contextmanager
     def use_params(self, params: Mapping[Any, Any]) -> Iterator[None]:
