@@ -135,7 +135,8 @@ def join_some(
     texts = [sentences[i] for i in order[n_joined:]]
     first = 0
     while first < n_joined:
-        ids, tags = [], []
+        ids: List[np.ndarray] = []
+        tags: List[np.ndarray] = []
         n_wanted, n_subwords, window = int(rng.integers(2, 11)), 0, int(rng.choice(WINDOWS))
         for i in order[first : min(first + n_wanted, n_joined)]:
             own = sentences[i]

@@ -31,7 +31,7 @@ def threshold_cli(
     """
     from wasabi import msg
 
-    from ..corpora.records import read_records
+    from ..corpora.formats import read_records
     from ..evaluation.pipelines import load_pipeline
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline

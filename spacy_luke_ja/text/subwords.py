@@ -120,7 +120,9 @@ class SentencePieceEncoder:
         self._word_start = processor.piece_to_id(WORD_START)
         self._unknown = processor.unk_id()
         self._controls = np.array(sorted(self.layout.control_ids), dtype="int64")
-        self.start_ids = (self._word_start + self.layout.shift,) if self._word_start != self._unknown else ()
+        self.start_ids: Tuple[int, ...] = (
+            (self._word_start + self.layout.shift,) if self._word_start != self._unknown else ()
+        )
         # The call that gives offsets moved: immutable_proto up to 0.2.1, offset_mapping from 0.2.2 on.
         try:
             processor.encode("", return_type="offset_mapping")
