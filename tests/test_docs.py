@@ -14,8 +14,6 @@ ALL = [*PAGES, *(ROOT / name for name in ("RESULTS.md", "CONTRIBUTING.md")), *(R
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
 # A block that begins so is compiled and not run; what needs the hub must say that there is none.
 NEEDS = "# needs "
-# Described here, and not in this tree yet: a command, an option, a page. What has come is taken out.
-COMING = {"threshold", "--to", "--pipeline-output"}
 
 
 def read(page):
@@ -63,14 +61,12 @@ def test_commands_and_their_options_exist(page):
             assert words[2] in project["workflows"] or words[2] in {c["name"] for c in project["commands"]}, line
             assert {w[7:] for w in words if w.startswith("--vars.")} <= set(project["vars"]), line
             continue
-        if words[1] in COMING - set(known):
-            continue
         assert words[1] in known, line
         options = {name for parameter in known[words[1]].params for name in parameter.opts}
         given = {
             word for word in words[2:] if word.startswith("-") and "." not in word
         }  # --paths.train is the config's
-        assert given <= options | COMING, line
+        assert given <= options, line
 
 
 @pytest.mark.parametrize("page", ALL, ids=lambda p: p.name)
@@ -80,8 +76,6 @@ def test_links_lead_somewhere(page):
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        if target.name in COMING and not target.exists():
-            continue
         assert target.exists(), link
         if anchor:
             headings = [line.lstrip("# ") for line in read(target).splitlines() if line.startswith("#")]
