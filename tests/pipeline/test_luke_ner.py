@@ -285,7 +285,7 @@ def test_analysis_selection_and_meta(make_nlp):
     nlp.add_pipe("sentencizer", first=True)
     analysis = nlp.analyze_pipes(keys=["assigns"])
     assert set(analysis["summary"]["luke_ner"]["assigns"]) == {
-        "token.ent_type",
+        "doc.ents",
         "doc.spans",
         "token.ent_iob",
         "token.ent_type",
