@@ -42,7 +42,7 @@ def evaluate_cli(
         metrics["data"] = data_path.name
         metrics["load_seconds"] = load_seconds
         metrics["size"] = size_on_disk(nlp, pipeline)
-        if (nlp.path / "config.cfg").is_file():
+        if nlp.path is not None and (nlp.path / "config.cfg").is_file():
             metrics["pipeline"]["fingerprint"] = fingerprint(nlp.path)
         content = json.dumps(metrics, ensure_ascii=False, indent=2)
         replace_file(output_path / "metrics.json", lambda path: path.write_text(content, encoding="utf8"))
