@@ -70,7 +70,7 @@ def test_each_form_stands_beside_plain(toy, tmp_path, capsys):
     assert rows[0] == ["form", "texts changed", "toy"]
     assert {form: n for form, n, _ in rows[1:]} == {
         "plain": "0", "full_width": "1", "half_width": "1", "nfd": "0", "upper": "1", "no_final_stop": "1", "no_commas": "1",
-        "title": "2", "list": "2",
+        "title": "2", "list": "2", "wrapped": "0",
     }  # fmt: skip
     assert rows[1][2] == "0.800"
     assert {cell for _, _, cell in rows[2:]} == {"0.800 (+0.000)"}

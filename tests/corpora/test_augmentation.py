@@ -293,7 +293,10 @@ def test_the_seed_decides_what_is_drawn(nlp, tmp_path):
     [
         ({"level": 1.5, "forms": {"nfd": 1.0}}, "level must be a share between 0 and 1, got 1.5"),
         ({"level": 0.5, "forms": {"nfd": 1.0}, "mention_share": -1.0}, "mention_share must be a share between 0 and 1"),
-        ({"level": 0.5, "forms": {"nfc": 1.0}}, "forms must be names of plain, full_width, .*, list with .* got nfc"),
+        (
+            {"level": 0.5, "forms": {"nfc": 1.0}},
+            "forms must be names of plain, full_width, .*, wrapped with .* got nfc",
+        ),
         ({"level": 0.5, "forms": {"nfd": -1.0}}, "weights in forms must be 0 or more"),
         ({"level": 0.5, "forms": {}}, "one of them above 0, got {}"),
     ],

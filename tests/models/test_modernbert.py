@@ -74,8 +74,8 @@ def test_gradients(tmp_path):
     path = write(tmp_path / "checkpoint", local_attention=8, max_position_embeddings=256)
     batch = batch_of([7, 40, 40, 200])
     shim = shim_of(path)
-    logits, backprop = shim.train_step(batch, dropout_rate=0.0)
-    backprop(np.ones_like(logits))
+    (logits,), backprop = shim.train_all([batch], dropout_rate=0.0)
+    backprop([np.ones_like(logits)])
     own = {name: parameter.grad for name, parameter in shim.module.named_parameters()}
     model = transformers.ModernBertForTokenClassification.from_pretrained(path, attn_implementation="eager").eval()
     for row in np.split(batch.ids, np.cumsum(batch.lengths)[:-1]):
@@ -148,7 +148,7 @@ def test_a_bare_encoder_gets_a_head(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read as Linux counts it")
-@pytest.mark.parametrize("what, limit", [("infer", 250), ("train_step", 900)])
+@pytest.mark.parametrize("what, limit", [("infer", 250), ("train_all", 900)])
 def test_memory_of_a_long_window(tmp_path, what, limit):
     """Megabytes that a window of 8,192 takes beyond one of 100; transformers' mask alone has 268 a layer."""
     path = write(tmp_path / "checkpoint", max_position_embeddings=8192, local_attention=128)
@@ -174,8 +174,8 @@ def run(length):
     if sys.argv[2] == "infer":
         shim.infer(batch)
     else:
-        logits, backprop = shim.train_step(batch, dropout_rate=0.0)
-        backprop(logits)
+        outputs, backprop = shim.train_all([batch], dropout_rate=0.0)
+        backprop(outputs)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
