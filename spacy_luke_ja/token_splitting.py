@@ -104,7 +104,7 @@ def split_tokens(doc: Doc, split_at: Sequence[int]) -> None:
     move_user_data(doc, parts)
     replace_tokens(doc, words, spaces, values)
     doc.tensor = tensor
-    for group in doc.spans.values():
+    for group in {id(group): group for group in doc.spans.values()}.values():  # once, under however many keys
         move_spans(doc, group, parts)
 
 

@@ -97,9 +97,15 @@ class LastingSpanGroup(SpanGroup):
         super().__setitem__(i, span)  # type: ignore[misc]
 
     def __delitem__(self, i: int) -> None:
+        """With the span go its values in attrs."""
         self._follow()
         records = read_records(self)
-        del records[self._normalize_index(i)]  # type: ignore[attr-defined]  # spaCy's own deletes the one before it
+        place = self._normalize_index(i)  # type: ignore[attr-defined]
+        for key in PER_SPAN:
+            values = self.attrs.get(key)
+            if isinstance(values, list) and len(values) == len(records):
+                self.attrs[key] = values[:place] + values[place + 1 :]
+        del records[place]  # spaCy's own deletes the one before it
         write_records(self, records)
 
     def _concat(self, other: Union[SpanGroup, Iterable[Span]], *, inplace: bool = False) -> SpanGroup:

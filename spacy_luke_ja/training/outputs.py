@@ -7,7 +7,7 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from spacy.util import get_package_path, is_package
 from thinc.api import Config
@@ -18,6 +18,12 @@ GENERATOR = '<meta name="generator" content="spacy_luke_ja">'  # in every page
 MADE_BY = {"made_by": "spacy_luke_ja"}
 # What systems put into directories by themselves.
 SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
+PIPELINE_FILES = {"config.cfg", "meta.json"}
+SPACY_TOKENIZER_FILES = {
+    "cfg",
+    "pkuseg_model",
+    "pkuseg_processors",
+}  # of Japanese, Korean, Chinese
 VOCAB_FILES = {"strings.json", "vectors", "vectors.cfg", "key2row", "lookups.bin", "lexemes.bin"}
 CHECKPOINT_FILES = {CONFIG, *TOKENIZER_FILES, *WEIGHT_FILES}
 N_NAMED = 3  # entries of a directory in a message
@@ -159,28 +165,39 @@ def read_factories(place: Path) -> Optional[Dict[str, str]]:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     components = config.get("components", {})
-    return {str(name): str(components.get(name, {}).get("factory", "")) for name in names} if is_pipeline else None
+    factories = {name: components[name] for name in map(str, names) if isinstance(components.get(name), dict)}
+    return {name: str(own.get("factory", "")) for name, own in factories.items()} if is_pipeline else None
 
 
 def find_foreign_files(place: Path, factories: Dict[str, str]) -> Iterator[str]:
     """Entries that spaCy and our components do not write; the directories of other components are taken as they are."""
     for name in entries_of(place):
         path = place / name
-        if path.is_symlink() or name not in {"config.cfg", "meta.json", "tokenizer", "vocab", *factories}:
+        if path.is_symlink() or name not in {*PIPELINE_FILES, "tokenizer", "vocab", *factories}:
             yield name
+        elif name in PIPELINE_FILES and not path.is_file():
+            yield name
+        elif name == "tokenizer":
+            yield from (f"{name}/{entry}" for entry in other_entries(path, SPACY_TOKENIZER_FILES))
         elif name == "vocab":
-            yield from (f"{name}/{entry}" for entry in entries_of(path) if entry not in VOCAB_FILES)
+            yield from (f"{name}/{entry}" for entry in other_entries(path, VOCAB_FILES))
         elif factories.get(name) in ("luke_ner", "luke_qa"):
-            yield from (f"{name}/{entry}" for entry in entries_of(path) if entry not in ("cfg", "vocab", "model"))
+            yield from (f"{name}/{entry}" for entry in other_entries(path, {"cfg"}) if entry not in ("vocab", "model"))
+            yield from (f"{name}/vocab/{entry}" for entry in other_entries(path / "vocab", VOCAB_FILES))
             for entry in entries_of(path / "model"):
-                if entry.removesuffix(".part") not in CHECKPOINT_FILES:
+                if entry.removesuffix(".part") not in CHECKPOINT_FILES or not (path / "model" / entry).is_file():
                     yield f"{name}/model/{entry}"
+
+
+def other_entries(place: Path, files: Collection[str]) -> List[str]:
+    """Entries of a directory that are not these files."""
+    return [entry for entry in entries_of(place) if entry not in files or not (place / entry).is_file()]
 
 
 def entries_of(place: Path) -> List[str]:
     if not place.is_dir():
         return []
-    return sorted(entry.name for entry in place.iterdir() if entry.name not in SYSTEM_FILES)
+    return sorted(entry.name for entry in place.iterdir() if entry.name not in SYSTEM_FILES or not entry.is_file())
 
 
 def list_names(place: Path) -> str:

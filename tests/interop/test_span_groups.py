@@ -398,3 +398,24 @@ spacy_luke_ja.blank().add_pipe("luke_ner")
 assert SpanGroups.from_bytes is not before
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_with_a_span_that_is_deleted_goes_its_score():
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("luke_ner")
+    doc = nlp("山田花子は東京都で日立製作所の社長に会った。")
+    group = doc.spans["luke_ner"]
+    scores = dict(zip([span.text for span in group], group.attrs["scores"]))
+    del group[0]
+    assert [scores[span.text] for span in group] == group.attrs["scores"]
+
+
+def test_a_group_under_two_keys_is_moved_once():
+    doc = spacy_luke_ja.blank().make_doc("山田花子は東京都で")
+    group = SpanGroup(doc, name="a", spans=[doc[0:2]])
+    doc.spans["a"] = doc.spans["b"] = group
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:4])
+    split_tokens(doc, [1, 2])
+    doc.to_bytes()
+    assert all(span.end <= len(doc) for span in group)

@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
+import spacy
 from safetensors import SafetensorError
 
 from spacy_luke_ja.training.directories import lock_directory, recover, replace_directory, replace_file
-from spacy_luke_ja.training.outputs import OutputRefused
+from spacy_luke_ja.training.outputs import OutputRefused, find_foreign_in_pipeline
 
 
 def write(content):
@@ -183,3 +184,26 @@ def test_a_file_with_the_name_of_the_lock(tmp_path):
         with lock_directory(tmp_path):
             pass
     assert (tmp_path / ".luke-training.lock").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "notes.txt",
+        "tokenizer/notes.txt",
+        "vocab/notes.txt",
+        "vocab/vectors/backup.bin",
+        ".DS_Store/mine",
+        "data/mine.jsonl",
+    ],
+)
+def test_what_no_pipeline_has_is_foreign_wherever_it_lies(tmp_path, path):
+    place = tmp_path / "pipeline"
+    spacy.blank("ja").to_disk(place)
+    assert find_foreign_in_pipeline(place) is None
+    meta = json.loads((place / "meta.json").read_text(encoding="utf8"))
+    (place / "meta.json").write_text(json.dumps({**meta, "disabled": ["data"]}), encoding="utf8")
+    (place / path).parent.unlink() if (place / path).parent.is_file() else None
+    (place / path).parent.mkdir(exist_ok=True)
+    (place / path).write_text("mine", encoding="utf8")
+    assert find_foreign_in_pipeline(place).startswith("beside a pipeline it holds")
