@@ -195,7 +195,8 @@ def change_rows(path, n_more):
 def test_rows_without_an_id_are_warned_of(checkpoints, tmp_path, make_nlp, name, n_more):
     """So checkpoints are to which tokens were added; transformers 5 has these in tokenizer.json."""
     path = shutil.copytree(checkpoints[name], tmp_path / name)
-    change_rows(path, n_more)
+    size = json.loads((path / "config.json").read_text(encoding="utf8"))["vocab_size"]
+    change_rows(path, n_more + 2 * ((size + n_more) % 8 == 0))  # a table rounded up to eights is nothing odd
     text = "山田花子は東京へ行った。"
     nlp = make_nlp(str(path))
     with pytest.warns(UserWarning, match="subwords, but config.json says vocab_size"):
