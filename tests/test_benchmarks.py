@@ -31,6 +31,7 @@ robustness, out_of_domain, qa_baseline = load("robustness"), load("out_of_domain
 documents = load("documents")
 # The parts of speed.py import each other, as they do when it runs.
 sys.path.append(str(ROOT / "benchmarks"))
+import new_label  # noqa: E402
 import runtimes  # noqa: E402
 import speed  # noqa: E402
 import speed_checkpoints  # noqa: E402
@@ -166,6 +167,25 @@ TINY = speed_checkpoints.Size(32, 2, 4, 64, n_entities=10, entity_width=16, n_pi
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     return speed_checkpoints.write_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny", TINY)
+
+
+def test_the_table_of_a_new_label(toy, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(new_label, "N_TEST", 4)
+    lines = [
+        {"text": f"{year}年に東京", "entities": [{"name": f"{year}年", "span": [0, 5], "type": "DATE"}]}
+        for year in range(2000, 2004)
+    ]
+    lines += [{"text": f"京都の人{n}", "entities": []} for n in range(3)]
+    with lzma.open(tmp_path / "data.jsonl.xz", "wt", encoding="utf8") as file_:
+        file_.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    dev = {"dev": [Record("東京へ", (CharSpan(0, 2, "地名"),))]}
+    monkeypatch.setattr(new_label, "read_stockmark", lambda path: None)
+    monkeypatch.setattr(new_label, "split_records", lambda records: dev)
+    arguments = ["--data", str(tmp_path / "data.jsonl.xz"), "--stockmark", "ner.json", "-n", "2", "--passes", "1"]
+    new_label.main(["-p", toy.partition("=")[2], *arguments])
+    printed = capsys.readouterr().out
+    assert "日付: 2 in 4 others; 1 sentences of dev" in printed
+    assert table_rows(printed)[1][0] == "2" and table_rows(printed)[1][-2:] == ["1.000", "1.000"]
 
 
 def test_random_weights_are_a_whole_luke(tiny):
