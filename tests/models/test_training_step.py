@@ -68,7 +68,7 @@ def test_the_gradient_is_clipped_as_a_whole(new_pipeline):
         nlp.update(examples(nlp), sgd=False, losses={})
 
         class Recorder:
-            total = 0.0
+            total, learn_rate = 0.0, 1e-3
 
             def __init__(self, clip):
                 self.grad_clip = clip
