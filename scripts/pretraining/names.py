@@ -18,7 +18,7 @@ from typing import Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 # Label → the slots of its names. Slots of persons, companies, shops, branches and groups are put together below.
 LABEL_SLOTS = {
-    "人名": "外国名 ローマ字名 愛称 姓地名 稀姓",
+    "人名": "外国名 ローマ字名 愛称 姓地名 稀姓 著名人",
     "法人名": "社名 企業 銀行 報道 大学 店 協会",
     "政治的組織名": "省庁 政党 役所 国際機関",
     "その他の組織名": "チーム バンド 団体",
@@ -97,12 +97,14 @@ class Names:
         *,
         mentions: Mapping[str, Sequence[str]],
         jmnedict: Optional[Mapping[str, Sequence[str]]] = None,
+        n_listed: Optional[int] = None,
     ):
         """
         directory: with a file of names and weights for each slot. mentions: label → mentions in annotated sentences.
-        jmnedict: slot → names, as read_jmnedict gives them.
+        jmnedict: slot → names, as read_jmnedict gives them. n_listed: how many names of each list; None for all.
         """
-        self.lists = {path.stem: Weighted(read_list(path)) for path in sorted(directory.glob("*.tsv"))}
+        lists = {path.stem: list(read_list(path).items())[:n_listed] for path in sorted(directory.glob("*.tsv"))}
+        self.lists = {slot: Weighted(dict(names)) for slot, names in lists.items()}
         self.mentions = {label: [name for name in own if len(name) > 1] for label, own in mentions.items()}
         self.jmnedict = jmnedict or {}
         self.surnames, self.given_names, self.readings = read_person_names()
@@ -141,6 +143,8 @@ class Names:
     def _full_name(self, rng: random.Random, between: str = "") -> Name:
         if not between and rng.random() < 0.06:
             return Name(((self.lists["愛称"].draw(rng), "人名"),))
+        if not between and rng.random() < 0.12:
+            return Name(((self.lists["著名人"].draw(rng), "人名"),))
         if self.jmnedict.get("姓名") and not between and rng.random() < 0.08:
             return Name(((rng.choice(self.jmnedict["姓名"]), "人名"),))
         (surname, reading), (given, given_reading) = self._draw_surname(rng), self._draw_given_name(rng)

@@ -19,10 +19,11 @@ from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.text.decoding import CharSpan
 
-from .names import Name, Names, draw, find_jmnedict, read_jmnedict
+from .names import LABEL_SLOTS, Name, Names, draw, find_jmnedict, read_jmnedict
 
 SLOT = re.compile(r"\{([^{}]+)\}")
 READING = "よみ"
+SWAP_SHARE = 0.25  # of the names that stand in patterns as they are
 # How often a filled pattern is written otherwise.
 FORM_WEIGHTS = {
     "plain": 20.0, "full_width": 1.5, "half_width": 1.0, "upper": 0.5, "no_final_stop": 1.5, "no_commas": 0.7,
@@ -47,9 +48,11 @@ RUNS = ("ー", "〜", "w", "ｗ", "あ", "…", "!", "a", "─", "=", "*", "笑"
 class Patterns:
     """Fills patterns with names."""
 
-    def __init__(self, texts: Sequence[str], names: Names):
+    def __init__(self, texts: Sequence[str], names: Names, *, swap_share: float = 0.0):
+        """swap_share: of the names that stand in patterns as they are, in whose place comes another of the label."""
         self.texts = list(texts)
         self.names = names
+        self.swap_share = swap_share
         for text in texts:
             self.fill(text, random.Random(0))  # a slot that nobody knows is said now
 
@@ -64,7 +67,8 @@ class Patterns:
             end = match.end()
             label, _, literal = match[1].partition("=")
             if literal:
-                name = Name(((literal, label),))
+                is_swapped = rng.random() < self.swap_share
+                name = self._draw_instead(label, literal, rng) if is_swapped else Name(((literal, label),))
             elif label == READING:
                 reading = person.reading if person and person.reading else "よみ"
                 text += reading
@@ -80,6 +84,20 @@ class Patterns:
                     spans.append(CharSpan(len(text), len(text) + len(part), own_label))
                 text += part
         return Record(text + pattern[end:], tuple(spans))
+
+    def _draw_instead(self, label: str, literal: str, rng: random.Random) -> Name:
+        """Another name of the label, and of the shape where persons have several."""
+        if label == "人名":
+            slots = (
+                ["姓 名"]
+                if " " in literal or "　" in literal
+                else ["姓", "名"]
+                if len(literal) < 4
+                else ["姓名", "外国名"]
+            )
+        else:
+            slots = LABEL_SLOTS[label].split()
+        return self.names.draw(rng.choice(slots), rng)
 
     def draw_list(self, rng: random.Random) -> Record:
         """Names of one slot, one after the other."""
@@ -140,11 +158,19 @@ def read_patterns(directory: Path, *, slots: bool = True, empty: bool = True) ->
     return list(dict.fromkeys(texts))
 
 
+def make_names(
+    directory: Path, train: Sequence[Record], *, n_listed: Optional[int] = None, other_sources: bool = True
+) -> Names:
+    """directory: with patterns and names/. train: sentences whose mentions are names, too. n_listed: how many names of
+    each list are taken, the first; None for all. other_sources: whether train and JMnedict give names."""
+    mentions, jmnedict = collect_mentions(train) if other_sources else {}, find_jmnedict() if other_sources else None
+    entries = read_jmnedict(jmnedict) if jmnedict else None
+    return Names(directory / "names", mentions=mentions, jmnedict=entries, n_listed=n_listed)
+
+
 def make_patterns(directory: Path, train: Sequence[Record], **kinds: bool) -> Patterns:
-    """directory: with patterns and names/. train: sentences whose mentions are names, too. kinds: read_patterns'."""
-    mentions, jmnedict = collect_mentions(train), find_jmnedict()
-    names = Names(directory / "names", mentions=mentions, jmnedict=read_jmnedict(jmnedict) if jmnedict else None)
-    return Patterns(read_patterns(directory, **kinds), names)
+    """directory, train: as make_names takes them. kinds: read_patterns'."""
+    return Patterns(read_patterns(directory, **kinds), make_names(directory, train), swap_share=SWAP_SHARE)
 
 
 def main() -> None:

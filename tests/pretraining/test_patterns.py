@@ -39,6 +39,14 @@ def test_a_literal_name(names, pattern, text, entities):
     assert fill(names, pattern) == (text, entities)
 
 
+def test_another_name_of_the_label_in_place_of_a_literal_one(names):
+    patterns = Patterns([], names, swap_share=1.0)
+    for seed in range(20):
+        record = patterns.fill("{人名=佐藤 花子}さんは{地名=米}へ", random.Random(seed))
+        assert [span.label for span in record.char_spans] == ["人名", "地名"]
+        assert record.text[: record.char_spans[0].char_end] != "佐藤 花子" and "さんは" in record.text
+
+
 @pytest.mark.parametrize("slot", sorted({*SLOT_LABELS, "姓", "名", "姓名", "姓 名", "会社"}))
 def test_every_slot_is_filled_with_names_of_its_label(names, slot):
     for seed in range(20):
