@@ -1,0 +1,135 @@
+"""What runs on a GPU, on a CPU and small: rows and batches, masks, a wider encoder, questions from the corpus."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from scripts.gpu.cloze import make_questions, name_spans
+from scripts.gpu.network import Encoder, Model, widen
+from scripts.gpu.rows import BOS, EOS, NONE, PAD, Rows, Stream, load_array, make_batches, save_array
+from scripts.gpu.shards import read_shards, to_tensors, write_shards
+from scripts.gpu.stages import Pairs, bio_spans, exact_match, finetune, mask_units, predict, train_answers
+from spacy_luke_ja.models import roberta
+
+CONFIG = {
+    "model_type": "xlm-roberta", "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "intermediate_size": 32, "max_position_embeddings": 66, "type_vocab_size": 1, "layer_norm_eps": 1e-5,
+    "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "pad_token_id": 1,
+}  # fmt: skip
+
+
+@pytest.fixture
+def encoder():
+    torch.manual_seed(0)
+    return Encoder(CONFIG)
+
+
+def test_it_computes_what_the_package_computes(encoder):
+    ours = roberta.Encoder(CONFIG)
+    ours.load_state_dict({name.removeprefix("roberta."): tensor for name, tensor in encoder.tensors().items()})
+    ids = torch.tensor([[BOS, 5, 6, 7, EOS], [BOS, 8, EOS, PAD, PAD]])
+    theirs = encoder(ids, ids != PAD)
+    joined = ours(torch.cat([ids[0], ids[1, :3]]), [5, 3])
+    assert torch.allclose(torch.cat([theirs[0], theirs[1, :3]]), joined, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
+def test_arrays_come_back(tmp_path, dtype):
+    array = np.random.default_rng(0).integers(0, 200, 1000).astype(dtype)
+    save_array(tmp_path / "a", array)
+    assert (load_array(tmp_path, "a") == array).all()
+
+
+def make_rows():
+    ids = torch.arange(4, 24, dtype=torch.int32)
+    tags = torch.tensor([1, 2, 0, 0, 1] * 4, dtype=torch.uint8)
+    lengths = np.array([5, 3, 9, 3])
+    return Rows(ids, np.cumsum(lengths) - lengths, lengths, tags, torch.full((20,), 255, dtype=torch.uint8))
+
+
+def test_a_batch_has_its_rows_between_the_special_ids():
+    batch = make_rows().take(np.array([1, 0]))
+    assert batch.ids[0, :6].tolist() == [BOS, 9, 10, 11, EOS, PAD]
+    assert batch.ids[1, :7].tolist() == [BOS, 4, 5, 6, 7, 8, EOS]
+    assert batch.is_real.sum(1).tolist() == [5, 7]
+    assert batch.tags[0, :6].tolist() == [NONE, 1, 2, 0, NONE, NONE]
+
+
+def test_an_epoch_has_every_row_as_often_as_it_says():
+    batches = list(make_batches({"a": make_rows()}, {"a": 8}, 16, np.random.default_rng(0)))
+    read = sorted(int(batch.ids[i, 1]) for _, batch in batches for i in range(len(batch.ids)))
+    assert read == sorted([4, 9, 12, 21] * 2)
+
+
+def test_whole_units_are_masked():
+    ids = torch.tensor([[BOS, 10, 11, 12, 13, EOS]] * 200)
+    is_start = torch.tensor([[1, 1, 0, 1, 0, 1]] * 200) > 0
+    read, words = mask_units(ids, is_start, 0.5, 59, torch.Generator().manual_seed(0))
+    assert ((words[:, 1] >= 0) == (words[:, 2] >= 0)).all() and ((words[:, 3] >= 0) == (words[:, 4] >= 0)).all()
+    assert (words[:, [0, 5]] < 0).all() and (read == ids)[words < 0].all()
+    assert 0.4 < (words[:, 1:5] >= 0).float().mean() < 0.6
+
+
+def test_a_wider_encoder_begins_near_the_old_one(encoder):
+    ids = torch.randint(4, 60, (4, 30), generator=torch.Generator().manual_seed(0))
+    old = encoder(ids)
+    new = widen(encoder, width=24, n_heads=3, inner=48, layers=(0, 1))(ids)
+    deeper = widen(encoder, width=24, n_heads=3, inner=48, layers=(0, 0, 1, 1))(ids)
+    for own, least in ((new, 0.9), (deeper, 0.5)):
+        assert torch.nn.functional.cosine_similarity(old, own[..., :16], dim=-1).mean() > least
+
+
+@pytest.mark.parametrize("bits, tolerance", [(8, 1e-2), (16, 1e-3)])
+def test_shards_come_back(encoder, tmp_path, bits, tolerance):
+    write_shards(tmp_path, "x", encoder.tensors(), CONFIG, bits=bits)
+    again = to_tensors(read_shards(tmp_path, "x"))
+    assert all(torch.allclose(again[name], tensor, atol=tolerance) for name, tensor in encoder.tensors().items())
+
+
+def test_documents_are_a_stream_and_cut_into_whole_sentences(tmp_path):
+    ids = np.array([5, 6, 9, 7, 8, 9, 5, 9], dtype="uint16")  # 9 is a full stop
+    save_array(tmp_path / "c-ids", ids)
+    save_array(tmp_path / "c-lengths", np.array([6, 2], dtype="uint32"))
+    save_array(tmp_path / "c-is_start", np.packbits(ids != 6))
+    stream = Stream(tmp_path, "c", ("is_start",), "cpu")
+    assert stream.ids.tolist() == [5, 6, 9, 7, 8, 9, EOS, 5, 9, EOS]
+    assert stream.targets["is_start"].tolist() == [1, 0, 1, 1, 1, 1, NONE, 1, 1, NONE]
+    windows = stream.sentence_windows([9], (4,), np.random.default_rng(0))
+    assert [stream.ids[a : a + n].tolist() for a, n in zip(windows.starts, windows.lengths)] == [[5, 6, 9], [7, 8, 9]]
+
+
+@pytest.mark.parametrize("tags, spans", [([], set()), ([1, 2, 2], {(0, 3, 1)}), ([1, 4, 3], {(0, 1, 1), (2, 3, 3)}), ([2, 0], set())])  # fmt: skip
+def test_spans_of_tags(tags, spans):
+    assert bio_spans(tags) == spans
+
+
+def test_a_classifier_learns(encoder):
+    model = Model(encoder, tags=3)
+    rows = make_rows()
+    finetune(model, {"a": rows}, {"a": 8}, 2.0, learn_rate=3e-3, n_subwords=64, dropout=0.0, averages=0.5)
+    assert predict(model, rows)[3] > 0.9
+
+
+def test_names_are_asked_for_from_another_place_of_their_document():
+    names = ["O", "B-person", "I-person"]
+    facts = {"labels": {"names": names}, "full_stops": [9], "blank": 50, "words": {"誰": [50, 51], "どこ": [52], "何": [53], "か？": [54]}}  # fmt: skip
+    sentence = [20, 21, *range(30, 40), 9]  # the name is 20 21
+    ids = np.array([*sentence, *range(22, 30), *sentence * 12], dtype="uint16")
+    tags = np.array([1 if a == 20 else 2 if a == 21 else 0 for a in ids], dtype="uint8")
+    assert name_spans(tags, names)[0] == (0, 2, "person")
+    questions = [q for seed in range(5) for q in make_questions(ids, tags, facts, random.Random(seed), 1.0)]
+    assert questions
+    for question in questions:
+        assert question["ids"][question["start"] : question["end"] + 1].tolist() == [20, 21]
+        asked = question["ids"][1 : question["first"] - 2].tolist()
+        assert 51 in asked and asked[-1] == 54 and 20 not in asked and question["start"] >= question["first"]
+
+
+def test_answers_are_learned(encoder):
+    ids = np.array([BOS, 10, EOS, EOS, 20, 21, 22, 23, EOS, BOS, 11, EOS, EOS, 20, 21, 22, 23, EOS])
+    pairs = Pairs({"ids": ids, "lengths": np.array([9, 9]), "first": np.array([4, 4]), "start": np.array([5, 7]), "end": np.array([6, 7])}, "cpu")  # fmt: skip
+    model = Model(encoder, answers=2)
+    train_answers(model, pairs, 3.0, learn_rate=3e-3, n_subwords=32, dropout=0.0, averages=0.5)
+    assert exact_match(model, pairs) == 1.0
