@@ -12,12 +12,13 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Optimizer, set_dropout_rate
+from thinc.api import Optimizer, set_dropout_rate
 
 from ..annotated_labels import get_annotated_labels, labels_in
 from ..models.architectures import fill_model
-from ..models.hf_checkpoint import Checkpoint, open_checkpoint
+from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import NoClassifier
+from ..models.ner import NER
 from ..models.types import LukeNerModel, SubwordLogits
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.decoding import (
@@ -50,22 +51,7 @@ from .settings import (
 )
 from .training import annotated_subwords, gold_char_spans, possible_tags, rehearsal_loss, tag_loss
 
-DEFAULT_MODEL = Config().from_str(
-    """
-[model]
-@architectures = "spacy-luke-ja.HFTokenClassifier.v1"
-name = "ja_luke_ner_sm"
-revision = null
-window = null
-overlap = null
-max_batch_subwords = 4096
-device = "auto"
-precision = "auto"
-training_precision = "float32"
-frozen_layers = 0
-freeze_embeddings = false
-"""
-)["model"]
+DEFAULT_MODEL = {"@architectures": "spacy-luke-ja.HFModel.v1", "name": "ja_luke_ner_sm"}
 
 LABEL_SUBWORDS = ("all", "first")
 # How much lower than that of O, whose weights they start with, the logits of new tags are.
@@ -158,6 +144,9 @@ class LukeNer(BeforeListeners, CheckpointPipe):
 
     Settings can be assigned at any time.
     """
+
+    task = NER
+    default_checkpoint = "ja_luke_ner_sm"
 
     tags = Setting(check_tag_names, key="checkpoint_tags")
     scheme = Setting(one_of("scheme", tuple(SCHEMES), optional=True), key="checkpoint_scheme")
@@ -254,8 +243,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             known = self._labels.labels
         else:
             try:
-                checkpoint = open_checkpoint(self.model.attrs["name"], allow_download=False)
-                known = self._read_labels(checkpoint.naming_outputs(self.tags)).labels
+                known = self._read_labels(self._open(allow_download=False)).labels
             except (OSError, ValueError):
                 pass  # it is said when the checkpoint is loaded, and no reason to fail here
         return tuple(dict.fromkeys([*known, *self._added_labels]))
@@ -333,8 +321,8 @@ class LukeNer(BeforeListeners, CheckpointPipe):
     def _is_loaded(self) -> bool:
         return super()._is_loaded and not self._added_labels
 
-    def _open(self) -> Checkpoint:
-        return super()._open().naming_outputs(self.tags)
+    def _open(self, *, allow_download: bool = True) -> Checkpoint:
+        return super()._open(allow_download=allow_download).naming_outputs(self.tags)
 
     def _fill_first(self, checkpoint: Checkpoint) -> None:
         # What was added before the checkpoint's own labels were known may be among them.
@@ -363,7 +351,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
             self._labels = self._read_labels(checkpoint)
             self._warn_of_unmapped(checkpoint)
             self._check_label_names()
-            fill_model(self.model, checkpoint)
+            super()._fill(checkpoint)
             self._model_before = None
 
     def _warn_of_unmapped(self, checkpoint: Checkpoint) -> None:
@@ -527,7 +515,7 @@ class LukeNer(BeforeListeners, CheckpointPipe):
         self._labels = new_labels(labels, self.scheme)
         self._check_label_names()
         self.cfg.update(self._labels.to_cfg())
-        fill_model(self.model, checkpoint.with_new_classifier(self._labels.scheme.tags), new_head=True)
+        fill_model(self.model, NER, checkpoint.with_new_classifier(self._labels.scheme.tags), new_head=True)
         self._model_before = None
 
     @property
@@ -569,22 +557,14 @@ class LukeNer(BeforeListeners, CheckpointPipe):
                 f"{error}"
             ) from error
 
-    def get_loss(self, examples: Iterable[Example], scores: List[SubwordLogits]) -> Tuple[float, List[np.ndarray]]:
+    def _summed_loss(
+        self, examples: Iterable[Example], outputs: List[SubwordLogits]
+    ) -> Tuple[float, List[np.ndarray], int]:
         """Cross entropy over subwords, the gold placed by characters; special and padding positions have none.
 
         Where a text says nothing of some labels (see unknown_labels), "no entity" and these together count as right,
         and how likely each of them is against the others stays what it was before training.
-
-        scores: what the model gave for the examples' predicted Docs.
-        RETURNS: the mean loss per subword, and the gradient of each text's logits.
         """
-        loss, gradients, n_terms = self._summed_loss(examples, scores)
-        return loss / max(1, n_terms), [gradient / max(1, n_terms) for gradient in gradients]
-
-    def _summed_loss(
-        self, examples: Iterable[Example], outputs: List[SubwordLogits]
-    ) -> Tuple[float, List[np.ndarray], int]:
-        """RETURNS: the sum of the loss over subwords, its gradient per text, and how many subwords it is the sum of."""
         scheme, checkpoint_label = self._tag_labels.scheme, self._tag_labels.checkpoint_label
         examples = list(examples)
         unknown = [self._unknown_in(example) for example in examples]

@@ -9,7 +9,6 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
 from spacy.util import logger
 from spacy.vocab import Vocab
-from thinc.api import Config
 
 from ..doc_answers import (
     LABEL,
@@ -20,11 +19,11 @@ from ..doc_answers import (
     get_labelled_questions,
     label_questions,
 )
-from ..models.architectures import fill_answerer
-from ..models.hf_checkpoint import Checkpoint
-from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
+from ..models.architectures import fill_model
+from ..models.hf_checkpoint import QA_CHECKPOINT
+from ..models.hf_loader import NoClassifier
+from ..models.qa import QA, estimate_subwords, question_error
 from ..models.types import AskedPair, LukeQaModel
-from ..models.with_pair_windows import estimate_subwords, question_error
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.answers import AnswerLogits, FoundAnswer, find_answers
 from ..user_data import pack_quickly, text_length
@@ -33,22 +32,7 @@ from .checkpoint_pipe import CheckpointPipe
 from .settings import Setting, SpansKey, one_of, share, whole_number, yes_or_no
 from .training import answer_loss
 
-DEFAULT_MODEL = Config().from_str(
-    """
-[model]
-@architectures = "spacy-luke-ja.HFQuestionAnswerer.v1"
-name = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
-revision = null
-window = null
-overlap = null
-max_batch_subwords = 4096
-device = "auto"
-precision = "auto"
-training_precision = "float32"
-frozen_layers = 0
-freeze_embeddings = false
-"""
-)["model"]
+DEFAULT_MODEL = {"@architectures": "spacy-luke-ja.HFModel.v1", "name": QA_CHECKPOINT}
 
 # Whose windows are in memory together: about so many subwords, or one pair. Each takes some 50 bytes.
 SUBWORDS_AT_ONCE = 2**18
@@ -116,6 +100,9 @@ class LukeQa(CheckpointPipe):
     attrs["scores"] and attrs["questions"]. Settings can be assigned at any time.
     """
 
+    task = QA
+    default_checkpoint = QA_CHECKPOINT
+
     questions = Setting(check_questions)
     alignment_mode = Setting(one_of("alignment_mode", ALIGNMENT_MODES))
     end_inclusive = Setting(yes_or_no("end_inclusive"))
@@ -167,11 +154,6 @@ class LukeQa(CheckpointPipe):
         self.allow_overlap = allow_overlap
         self.spans_key = spans_key
         pack_quickly()
-
-    # Loading
-
-    def _fill(self, checkpoint: Checkpoint) -> None:
-        fill_answerer(self.model, checkpoint)
 
     # Questions
 
@@ -266,16 +248,17 @@ class LukeQa(CheckpointPipe):
 
     def _question_error(self, question: str) -> str:
         """RETURNS: why it cannot be asked; "" where it can."""
-        error = question_error(self.model.get_ref("windows"), self.subword_encoder.encode(question))
+        attrs = self.model.attrs
+        error = question_error(self.subword_encoder.encode(question), attrs["settings"], attrs["frame"])
         return f"[{self.name}] {error}" if error else ""
 
     def _batch_by_subwords(self, pairs: Sequence[AskedPair]) -> Iterator[List[AskedPair]]:
-        windows = self.model.get_ref("windows")
+        settings, frame = self.model.attrs["settings"], self.model.attrs["frame"]
         batch: List[AskedPair] = []
         n_subwords = 0
         for asked, question in pairs:
             n_text = text_length(asked) if isinstance(asked, Doc) else asked.end_char - asked.start_char
-            n_more = estimate_subwords(windows, n_question=len(question), n_text=n_text)
+            n_more = estimate_subwords(settings, frame, n_question=len(question), n_text=n_text)
             if batch and n_subwords + n_more > SUBWORDS_AT_ONCE:
                 yield batch
                 batch, n_subwords = [], 0
@@ -350,17 +333,7 @@ class LukeQa(CheckpointPipe):
                 "spacy_luke_ja.doc_answers.set_gold_answers sets them"
             )
         logger.info("the checkpoint %s does not answer questions: a new layer is trained", checkpoint.name)
-        fill_answerer(self.model, checkpoint.with_new_classifier(OUTPUTS, QUESTION_ANSWERER.task), new_head=True)
-
-    def get_loss(self, examples: Iterable[Example], scores: List[AnswerLogits]) -> Tuple[float, List[List[np.ndarray]]]:
-        """Cross entropy of start and end in each window; "no answer" is right where the window has it not.
-
-        scores: what the model gave for the examples' questions.
-        RETURNS: the mean loss per window, and the gradient of each window's rows.
-        """
-        loss, gradients, n_terms = self._summed_loss(examples, scores)
-        scale = 1 / max(1, n_terms)
-        return loss * scale, [[d * scale for d in windows] for windows in gradients]
+        fill_model(self.model, QA, checkpoint.with_new_classifier(OUTPUTS, QA.head.task), new_head=True)
 
     def _inputs(self, examples: Sequence[Example]) -> List[AskedPair]:
         inputs: List[AskedPair] = []
@@ -375,6 +348,7 @@ class LukeQa(CheckpointPipe):
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[AnswerLogits]
     ) -> Tuple[float, List[List[np.ndarray]], int]:
+        """Cross entropy of start and end in each window; "no answer" is right where the window has it not."""
         gold = [asked.answers for example in examples for asked in get_gold(example)]
         return answer_loss(outputs, [answers[:1] for answers in gold], end_inclusive=self.end_inclusive)
 

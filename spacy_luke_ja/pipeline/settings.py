@@ -1,6 +1,7 @@
 """Settings of a component as its attributes: checked when they are set, saved with it, and shown by the config."""
 
 import weakref
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -55,10 +56,10 @@ class WindowSetting(Setting):
     """One of the model's settings that may change while it is in use."""
 
     def read(self, pipe: Any) -> Any:
-        return pipe.model.get_ref("windows").attrs[self.key]
+        return getattr(pipe.model.attrs["settings"], self.key)
 
     def write(self, pipe: Any, value: Any) -> None:
-        pipe.model.get_ref("windows").attrs[self.key] = value
+        pipe.model.attrs["settings"] = replace(pipe.model.attrs["settings"], **{self.key: value})
 
     def in_config(self, config: Any) -> Any:
         return config.get("model", {})

@@ -482,7 +482,7 @@ def test_memory_is_bounded_by_subwords(make_qa, monkeypatch, question, n_pairs, 
     nlp = make_qa()
     qa = nlp.get_pipe("luke_qa")
     qa.load()
-    batches, windows = [], qa.model.get_ref("windows")
+    batches, windows = [], qa.model
     forward = windows._func
 
     def counted(model, texts, is_train):

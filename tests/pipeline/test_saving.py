@@ -121,7 +121,7 @@ def test_the_config_is_complete_and_refills_to_itself(make_nlp):
     assert util.load_model_from_config(config, auto_fill=True).config == config
     settings = config["components"]["luke_ner"]
     assert settings["ents_filter"] == {"@misc": "spacy.prioritize_existing_ents_filter.v1"}
-    assert settings["model"]["@architectures"] == "spacy-luke-ja.HFTokenClassifier.v1"
+    assert settings["model"]["@architectures"] == "spacy-luke-ja.HFModel.v1"
 
 
 def test_the_embedded_weights_stay_small():

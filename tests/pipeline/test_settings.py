@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import spacy
@@ -258,11 +259,10 @@ def test_initialize_that_fails_changes_nothing(make_nlp, settings, message, is_l
     before = found(nlp)[:2] if is_loaded else None
     labels, cfg = pipe.labels, copy.deepcopy(pipe.cfg)
     if is_loaded and "model" in settings:  # as if the setting had come with a config
-        ((name, value),) = settings["model"].items()
-        pipe.model.get_ref("windows").attrs[name] = value
+        pipe.model.attrs["settings"] = replace(pipe.model.attrs["settings"], **settings["model"])
     with pytest.raises(ValueError, match=message):
         pipe.initialize(lambda: FISH(nlp), nlp=nlp)
-    pipe.model.get_ref("windows").attrs.update(window=None, overlap=16)
+    pipe.model.attrs["settings"] = replace(pipe.model.attrs["settings"], window=None, overlap=16)
     assert pipe.labels == labels and pipe.cfg == cfg
     assert before in (None, found(nlp)[:2])
     pipe.threshold = 0.0
