@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from ..text.answers import AnswerLogits, AskedText
+from ..text.qa import AnswerLogits, AskedText
 from ..text.subwords import SubwordEncoder, Subwords
 from ..text.windows import Window, check_window, plan_overlapping_windows
 from .hf_checkpoint import Checkpoint

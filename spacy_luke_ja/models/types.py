@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
-from ..text.answers import AnswerLogits
+from ..text.qa import AnswerLogits
 from ..text.subwords import Subwords
 
 

@@ -5,8 +5,24 @@ import copy
 import json
 import threading
 from abc import ABC, abstractmethod
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+    Union,
+    get_type_hints,
+)
 
 from spacy import util
 from spacy.language import Language
@@ -22,6 +38,7 @@ from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.hf_tokenizer import open_encoder
 from ..models.task import Task
 from ..text.subwords import SubwordEncoder
+from ..user_data import pack_quickly
 from .settings import Owner, Setting, WindowSetting, whole_number
 from .span_groups import follow_in_loaded_docs
 
@@ -38,6 +55,7 @@ class CheckpointPipe(TrainablePipe, ABC):
     from (_summed_loss), and further settings.
     """
 
+    factory: str  # its name
     task: Task
     default_checkpoint: str
 
@@ -45,10 +63,16 @@ class CheckpointPipe(TrainablePipe, ABC):
     overlap = WindowSetting(whole_number("overlap", least=0, optional=True))
     max_batch_subwords = WindowSetting(whole_number("max_batch_subwords", least=1))
 
-    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Optional[Callable] = None):
+    def __init__(
+        self, vocab: Vocab, model: Model, name: str = "", *, scorer: Optional[Callable] = None, **settings: Any
+    ):
+        """
+        scorer: what Language.evaluate calls.
+        settings: those of the class, by their names; their defaults for the others.
+        """
         self.vocab = vocab
         self.model = model
-        self.name = name
+        self.name = name or self.factory
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {}
         self._owner = Owner()
@@ -59,7 +83,14 @@ class CheckpointPipe(TrainablePipe, ABC):
             if isinstance(setting, WindowSetting):
                 self._made_with[setting.name] = self._configured[setting.name] = setting.read(self)
         self.task.check_settings(model.attrs["settings"])
+        own = self._own_settings()
+        strange = settings.keys() - own.keys()
+        if strange:
+            raise TypeError(f"{self.factory} has no setting {', '.join(sorted(strange))}; it has {', '.join(own)}")
+        for setting in own.values():
+            setattr(self, setting.name, settings.get(setting.name, setting.default))
         follow_in_loaded_docs()
+        pack_quickly()
 
     # Settings
 
@@ -68,6 +99,11 @@ class CheckpointPipe(TrainablePipe, ABC):
         """All settings by name."""
         parts = [part for base in reversed(cls.__mro__) for part in vars(base).values()]
         return {part.name: part for part in parts if isinstance(part, Setting)}
+
+    @classmethod
+    def _own_settings(cls) -> Dict[str, Setting]:
+        """Those that are not the model's."""
+        return {name: own for name, own in cls._settings().items() if not isinstance(own, WindowSetting)}
 
     def belongs_to(self: Self, nlp: Language) -> Self:
         """Say which pipeline the component is made for: its config shows what settings are changed to."""
@@ -216,16 +252,31 @@ class CheckpointPipe(TrainablePipe, ABC):
         drop: dropout in the encoder and before the classifier.
         RETURNS: losses, with the mean loss added under the component's name.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
         validate_examples(examples, f"{type(self).__name__}.update")
         examples = [example for example in examples if len(example.predicted)]
-        if not examples:
+        if examples:
+            self.load()
+        inputs = self._inputs(examples)
+        loss_of = lambda outputs: self._summed_loss(examples, outputs)
+        return self._learn(inputs, loss_of, drop=drop, sgd=sgd, losses=losses)
+
+    def _learn(
+        self,
+        inputs: List[Any],
+        loss_of: Callable[[List[Any]], Tuple[float, List[Any], int]],
+        *,
+        drop: float,
+        sgd: Optional[Optimizer],
+        losses: Optional[Dict[str, float]],
+    ) -> Dict[str, float]:
+        """loss_of: what the model gives for the inputs → as _summed_loss. The rest as in update."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        if not inputs:
             return losses
-        self.load()
         set_dropout_rate(self.model, drop)
-        outputs, backprop = self.model.begin_update(self._inputs(examples))
-        loss, gradients, n_terms = self._summed_loss(examples, outputs)
+        outputs, backprop = self.model.begin_update(inputs)
+        loss, gradients, n_terms = loss_of(outputs)
         backprop(gradients)
         self._shim.n_loss_terms += n_terms
         if sgd not in (None, False):
@@ -368,6 +419,27 @@ class CheckpointPipe(TrainablePipe, ABC):
             return in_file != configured[name]
         loaded = setting.in_config(self._owner.loaded_config_of(self)).get(name)
         return loaded != in_file or own != made_with[name]
+
+
+def make_factory(component: Type[CheckpointPipe], *, functions: Mapping[str, Any], **options: Any) -> Callable:
+    """Register what makes a component in a pipeline; its config has the settings of the class, and a model.
+
+    functions: what the config has besides, and what it names there by default.
+    options: Language.factory's.
+    """
+    own, types = component._own_settings(), get_type_hints(component)
+    model = {"@architectures": "spacy-luke-ja.HFModel.v1", "name": component.default_checkpoint}
+    defaults = {"model": model, **{name: setting.default for name, setting in own.items()}, **functions}
+    types.update(nlp=Language, name=str, model=Model, **dict.fromkeys(functions, Optional[Callable]))
+
+    def make(nlp: Language, name: str, model: Model, **settings: Any) -> CheckpointPipe:
+        return component(nlp.vocab, model, name, **settings).belongs_to(nlp)
+
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [Parameter(name, kind, annotation=types[name]) for name in ("nlp", "name", *defaults)]
+    make.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    make.__doc__ = component.__doc__
+    return Language.factory(component.factory, func=make, default_config=defaults, retokenizes=True, **options)
 
 
 def divide(gradient: Any, n: int) -> Any:

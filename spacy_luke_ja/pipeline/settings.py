@@ -17,12 +17,14 @@ class Setting:
     A list reads as a tuple, a dict as a mapping that cannot be changed: what is not assigned is not checked.
     """
 
-    def __init__(self, check: Callable[[Any], Any], *, key: Optional[str] = None):
+    def __init__(self, check: Callable[[Any], Any], *, default: Any = None, key: Optional[str] = None):
         """
         check: takes a value, and returns it as JSON can hold it; raises a ValueError that names the setting.
+        default: what a component is made with.
         key: in cfg, where that is not the setting's name.
         """
         self.check = check
+        self.default = default
         self.key = key or ""
         self.name = ""
 
@@ -103,6 +105,11 @@ class Owner:
         names = [name for name, component in nlp.components if component is pipe] if nlp is not None else []
         # nlp.config would put together anew what the components were made with.
         return nlp._config.get("components", {}).get(names[0], {}) if nlp is not None and names else {}
+
+
+def setting(check: Callable[[Any], Any], *, default: Any = None, key: Optional[str] = None) -> Any:
+    """A Setting, for an attribute with the type of its values."""
+    return Setting(check, default=default, key=key)
 
 
 # Checks

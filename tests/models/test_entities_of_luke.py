@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from spacy_luke_ja import LukeNer
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
 from spacy_luke_ja.models.hf_loader import build_module
 from spacy_luke_ja.models.hf_shim import HFShim
@@ -14,7 +15,6 @@ from spacy_luke_ja.models.hf_tensors import read_tensors
 from spacy_luke_ja.models.ner import NerTask
 from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.types import WindowBatch
-from spacy_luke_ja.pipeline.luke_ner import LukeNer
 
 OF_ENTITIES = ("entity_vocab_size", "entity_emb_size", "use_entity_aware_attention")
 BATCH = WindowBatch(np.array([0, 5, 6, 2, 0, 7, 2]), np.array([4, 3]), pad_id=1)

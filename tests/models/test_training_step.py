@@ -8,7 +8,7 @@ from thinc.api import SGD, Adam
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.settings import ModelSettings

@@ -17,7 +17,7 @@ from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.task import Frame
 from spacy_luke_ja.models.types import WindowBatch
 from spacy_luke_ja.models.with_windows import with_windows
-from spacy_luke_ja.text.answers import AskedText
+from spacy_luke_ja.text.qa import AskedText
 from spacy_luke_ja.text.subwords import PairIds, Subwords
 from spacy_luke_ja.text.windows import Window
 

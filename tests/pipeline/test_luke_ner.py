@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 
 import spacy_luke_ja
-from spacy_luke_ja.text.decoding import CharSpan
+from spacy_luke_ja import CharSpan
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 

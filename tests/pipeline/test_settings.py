@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import spacy
+from spacy.lang.ja import Japanese
 from spacy.training import Example
 from thinc.api import Config
 
 import spacy_luke_ja
-from spacy_luke_ja.pipeline.luke_ner import LukeNer
-from spacy_luke_ja.pipeline.luke_qa import LukeQa
+from spacy_luke_ja import LukeNer, LukeQa
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 
@@ -109,9 +109,9 @@ def test_a_setting_of_luke_qa(answerers, tmp_path, qa, name, value, wrong, messa
 
 
 def test_every_setting_is_checked():
-    plain = {"ents_filter", "scorer"}  # functions, which the config names
+    plain = {"ents_filter", "scorer", "model"}  # functions, which the config names
     for component in (LukeNer, LukeQa):
-        names = set(component.__init__.__kwdefaults__) - plain
+        names = set(Japanese.get_factory_meta(component.factory).default_config) - plain
         assert names | {"window", "overlap", "max_batch_subwords"} == set(component._settings())
 
 
