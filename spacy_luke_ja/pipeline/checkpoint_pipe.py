@@ -5,24 +5,8 @@ import copy
 import json
 import threading
 from abc import ABC, abstractmethod
-from inspect import Parameter, Signature
 from pathlib import Path
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Type,
-    TypeVar,
-    Union,
-    get_type_hints,
-)
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from spacy import util
 from spacy.language import Language
@@ -419,27 +403,6 @@ class CheckpointPipe(TrainablePipe, ABC):
             return in_file != configured[name]
         loaded = setting.in_config(self._owner.loaded_config_of(self)).get(name)
         return loaded != in_file or own != made_with[name]
-
-
-def make_factory(component: Type[CheckpointPipe], *, functions: Mapping[str, Any], **options: Any) -> Callable:
-    """Register what makes a component in a pipeline; its config has the settings of the class, and a model.
-
-    functions: what the config has besides, and what it names there by default.
-    options: Language.factory's.
-    """
-    own, types = component._own_settings(), get_type_hints(component)
-    model = {"@architectures": "spacy-luke-ja.HFModel.v1", "name": component.default_checkpoint}
-    defaults = {"model": model, **{name: setting.default for name, setting in own.items()}, **functions}
-    types.update(nlp=Language, name=str, model=Model, **dict.fromkeys(functions, Optional[Callable]))
-
-    def make(nlp: Language, name: str, model: Model, **settings: Any) -> CheckpointPipe:
-        return component(nlp.vocab, model, name, **settings).belongs_to(nlp)
-
-    kind = Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [Parameter(name, kind, annotation=types[name]) for name in ("nlp", "name", *defaults)]
-    make.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
-    make.__doc__ = component.__doc__
-    return Language.factory(component.factory, func=make, default_config=defaults, retokenizes=True, **options)
 
 
 def divide(gradient: Any, n: int) -> Any:

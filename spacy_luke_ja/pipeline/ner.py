@@ -17,7 +17,7 @@ from ..text.ner import FoundEntity, find_entities, score_entities
 from ..text.token_subwords import begin_inside_tokens, count_line_breaks
 from ..token_splitting import token_offsets
 from ..user_data import pack_quickly
-from .checkpoint_pipe import make_factory
+from .factory import make_factory
 from .listeners import BeforeListeners, keep_listeners_in_step
 from .ner_doc import FILTERED, EntsFilter, LossReport, annotate, register_extensions
 from .ner_learning import LearningTagPipe
@@ -171,6 +171,7 @@ make_luke_ner = make_factory(
         "scorer": {"@scorers": "spacy-luke-ja.ner_scorer.v1"},
     },
     assigns=["doc.ents", "token.ent_iob", "token.ent_type", "doc.spans"],
+    retokenizes=True,
     default_score_weights={
         "ents_f": 1.0,
         "ents_p": 0.0,

@@ -26,7 +26,8 @@ from ..qa_data import (
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.qa import AnswerLogits, FoundAnswer, find_answers
 from ..user_data import pack_quickly, text_length
-from .checkpoint_pipe import CheckpointPipe, make_factory
+from .checkpoint_pipe import CheckpointPipe
+from .factory import make_factory
 from .qa_doc import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .qa_loss import answer_loss
 from .settings import SpansKey, one_of, setting, share, whole_number, yes_or_no
@@ -279,6 +280,7 @@ make_luke_qa = make_factory(
     LukeQa,
     functions={"scorer": {"@scorers": "spacy-luke-ja.qa_scorer.v1"}},
     assigns=["doc._.luke_answers", "doc.spans"],
+    retokenizes=True,
     default_score_weights={"qa_f": 1.0, "qa_em": 0.0},
 )
 
