@@ -130,7 +130,7 @@ def read_docbin(path: Path) -> Iterator[Paragraph]:
             yield Paragraph(doc.text, questions)
     if not n_questions:
         raise ValueError(
-            f"{path} has no questions: call spacy_luke_ja.qa_data.set_gold_answers on its Docs, and save them with "
+            f"{path} has no questions: call spacy_luke_ja.set_gold_answers on its Docs, and save them with "
             "DocBin(store_user_data=True)"
         )
 

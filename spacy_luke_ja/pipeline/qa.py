@@ -253,7 +253,7 @@ class LukeQa(CheckpointPipe):
             raise ValueError(
                 f"[{self.name}] the checkpoint {checkpoint.name} does not answer questions yet, and none of the "
                 "examples has one with its answer: spacy-luke-ja.SquadCorpus.v1 reads them, and "
-                "spacy_luke_ja.qa_data.set_gold_answers sets them"
+                "spacy_luke_ja.set_gold_answers sets them"
             )
         logger.info("the checkpoint %s does not answer questions: a new layer is trained", checkpoint.name)
         fill_model(self.model, QA, checkpoint.with_new_classifier(OUTPUTS, QA.head.task), new_head=True)
