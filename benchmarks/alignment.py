@@ -13,8 +13,8 @@ from spacy.training import Example
 import spacy_luke_ja
 from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.corpora.stockmark import read_stockmark
-from spacy_luke_ja.pipeline.annotation import annotate, register_extensions
-from spacy_luke_ja.scorers import score_char_ents
+from spacy_luke_ja.pipeline.ner_doc import annotate, register_extensions
+from spacy_luke_ja.scorers.ner import score_char_ents
 from spacy_luke_ja.text.alignment import ALIGNMENT_MODES, OUTCOMES
 
 

@@ -22,6 +22,7 @@ import transformers
 
 from spacy_luke_ja.models.hf_checkpoint import CONFIG, Checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
+from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.types import WindowBatch
 
 SIZES: Any = {
@@ -80,7 +81,7 @@ def main() -> None:
         theirs.save_pretrained(directory)
         weights = Path(directory, "model.safetensors").read_bytes()
         config = Path(directory, CONFIG).read_bytes()
-    shim = HFShim(precision=args.precision)
+    shim = HFShim(ModelSettings(precision=args.precision))
     shim.load(Checkpoint("random", {CONFIG: config}, weights))
     theirs = theirs.to(dtype)
     texts = [item["text"] for item in json.loads(args.lengths.read_text(encoding="utf8"))][: args.n_texts]

@@ -17,8 +17,8 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 from spacy.tokens import Doc, Span, Token
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.squad import Paragraph, read_squad
-from spacy_luke_ja.text.answer_scores import char_f1, exact_match
+from spacy_luke_ja.corpora.qa import Paragraph, read_squad
+from spacy_luke_ja.text.qa_scores import char_f1, exact_match
 
 NOUNS = {"NOUN", "PROPN", "NUM"}
 CONTENT = {*NOUNS, "VERB", "ADJ"}

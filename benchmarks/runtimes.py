@@ -25,7 +25,7 @@ import spacy_luke_ja
 from spacy_luke_ja.models.types import WindowBatch
 
 PAUSE = 0.1  # seconds: the threads of the one before go on turning for a while
-OPENVINO = "spacy-luke-ja.OpenVINOTokenClassifier.v1"
+OPENVINO = "spacy-luke-ja.OpenVINOModel.v1"
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from speed_texts import stream_of_texts
 import spacy_luke_ja
 from spacy_luke_ja.models.roberta import Classifier, Encoder
 from spacy_luke_ja.models.types import WindowBatch
-from spacy_luke_ja.models.with_windows import join_windows, plan_text
+from spacy_luke_ja.models.with_windows import join_windows
 from spacy_luke_ja.text.windows import group_by_length
 
 STREAM_CHUNK = 1000  # Docs to a memory zone
@@ -24,7 +24,7 @@ STREAM_POINTS = 10
 def load_pipeline(checkpoint: Path, *, precision: str = "auto", runtime: str = "HF") -> Language:
     """runtime: "HF" or "OpenVINO", of the architecture's name."""
     nlp = spacy_luke_ja.blank()
-    architecture = f"spacy-luke-ja.{runtime}TokenClassifier.v1"
+    architecture = f"spacy-luke-ja.{runtime}Model.v1"
     model = {"@architectures": architecture, "name": str(checkpoint), "precision": precision}
     component: Any = nlp.add_pipe("luke_ner", config={"model": model})
     component.load()
@@ -52,7 +52,7 @@ class Clock:
 def stage_seconds(nlp: Language, texts: Sequence[str]) -> Dict[str, float]:
     """Read texts with a clock around each stage's functions. RETURNS: stage → seconds, and "rest"."""
     pipe: Any = nlp.get_pipe("luke_ner")
-    encoder, shim = pipe.model.get_ref("encoder").attrs["encoder"], pipe.model.get_ref("classifier").shims[0]
+    encoder, shim = pipe.model.attrs["encoder"], pipe.model.get_ref("classifier").shims[0]
     places: Dict[str, List[Tuple[Any, str]]] = {
         "Sudachi and Doc": [(nlp, "tokenizer")],
         "subwords": [(encoder, "encode")],
@@ -137,14 +137,11 @@ def get_shim(nlp: Language) -> Any:
 def sorted_batches(nlp: Language, texts: Sequence[str]) -> List[WindowBatch]:
     """All windows of all texts, sorted by length as if they had come at once, and joined into batches."""
     pipe: Any = nlp.get_pipe("luke_ner")
-    encoder, windows = pipe.subword_encoder, pipe.model.get_ref("windows")
-    places = []
-    for text in texts:
-        subwords = encoder.encode(text)
-        places += [(subwords, w) for w in plan_text(windows, subwords)]
-    n_special = len(windows.attrs["prefix_ids"]) + len(windows.attrs["suffix_ids"])
-    groups = group_by_length([len(w) + n_special for _, w in places], max_subwords=windows.attrs["max_batch_subwords"])
-    return [join_windows(windows, [places[k] for k in group]) for group in groups]
+    task, settings, frame = (pipe.model.attrs[name] for name in ("task", "settings", "frame"))
+    encoded = [pipe.subword_encoder.encode(text) for text in texts]
+    framed = [task.place(own, w, frame) for own in encoded for w in task.plan(own, settings, frame)]
+    groups = group_by_length([len(window.ids) for window in framed], max_subwords=settings.max_batch_subwords)
+    return [join_windows([framed[k] for k in group], pad_id=frame.pad_id) for group in groups]
 
 
 def run_batches(nlp: Language, batches: Sequence[WindowBatch]) -> int:
@@ -189,7 +186,7 @@ def product_rates(nlp: Language, *, seconds: float) -> Dict[str, Dict[str, float
     config = shim.module.config
     width, inner_width = config.hidden_size, config.intermediate_size
     pipe: Any = nlp.get_pipe("luke_ner")
-    n_rows = pipe.model.get_ref("windows").attrs["max_batch_subwords"]
+    n_rows = pipe.model.attrs["settings"].max_batch_subwords
     sides = [(3 * width, width), (width, width), (inner_width, width), (width, inner_width)]
     shapes = [(n_rows, n_columns, n_inner) for n_columns, n_inner in sides]
     types = {"float32": torch.float32, shim.precision_in_use: next(shim.module.parameters()).dtype}

@@ -1,12 +1,58 @@
-"""Japanese named entities in spaCy by LUKE and other Hugging Face token classifiers."""
+"""Japanese named entities in spaCy by LUKE and other Hugging Face token classifiers.
 
-from typing import TYPE_CHECKING, Optional
+What is in __all__ is for users and stays; all else may move.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, List, Optional
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.vocab import Vocab
 
+    from .annotated_labels import set_annotated_labels
+    from .corpora.examples import make_example, make_qa_example
+    from .pipeline.ner import LukeNer
+    from .pipeline.qa import LukeQa
+    from .pipeline.qa_doc import Answer
+    from .qa_data import get_gold_answers, set_gold_answers
+    from .text.decoding import CharSpan
+
 __version__ = "0.1.0"
+__all__ = [
+    "Answer",
+    "CharSpan",
+    "LukeNer",
+    "LukeQa",
+    "blank",
+    "get_gold_answers",
+    "make_example",
+    "make_qa_example",
+    "set_annotated_labels",
+    "set_gold_answers",
+]
+# Where they are; spaCy is imported with them, and so when they are asked for.
+_MODULES = {
+    "Answer": "pipeline.qa_doc",
+    "CharSpan": "text.decoding",
+    "LukeNer": "pipeline.ner",
+    "LukeQa": "pipeline.qa",
+    "get_gold_answers": "qa_data",
+    "make_example": "corpora.examples",
+    "make_qa_example": "corpora.examples",
+    "set_annotated_labels": "annotated_labels",
+    "set_gold_answers": "qa_data",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> List[str]:
+    return sorted([*globals(), *_MODULES])
 
 
 def blank(*, split_mode: str = "A", vocab: "Optional[Vocab]" = None) -> "Language":

@@ -11,11 +11,11 @@ import pytest
 import spacy_luke_ja
 import toy_corpora
 import toys
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.evaluation.measures import EvaluatedText
 from spacy_luke_ja.evaluation.pipelines import named_pipelines
 from spacy_luke_ja.models import hf_checkpoint, hf_tokenizer
-from spacy_luke_ja.text.decoding import CharSpan
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import spacy_luke_ja
 import spacy_luke_ja.cli  # the commands
 import toys
-from spacy_luke_ja.corpora.readers import create_corpus
+from spacy_luke_ja.corpora.ner import create_corpus
 from spacy_luke_ja.evaluation.pipelines import fingerprint
 from spacy_luke_ja.evaluation.texts import read_texts
 

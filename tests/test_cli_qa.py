@@ -12,8 +12,8 @@ import spacy_luke_ja
 import spacy_luke_ja.cli  # the commands
 import toy_corpora
 import toys
-from spacy_luke_ja.corpora.squad import create_squad_corpus, read_squad
-from spacy_luke_ja.doc_answers import set_gold_answers
+from spacy_luke_ja import set_gold_answers
+from spacy_luke_ja.corpora.qa import create_squad_corpus, read_squad
 
 
 def run(*arguments, fails=False):

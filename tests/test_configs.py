@@ -16,7 +16,7 @@ from thinc.api import Config
 import spacy_luke_ja
 import toy_corpora
 import toys
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 from spacy_luke_ja.training.loop import train
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.cfg"))

@@ -83,13 +83,17 @@ def test_links_lead_somewhere(page):
 
 
 def test_every_setting_has_a_row():
-    from spacy_luke_ja.pipeline.luke_ner import DEFAULT_MODEL, LukeNer
-    from spacy_luke_ja.pipeline.luke_qa import LukeQa
+    from dataclasses import fields
 
-    for component, page in ((LukeNer, "entities-and-settings"), (LukeQa, "questions-and-answers")):
-        settings = list(component.__init__.__kwdefaults__)
-        if component is LukeNer:
-            settings += [f"model.{name}" for name in DEFAULT_MODEL if not name.startswith("@")]
+    from spacy.lang.ja import Japanese
+
+    from spacy_luke_ja.models.settings import ModelSettings
+
+    for factory, page in (("luke_ner", "entities-and-settings"), ("luke_qa", "questions-and-answers")):
+        settings = list(Japanese().get_factory_meta(factory).default_config)
+        settings.remove("model")
+        if factory == "luke_ner":
+            settings += [f"model.{field.name}" for field in fields(ModelSettings)]
         rows = [line for line in read(ROOT / "docs" / f"{page}.md").splitlines() if line.startswith("| `")]
         named = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[1])}
         assert set(settings) - named == set(), page

@@ -55,7 +55,7 @@ def expected(texts):
     ("OpenVINO", "int8", 0.99),
 ])  # fmt: skip
 def test_entities(texts, expected, runtime, precision, least_agreement):
-    architecture = f"spacy-luke-ja.{runtime}TokenClassifier.v1"
+    architecture = f"spacy-luke-ja.{runtime}Model.v1"
     found = entities(texts, **{"@architectures": architecture, "precision": precision})
     assert len(expected) > 2500
     assert 2 * len(found & expected) / (len(found) + len(expected)) >= least_agreement

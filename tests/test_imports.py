@@ -16,15 +16,15 @@ MAY_IMPORT = {
     "token_splitting": {"text"},
     "user_data": set(),
     "annotated_labels": set(),
-    "doc_answers": {"text", "user_data"},
-    "corpora": {"text", "token_splitting", "doc_answers", "annotated_labels"},
-    "scorers": {"evaluation", "text", "doc_answers"},
+    "qa_data": {"text", "user_data"},
+    "corpora": {"text", "token_splitting", "qa_data", "annotated_labels"},
+    "scorers": {"evaluation", "text", "qa_data"},
     "tokenizer": {"text"},
     "label_maps": {"text"},
     "colors": set(),
-    "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data", "annotated_labels", "training"},
+    "pipeline": {"text", "models", "token_splitting", "qa_data", "user_data", "annotated_labels", "training"},
     "backends": {"text", "models"},
-    "training": {"doc_answers", "models"},
+    "training": {"models"},
     "evaluation": {"text", "models", "corpora", "colors", "annotated_labels"},
     "cli": {
         "training",
@@ -41,6 +41,9 @@ MAY_IMPORT = {
         "colors",
     },
 }
+# Each task has a file of its name in each of these; what more it needs there begins with its name.
+TASKS = ("ner", "qa")
+LAYERS = ("text", "models", "pipeline", "corpora", "scorers", "evaluation")
 HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
 
 
@@ -72,6 +75,26 @@ def test_imports_point_one_way(path):
         assert not others & HEAVY
     if part != "__init__":
         assert own - {part} <= MAY_IMPORT[part], f"{path.name} imports {own}"
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_task_has_its_file_in_each_layer(layer, task):
+    assert (PACKAGE / layer / f"{task}.py").is_file()
+
+
+def task_of(name):
+    return name.partition("_")[0] if name.partition("_")[0] in TASKS else None
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if task_of(path.stem)], ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_a_tasks_file_imports_no_other_tasks(path):
+    modules = [node.module or "" for node in ast.walk(ast.parse(path.read_text(encoding="utf8")))
+               if isinstance(node, ast.ImportFrom)]  # fmt: skip
+    tasks = {task_of(module.rpartition(".")[2]) for module in modules}
+    assert tasks <= {None, task_of(path.stem)}
 
 
 def run(code):

@@ -4,9 +4,10 @@ import pytest
 import spacy
 from spacy.training import Example
 
-from spacy_luke_ja.doc_answers import AnsweredQuestion, set_answered, set_gold_answers
-from spacy_luke_ja.scorers import make_qa_scorer
-from spacy_luke_ja.text.answers import FoundAnswer
+from spacy_luke_ja import set_gold_answers
+from spacy_luke_ja.qa_data import AnsweredQuestion, set_answered
+from spacy_luke_ja.scorers.qa import make_qa_scorer
+from spacy_luke_ja.text.qa import FoundAnswer
 
 nlp = spacy.blank("ja")
 TEXT = "山田花子は東京都の生まれ。"

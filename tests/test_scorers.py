@@ -5,7 +5,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 import spacy_luke_ja
-from spacy_luke_ja.scorers import make_ner_scorer, score_char_ents
+from spacy_luke_ja.scorers.ner import make_ner_scorer, score_char_ents
 
 vocab = spacy_luke_ja.blank().vocab
 

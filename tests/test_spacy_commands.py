@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 
 ROOT = Path(__file__).parents[1]
 

@@ -54,7 +54,7 @@ def fit_temperature_on_dev(checkpoint: Path, records: List[Record]) -> float:
     from spacy_luke_ja.evaluation.calibration import fit_temperature
     from spacy_luke_ja.evaluation.measures import calibration_of
     from spacy_luke_ja.evaluation.run import judge_entities
-    from spacy_luke_ja.text.decoding import score_entities
+    from spacy_luke_ja.text.ner import score_entities
 
     nlp = spacy_luke_ja.blank()
     nlp.add_pipe("luke_ner", config={"model": {"name": str(checkpoint), "precision": "float32"}})

@@ -28,8 +28,9 @@ from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, precision_recall_f1
 from spacy_luke_ja.models.roberta import Classifier
-from spacy_luke_ja.text.decoding import CharSpan, encode_tags, find_entities
+from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
+from spacy_luke_ja.text.ner import encode_tags, find_entities
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
 from spacy_luke_ja.text.windows import plan_windows
 

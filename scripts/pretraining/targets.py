@@ -26,8 +26,9 @@ from sudachipy import Dictionary, SplitMode
 
 from spacy_luke_ja.corpora.stockmark import MD5
 from spacy_luke_ja.text.cutting import cut_text
-from spacy_luke_ja.text.decoding import CharSpan, encode_tags
+from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
+from spacy_luke_ja.text.ner import encode_tags
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
 
 from .blocks import NONE

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.request import urlopen
 
-from spacy_luke_ja.corpora.squad import read_contexts, read_json, require
+from spacy_luke_ja.corpora.qa import read_contexts, read_json, require
 
 JAQUAD = "https://raw.githubusercontent.com/SkelterLabsInc/JaQuAD/23f5d72/data"
 JSQUAD = "https://raw.githubusercontent.com/yahoojapan/JGLUE/main/datasets/jsquad-v1.3"

@@ -2,21 +2,27 @@
 
 import os
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from spacy.util import logger
+from thinc.api import Model
 
-from ..models.architectures import windowed_answerer, windowed_classifier
+from ..models.architectures import windowed_model
 from ..models.checkpoint_shim import CheckpointShim
 from ..models.hf_checkpoint import Checkpoint
-from ..models.hf_loader import QUESTION_ANSWERER, TOKEN_CLASSIFIER, Head, build_module, max_subwords
+from ..models.hf_loader import build_module, max_subwords
 from ..models.hf_shim import cpu_has_bfloat16
 from ..models.hf_tensors import Tensors
 from ..models.int8 import round_matrices
+from ..models.ner import TOKEN_CLASSIFIER
 from ..models.roberta import PREFIXES, can_build
-from ..models.types import LukeNerModel, LukeQaModel, WindowBatch
+from ..models.settings import OF_TRAINING, ModelSettings, takes_settings
+from ..models.task import FramedWindow, Head
+from ..models.types import WindowBatch
+from ..models.with_windows import run_windows
 
 PRECISIONS = ("float32", "bfloat16", "int8")
 
@@ -26,47 +32,17 @@ MAX_PADDING = 0.05
 MAX_POSITIONS = 2048
 
 
-def OpenVINOTokenClassifier(
-    *,
-    name: str = "ja_luke_ner_sm",
-    revision: Optional[str] = None,
-    window: Optional[int] = None,
-    overlap: Optional[int] = None,
-    max_batch_subwords: int = 4096,
-    precision: str = "auto",
-) -> LukeNerModel:
-    """A token classifier of BERT's family run by OpenVINO (spacy-luke-ja.OpenVINOTokenClassifier.v1).
+@partial(takes_settings, without=OF_TRAINING)
+def OpenVINOModel(settings: ModelSettings) -> Model[List[Any], List[Any]]:
+    """As spacy-luke-ja.HFModel.v1, for checkpoints of BERT's family, run by OpenVINO (spacy-luke-ja.OpenVINOModel.v1).
 
     precision: "float32"; "bfloat16", for products, where the processor has it; "int8", which rounds each row of a
         weight matrix to eight bits and, as they come, the numbers that it is multiplied with, in groups; "auto" for
         bfloat16 where the processor has it, else float32.
-    The others as in spacy-luke-ja.HFTokenClassifier.v1. It does not train. Nothing is read before fill_model is called.
+
+    It does not train. Encoders that are told which text is the question, as BERT is, answer none here.
     """
-    shim = OpenVINOShim(precision=precision)
-    return windowed_classifier(
-        shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
-    )
-
-
-def OpenVINOQuestionAnswerer(
-    *,
-    name: str = "Mizuiro-sakura/luke-japanese-base-finetuned-QA",
-    revision: Optional[str] = None,
-    window: Optional[int] = None,
-    overlap: Optional[int] = None,
-    max_batch_subwords: int = 4096,
-    precision: str = "auto",
-) -> LukeQaModel:
-    """A model for question answering, run by OpenVINO (spacy-luke-ja.OpenVINOQuestionAnswerer.v1).
-
-    name, revision, window, overlap, max_batch_subwords as in spacy-luke-ja.HFQuestionAnswerer.v1, precision as in
-    spacy-luke-ja.OpenVINOTokenClassifier.v1. It does not train. BERT itself, which is told which text is the question,
-    it does not run.
-    """
-    shim = OpenVINOShim(precision=precision, head=QUESTION_ANSWERER)
-    return windowed_answerer(
-        shim, name=name, revision=revision, window=window, overlap=overlap, max_batch_subwords=max_batch_subwords
-    )
+    return windowed_model(OpenVINOShim(settings), settings)
 
 
 class OpenVINOShim(CheckpointShim):
@@ -75,12 +51,13 @@ class OpenVINOShim(CheckpointShim):
     takes_type_ids = False
     can_train = False
 
-    def __init__(self, *, precision: str = "auto", head: Head = TOKEN_CLASSIFIER):
-        if precision != "auto" and precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)} with OpenVINO, got {precision}")
+    def __init__(self, settings: ModelSettings = ModelSettings()):
+        self.precision = settings.precision
+        if self.precision not in ("auto", *PRECISIONS):
+            choices = ", ".join(PRECISIONS)
+            raise ValueError(f"precision must be one of auto, {choices} with OpenVINO, got {self.precision}")
         super().__init__()
-        self.precision = precision
-        self.head = head
+        self.head = TOKEN_CLASSIFIER
         # A request of OpenVINO serves one thread at a time.
         self._requests = threading.local()
 
@@ -92,7 +69,7 @@ class OpenVINOShim(CheckpointShim):
         super().__setstate__(state)
         self._requests = threading.local()
         if self._checkpoint is not None:
-            self.load(self._checkpoint)
+            self.load(self._checkpoint, head=self.head)
 
     @property
     def precision_in_use(self) -> str:
@@ -104,6 +81,7 @@ class OpenVINOShim(CheckpointShim):
         self,
         checkpoint: Checkpoint,
         *,
+        head: Head = TOKEN_CLASSIFIER,
         new_head: bool = False,
         check: Callable[[int], None] = lambda max_subwords: None,
     ) -> None:
@@ -120,7 +98,7 @@ class OpenVINOShim(CheckpointShim):
         from .openvino_graph import build_graph
 
         self.use_one_thread_after_fork()
-        module: Any = build_module(checkpoint, head=self.head)
+        module: Any = build_module(checkpoint, head=head)
         check(max_subwords(module, checkpoint.config))
         width = module.config.hidden_size
         graph = build_graph(module, int8=self.precision_in_use == "int8")
@@ -131,22 +109,29 @@ class OpenVINOShim(CheckpointShim):
             "DYNAMIC_QUANTIZATION_GROUP_SIZE": width // 2 if self.precision_in_use == "int8" else 0,
         }
         network = openvino.Core().compile_model(graph, "CPU", settings)
-        self._model, self._names, self._checkpoint = network, list(module.state_dict()), checkpoint
+        self._model, self._names = network, list(module.state_dict())
+        self._checkpoint, self.head = checkpoint, head
         self._requests = threading.local()
         logger.info("checkpoint %s runs in %s by OpenVINO", checkpoint.name, self.precision_in_use)
 
     def infer(self, inputs: WindowBatch) -> np.ndarray:
-        lengths = inputs.lengths.tolist()
-        windows = np.split(inputs.ids, np.cumsum(inputs.lengths)[:-1])
-        logits: List[Any] = [None] * len(windows)
-        request = self._request()
-        for batch in group_with_little_padding(lengths):
-            own_lengths = inputs.lengths[batch]
-            ids = WindowBatch(np.concatenate([windows[i] for i in batch]), own_lengths, inputs.pad_id).padded_ids()
-            found = request.infer([ids.astype("int32"), own_lengths.astype("int32")])[0]
-            for i, rows in zip(batch, found):
-                logits[i] = rows[: lengths[i]].copy()
-        return np.concatenate(logits)
+        windows = [FramedWindow(ids) for ids in np.split(inputs.ids, np.cumsum(inputs.lengths)[:-1])]
+        rows, _ = run_windows(
+            self._infer_padded,
+            windows,
+            pad_id=inputs.pad_id,
+            max_batch_subwords=MAX_POSITIONS,
+            max_padding=MAX_PADDING,
+        )
+        return np.concatenate(rows)
+
+    def _infer_padded(self, batches: List[WindowBatch]) -> Tuple[List[np.ndarray], Callable]:
+        """Windows of a batch are computed side by side."""
+        request, outputs = self._request(), []
+        for batch in batches:
+            found = request.infer([batch.padded_ids().astype("int32"), batch.lengths.astype("int32")])[0]
+            outputs.append(found[batch.is_subword()])
+        return outputs, no_training
 
     def _request(self) -> Any:
         if not hasattr(self._requests, "own"):
@@ -204,18 +189,3 @@ def import_openvino() -> Any:
             "the OpenVINO model needs the package openvino: pip install 'spacy-luke-ja[openvino]'"
         ) from error
     return openvino
-
-
-def group_with_little_padding(lengths: Sequence[int]) -> Iterator[List[int]]:
-    """Cut windows into batches that are computed side by side. YIELDS: indices into lengths, the longest first."""
-    batch: List[int] = []
-    n_subwords = 0
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        n_positions = (len(batch) + 1) * lengths[batch[0] if batch else i]
-        padding = n_positions - n_subwords - lengths[i]
-        if batch and (n_positions > MAX_POSITIONS or padding > MAX_PADDING * n_positions):
-            yield batch
-            batch, n_subwords = [], 0
-        batch.append(i)
-        n_subwords += lengths[i]
-    yield batch

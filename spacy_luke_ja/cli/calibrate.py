@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 from spacy.cli._util import import_code, setup_gpu
 from typer import Argument, Exit, Option
@@ -11,9 +11,8 @@ from . import app
 
 if TYPE_CHECKING:
     import numpy as np
-    from spacy.language import Language
 
-    from ..text.decoding import FoundEntity
+    from ..text.ner import FoundEntity
 
 
 @app.command("calibrate")
@@ -36,9 +35,9 @@ def calibrate_cli(
     from ..corpora.formats import read_records
     from ..evaluation.calibration import LOG_TEMPERATURES, fit_temperature
     from ..evaluation.measures import calibration_of
-    from ..evaluation.pipelines import load_pipeline
+    from ..evaluation.pipelines import find_component, load_pipeline
     from ..evaluation.run import judge_entities
-    from ..text.decoding import score_entities
+    from ..text.ner import score_entities
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
@@ -81,22 +80,10 @@ def calibrate_cli(
     msg.good(f"Wrote the pipeline to {output_path}, {kept}")
 
 
-def find_component(nlp: "Language", component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:
-    names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in factories]
-    if not names:
-        others = ", ".join(nlp.pipe_names) or "a tokenizer"
-        raise ValueError(f"the pipeline has no {' and no '.join(factories)}, only {others}")
-    if component is None and len(names) > 1:
-        raise ValueError(f"--component must say which to take, for the pipeline has {', '.join(names)}")
-    if component is not None and component not in names:
-        raise ValueError(f"--component must be one of {', '.join(names)}, got {component}")
-    return component or names[0]
-
-
 def print_comparison(entities: List["FoundEntity"], correct: "np.ndarray", before: float, after: float) -> None:
     from ..evaluation.calibration import log_loss
     from ..evaluation.measures import calibration_of
-    from ..text.decoding import score_entities
+    from ..text.ner import score_entities
     from .tables import print_table
 
     rows: List[Tuple[str, ...]] = [("temperature", f"{before:.4g}", f"{after:.4g}")]

@@ -23,8 +23,8 @@ def evaluate_cli(
     """Score exact characters, tokens and as model cards do, with intervals, errors by kind and calibration."""
     from wasabi import msg
 
-    from ..corpora.readers import create_corpus
-    from ..evaluation.evaluate import evaluate
+    from ..corpora.ner import create_corpus
+    from ..evaluation.ner import evaluate
     from ..evaluation.pipelines import fingerprint, load_pipeline, size_on_disk
     from ..evaluation.texts import write_texts
     from ..training.directories import replace_file

@@ -14,7 +14,7 @@ from . import app
 if TYPE_CHECKING:
     from spacy.language import Language
 
-    from ..evaluation.answers import GoldQuestion
+    from ..evaluation.qa import GoldQuestion
 
 
 @app.command("evaluate-qa")
@@ -34,11 +34,10 @@ def evaluate_qa_cli(
     """Score answers as JSQuAD does: exact match, and F1 over characters; and find the null_threshold of the best F1."""
     from wasabi import msg
 
-    from ..evaluation.answers import evaluate_answers, write_answers
-    from ..evaluation.pipelines import load_pipeline, size_on_disk
+    from ..evaluation.pipelines import find_component, load_pipeline, size_on_disk
+    from ..evaluation.qa import evaluate_answers, write_answers
     from ..training.directories import replace_directory, replace_file
     from ..training.outputs import directory_for_files, directory_for_pipeline, find_foreign_in_pipeline
-    from .calibrate import find_component
 
     import_code(code_path)
     try:
@@ -86,8 +85,8 @@ def set_threshold(nlp: "Language", name: str, best: Optional[float]) -> None:
 
 
 def read_questions(path: Path, on_bad_record: str) -> "List[GoldQuestion]":
-    from ..corpora.squad import read_paragraphs
-    from ..evaluation.answers import GoldQuestion
+    from ..corpora.qa import read_paragraphs
+    from ..evaluation.qa import GoldQuestion
     from .tables import print_warnings
 
     with warnings.catch_warnings(record=True) as caught:

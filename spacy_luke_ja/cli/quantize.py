@@ -32,10 +32,9 @@ def quantize_cli(
     from wasabi import msg
 
     from ..corpora.formats import read_texts
-    from ..evaluation.pipelines import factory_for, load_pipeline
+    from ..evaluation.pipelines import factory_for, find_component, load_pipeline
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
-    from .calibrate import find_component
 
     import_code(code_path)
     try:

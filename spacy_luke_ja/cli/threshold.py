@@ -32,10 +32,9 @@ def threshold_cli(
     from wasabi import msg
 
     from ..corpora.formats import read_records
-    from ..evaluation.pipelines import load_pipeline
+    from ..evaluation.pipelines import find_component, load_pipeline
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
-    from .calibrate import find_component
 
     import_code(code_path)
     try:
@@ -76,7 +75,7 @@ def choose_thresholds(nlp: Any, name: str, records: Any, precision: float) -> Di
     from ..corpora.inspection import count_labels
     from ..evaluation.calibration import choose_threshold
     from ..evaluation.run import judge_entities
-    from ..text.decoding import score_entities
+    from ..text.ner import score_entities
 
     luke_ner = nlp.get_pipe(name)
     annotated = [(record.text, record.char_spans) for record in records]

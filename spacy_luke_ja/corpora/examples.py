@@ -8,7 +8,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..annotated_labels import set_annotated_labels
-from ..doc_answers import get_gold_answers, get_questions, set_all_gold_answers, set_gold_answers, set_questions
+from ..qa_data import get_gold_answers, get_questions, set_all_gold_answers, set_gold_answers, set_questions
 from ..text.messages import show
 from ..token_splitting import span_at, split_tokens
 

@@ -10,7 +10,7 @@ from typing import Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from ..text.decoding import FoundEntity, score_entities
+from ..text.ner import FoundEntity, score_entities
 
 # Natural logarithms of the lowest and the highest temperature that is tried: about 0.08 to 12.
 LOG_TEMPERATURES = (-2.5, 2.5)

@@ -45,6 +45,19 @@ def load_pipeline(name: str, *, factory: str = "luke_ner", split_mode: Optional[
     return nlp
 
 
+def find_component(nlp: Language, component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:
+    """RETURNS: the name of the one component of these factories, or of the one that --component asks for."""
+    names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in factories]
+    if not names:
+        others = ", ".join(nlp.pipe_names) or "a tokenizer"
+        raise ValueError(f"the pipeline has no {' and no '.join(factories)}, only {others}")
+    if component is None and len(names) > 1:
+        raise ValueError(f"--component must say which to take, for the pipeline has {', '.join(names)}")
+    if component is not None and component not in names:
+        raise ValueError(f"--component must be one of {', '.join(names)}, got {component}")
+    return component or names[0]
+
+
 def factory_for(name: str) -> str:
     """The factory of the component that a checkpoint is for, as its config.json says; "luke_ner" for all else."""
     try:

@@ -6,7 +6,8 @@ import numpy as np
 from spacy.language import Language
 from spacy.util import minibatch
 
-from ..text.decoding import CharSpan, FoundEntity
+from ..text.decoding import CharSpan
+from ..text.ner import FoundEntity
 from .measures import EvaluatedText
 
 

@@ -11,6 +11,7 @@ from thinc.shims import Shim
 
 from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
 from .hf_tensors import Tensors, read_tensors
+from .task import Head
 from .types import WindowBatch
 
 # The forked process in which PyTorch was told to use one thread.
@@ -25,6 +26,7 @@ class CheckpointShim(Shim, ABC):
 
     takes_type_ids = True  # of pairs of texts, see WindowBatch
     can_train = True
+    head: Head  # of what is loaded
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -71,11 +73,13 @@ class CheckpointShim(Shim, ABC):
         self,
         checkpoint: Checkpoint,
         *,
+        head: Head,
         new_head: bool = False,
         check: Callable[[int], None] = lambda max_subwords: None,
     ) -> None:
         """Build the network, fill it from the checkpoint, and put it in the place of the one before, if nothing fails.
 
+        head: what the checkpoint has, or gets, behind its encoder.
         new_head: the classifier starts at random, with the checkpoint's tags.
         check: is called with the most subwords, special ones included, that the encoder takes at once.
         """
@@ -112,7 +116,7 @@ class CheckpointShim(Shim, ABC):
         return self.checkpoint.to_bytes(save(self.tensors()))
 
     def from_bytes(self, bytes_data: bytes) -> Any:
-        self.load(Checkpoint.from_bytes(bytes_data))
+        self.load(Checkpoint.from_bytes(bytes_data), head=self.head)
         return self
 
     def save_checkpoint(self, path: Path) -> None:

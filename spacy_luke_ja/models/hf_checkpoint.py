@@ -25,7 +25,9 @@ WINDOW = "window"
 # sentences, which seldom have more, and no length is read faster.
 USUAL_WINDOW = 126
 SENTENCEPIECE = "sentencepiece.bpe.model"
-# What a tokenizer may need; entity_vocab.json (22 MB) serves entity inputs only.
+# Of a LUKE: the ids of its entities, 22 MB.
+ENTITY_VOCAB = "entity_vocab.json"
+# What a tokenizer may need.
 TOKENIZER_FILES = (
     SENTENCEPIECE,
     "added_tokens.json",
@@ -74,6 +76,11 @@ class Checkpoint:
     @property
     def config(self) -> Dict[str, Any]:
         return json.loads(self.files[CONFIG])
+
+    @property
+    def has_entities(self) -> bool:
+        """Whether it is a LUKE that was opened with what it knows of entities."""
+        return self.config.get("model_type") in LUKE_TYPES
 
     @property
     def vocab_size(self) -> int:
@@ -185,13 +192,16 @@ def may_be_on_hub(name: str) -> bool:
     return not Path(name).exists() and bool(HUB_NAME.fullmatch(name))
 
 
-def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download: bool = True) -> Checkpoint:
+def open_checkpoint(
+    name: str, *, revision: Optional[str] = None, allow_download: bool = True, with_entities: bool = False
+) -> Checkpoint:
     """Find a checkpoint and read its small files.
 
     name: an embedded checkpoint (ja_luke_ner_sm, ja_luke_sm), a local directory, be it of a trained pipeline with one
         checkpoint in it, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit.
     allow_download: False for what must answer at once, such as the labels before anything is loaded.
+    with_entities: as in read_checkpoint.
     Raises an OSError that names what is missing, and what to do where the hub cannot be reached.
     """
     if not name:
@@ -205,7 +215,7 @@ def open_checkpoint(name: str, *, revision: Optional[str] = None, allow_download
     else:
         is_there = "is a file" if Path(name).exists() else "is not there"
         raise OSError(f"there is no directory {name}, which the setting name gives as the checkpoint: it {is_there}")
-    return read_checkpoint(name, find)
+    return read_checkpoint(name, find, with_entities=with_entities)
 
 
 def find_in_pipeline(directory: Path) -> Path:
@@ -227,8 +237,12 @@ def find_in_pipeline(directory: Path) -> Path:
     raise OSError(f"{directory} is a pipeline with several checkpoints: name one of {names}")
 
 
-def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpoint:
-    """find: file name → where the file is, or None when the checkpoint has no such file."""
+def read_checkpoint(name: str, find: Callable[[str], Optional[Path]], *, with_entities: bool = False) -> Checkpoint:
+    """
+    find: file name → where the file is, or None when the checkpoint has no such file.
+    with_entities: whether a LUKE stays one, with all that it knows of entities, for a task that needs them; else it
+        becomes the XLM-RoBERTa that computes the same for words, of which as little as 40 % must be loaded.
+    """
     config_path = find(CONFIG)
     if config_path is None:
         raise OSError(f"the checkpoint {name} has no {CONFIG}; a directory in the Hugging Face layout is needed")
@@ -255,7 +269,10 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]]) -> Checkpo
         paths = [path for path in map(find, shards) if path is not None]
         if not paths or len(paths) < len(shards):
             raise OSError(f"the checkpoint {name} lacks some of the files {', '.join(shards)}")
-    if config.get("model_type") in LUKE_TYPES:
+    if config.get("model_type") in LUKE_TYPES and with_entities:
+        entity_vocab = find(ENTITY_VOCAB)
+        files.update({ENTITY_VOCAB: entity_vocab.read_bytes()} if entity_vocab is not None else {})
+    elif config.get("model_type") in LUKE_TYPES:
         config = as_xlm_roberta(config)
     if config.get("model_type") == "roberta" and names_class(config, files, "T5Tokenizer"):
         config[FIRST_POSITION] = 0  # rinna/japanese-roberta-base, whose card says so

@@ -7,34 +7,24 @@ import torch
 
 from ..text.subwords import SubwordEncoder
 from .hf_checkpoint import Checkpoint, open_checkpoint
-from .hf_loader import build_encoder, max_window
+from .hf_loader import build_encoder
 from .hf_shim import HFShim
 from .hf_tensors import Tensors
 from .hf_tokenizer import open_encoder, settle_tokenizer
+from .ner import TOKEN_CLASSIFIER
+from .task import Frame, Head, Task
 from .types import WindowBatch
 
 
 class EncoderShim(HFShim):
     """Holds the encoder of a checkpoint; infer and train_all give hidden states (n_subwords, width).
 
-    Its bytes hold the checkpoint's tokenizer too. self.tokenizer encodes the subwords; self.max_window is the most of
-    them in a window, special ones not counted, self.usual_window how many a window has unless it is set.
+    Its bytes hold the checkpoint's tokenizer too. self.tokenizer encodes the subwords; self.frame is what the encoder
+    has around a window. The checkpoint of the settings is loaded when it is needed and from_bytes has brought none.
     """
 
     tokenizer: SubwordEncoder
-    max_window: int
-    usual_window: int
-
-    def __init__(self, name: str, *, revision: Optional[str], window: Optional[int], **settings: Any):
-        """
-        name, revision: the checkpoint that is loaded when it is needed and from_bytes has brought none.
-        window: subwords in a window, checked when the checkpoint is there; None for the checkpoint's own.
-        settings: as HFShim takes them.
-        """
-        super().__init__(**settings)
-        self.name = name
-        self.revision = revision
-        self.window = window
+    frame: Frame
 
     @property
     def width(self) -> int:
@@ -44,21 +34,25 @@ class EncoderShim(HFShim):
         self,
         checkpoint: Checkpoint,
         *,
+        head: Head = TOKEN_CLASSIFIER,
         new_head: bool = False,
         check: Callable[[int], None] = lambda max_subwords: None,
     ) -> None:
-        checkpoint = settle_tokenizer(checkpoint)
+        task, checkpoint = Task(), settle_tokenizer(checkpoint)
         tokenizer = open_encoder(checkpoint)
-        n_special = len(tokenizer.prefix_ids) + len(tokenizer.suffix_ids)
-        window = lambda limit: max_window(limit, checkpoint, n_special=n_special, window=self.window)
-        limits: List[int] = []
-        super().load(checkpoint, check=lambda limit: limits.append(window(limit)))
-        self.max_window, self.tokenizer = limits[0], tokenizer
-        self.usual_window = min(self.max_window, checkpoint.window)
+        frame = task.frame(tokenizer, checkpoint)
+        frames: List[Frame] = []
+
+        def check_frame(limit: int) -> None:
+            frames.append(frame.within(limit))
+            task.check_fit(self.settings, frames[0], checkpoint.name)
+
+        super().load(checkpoint, check=check_frame)
+        self.frame, self.tokenizer = frames[0], tokenizer
 
     def load_once(self) -> None:
         if not self.is_loaded:
-            self.load(open_checkpoint(self.name, revision=self.revision))
+            self.load(open_checkpoint(self.settings.name or "", revision=self.settings.revision))
 
     def train_all(
         self, batches: Sequence[WindowBatch], *, dropout_rate: Optional[float]
@@ -69,7 +63,7 @@ class EncoderShim(HFShim):
 
     def copy(self) -> "EncoderShim":
         copied = super().copy()
-        copied.id = EncoderShim("", revision=None, window=None).id  # optimizers tell weights apart by it
+        copied.id = EncoderShim().id  # optimizers tell weights apart by it
         return copied
 
     def to_bytes(self) -> bytes:
@@ -80,7 +74,7 @@ class EncoderShim(HFShim):
         return outputs.last_hidden_state
 
     def _build(
-        self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
+        self, checkpoint: Checkpoint, head: Head, *, dtype: torch.dtype = torch.float32, new_head: bool = False
     ) -> torch.nn.Module:
         return build_encoder(checkpoint, dtype=dtype)
 

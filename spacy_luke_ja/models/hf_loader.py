@@ -1,6 +1,6 @@
-"""An opened checkpoint in, its PyTorch module out; of a LUKE, the XLM-RoBERTa that computes the same."""
+"""An opened checkpoint in, its PyTorch module out."""
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 import torch
 
@@ -10,34 +10,15 @@ from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
 from .modernbert import ModernBertClassifier
+from .ner import TOKEN_CLASSIFIER
 from .refusals import describe_own_code
 from .roberta import PREFIXES, Classifier, JoinedClassifier, can_build, with_defaults
+from .task import Head
 
 # Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
 MANY_NUMBERS = 2**26
 # GPT-2's masks are called bias, and are bool or uint8.
 WHOLE_NUMBERS = (torch.int8, torch.int16, torch.int32, torch.int64)
-
-
-class Head(NamedTuple):
-    """What a checkpoint has behind its encoder.
-
-    task: as the names of transformers' classes have it, LukeForTokenClassification, say.
-    mapping: the name of transformers' mapping from configs to such classes.
-    layer: the name of the linear layer in BERT's family.
-    outputs: those of transformers' classes that are the logits, stacked where there are several.
-    """
-
-    task: str
-    mapping: str
-    layer: str
-    outputs: Tuple[str, ...]
-
-
-TOKEN_CLASSIFIER = Head("TokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING", "classifier", ("logits",))
-QUESTION_ANSWERER = Head(
-    "QuestionAnswering", "MODEL_FOR_QUESTION_ANSWERING_MAPPING", "qa_outputs", ("start_logits", "end_logits")
-)
 
 
 # The names that classifiers' last layers have.
@@ -60,7 +41,9 @@ def build_module(
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    if can_build(checkpoint.config):
+    if checkpoint.has_entities:
+        architecture = hf_architecture(checkpoint, head)
+    elif can_build(checkpoint.config):
         check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
         architecture = own_architecture(Classifier, PREFIXES[checkpoint.config["model_type"]], checkpoint, head.layer)
     elif modernbert.can_build(checkpoint.config):
@@ -267,20 +250,6 @@ def max_subwords(module: torch.nn.Module, config: Mapping[str, Any]) -> int:
             first = 0 if part.padding_idx is None else part.padding_idx + 1
             limit = min(limit, part.num_embeddings - first)
     return int(limit)
-
-
-def max_window(limit: int, checkpoint: Checkpoint, *, n_special: int, window: Optional[int]) -> int:
-    """The most subwords of a window, the n_special special ones not counted; an error when `window` is more.
-
-    limit: what the encoder takes, special ones counted.
-    """
-    limit -= n_special
-    if window is not None and window > limit:
-        raise ValueError(
-            f"window must be at most {limit} for the checkpoint {checkpoint.name} (its encoder takes "
-            f"{limit + n_special} subwords, {n_special} of them special), got {window}"
-        )
-    return limit
 
 
 def resize_head(module: Any, rows: Sequence[int], lowered: Sequence[float]) -> torch.nn.Linear:

@@ -15,9 +15,12 @@ from thinc.shims import PyTorchShim, Shim
 
 from .checkpoint_shim import CheckpointShim
 from .hf_checkpoint import Checkpoint
-from .hf_loader import TOKEN_CLASSIFIER, Head, build_module, max_subwords, resize_head
+from .hf_loader import build_module, max_subwords, resize_head
 from .hf_tensors import Tensors
+from .ner import TOKEN_CLASSIFIER
 from .roberta import Encoder, JoinedClassifier
+from .settings import ModelSettings
+from .task import Head
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -40,41 +43,15 @@ class HFShim(CheckpointShim, PyTorchShim):
     to save.
     """
 
-    def __init__(
-        self,
-        *,
-        head: Head = TOKEN_CLASSIFIER,
-        precision: str = "auto",
-        training_precision: str = "float32",
-        frozen_layers: int = 0,
-        freeze_embeddings: bool = False,
-        device: str = "auto",
-    ):
-        """
-        head: what the checkpoint has behind its encoder.
-        precision: "float32", "bfloat16", "float16", or "auto" for bfloat16 where the hardware has it.
-        training_precision: what products are computed in while training: "float32", "bfloat16" (mixed precision), or
-            "auto" as above. The weights themselves, their gradients and norms stay in float32.
-        frozen_layers: how many of the encoder's layers, from the bottom, training leaves as they are.
-        freeze_embeddings: whether it leaves the embeddings as they are.
-        device: where it runs, as PyTorch names devices ("cpu", "cuda", "cuda:1", "mps"); "auto" for where spaCy
-            computes when this is made, in this thread: spacy.prefer_gpu() comes before.
-        """
-        if precision != "auto" and precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of auto, {', '.join(PRECISIONS)}, got {precision}")
-        if training_precision not in ("auto", *TRAINING_PRECISIONS):
-            raise ValueError(
-                f"training_precision must be one of auto, {', '.join(TRAINING_PRECISIONS)}, got {training_precision}"
-            )
-        if frozen_layers < 0:
-            raise ValueError(f"frozen_layers must be at least 0, got {frozen_layers}")
+    def __init__(self, settings: ModelSettings = ModelSettings()):
+        for name, choices in (("precision", PRECISIONS), ("training_precision", TRAINING_PRECISIONS)):
+            value = getattr(settings, name)
+            if value not in ("auto", *choices):
+                raise ValueError(f"{name} must be one of auto, {', '.join(choices)}, got {value}")
         super().__init__()
-        self._device = choose_device(device)
-        self.head = head
-        self.precision = precision
-        self.training_precision = training_precision
-        self.frozen_layers = frozen_layers
-        self.freeze_embeddings = freeze_embeddings
+        self._device = choose_device(settings.device)
+        self.settings = settings
+        self.head = TOKEN_CLASSIFIER
         self.trained = False
         self._dropout_rate: Optional[float] = None
         # The layer that resize made, and the first of its rows that are new.
@@ -102,16 +79,17 @@ class HFShim(CheckpointShim, PyTorchShim):
         self,
         checkpoint: Checkpoint,
         *,
+        head: Head = TOKEN_CLASSIFIER,
         new_head: bool = False,
         check: Callable[[int], None] = lambda max_subwords: None,
     ) -> None:
         self.use_one_thread_after_fork()
         device = self._device
         check_device(device)
-        dtype = torch.float32 if new_head else choose_dtype(self.precision, device)
-        module = self._build(checkpoint, dtype=dtype, new_head=new_head).to(device)
+        dtype = torch.float32 if new_head else choose_dtype(self.settings.precision, device)
+        module = self._build(checkpoint, head, dtype=dtype, new_head=new_head).to(device)
         check(max_subwords(module, checkpoint.config))
-        self._model = module
+        self._model, self.head = module, head
         self._checkpoint = checkpoint
         self.trained = new_head
         self._dropout_rate = self._new_rows = None  # what the last module was told, and had
@@ -169,7 +147,7 @@ class HFShim(CheckpointShim, PyTorchShim):
 
     def _forward_to_train(self, batch: WindowBatch) -> torch.Tensor:
         device = self.device
-        dtype = choose_dtype(self.training_precision, device)
+        dtype = choose_dtype(self.settings.training_precision, device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
             return self._forward(batch)
 
@@ -239,7 +217,7 @@ class HFShim(CheckpointShim, PyTorchShim):
             try:
                 stored = self._read_stored()
                 # transformers renames some old tensors as it loads; what it makes of them is as good.
-                state = stored if names <= stored.keys() else self._build(self.checkpoint).state_dict()
+                state = stored if names <= stored.keys() else self._build(self.checkpoint, self.head).state_dict()
             except OSError as error:
                 self._warn_of_lost_weights(error)
         return {name: state[name].detach().cpu().contiguous().clone() for name in names}
@@ -265,9 +243,9 @@ class HFShim(CheckpointShim, PyTorchShim):
         return logits[0] if len(logits) == 1 else torch.stack(logits, dim=-1)
 
     def _build(
-        self, checkpoint: Checkpoint, *, dtype: torch.dtype = torch.float32, new_head: bool = False
+        self, checkpoint: Checkpoint, head: Head, *, dtype: torch.dtype = torch.float32, new_head: bool = False
     ) -> torch.nn.Module:
-        return build_module(checkpoint, head=self.head, dtype=dtype, new_head=new_head)
+        return build_module(checkpoint, head=head, dtype=dtype, new_head=new_head)
 
     def _prepare_training(self, dropout_rate: Optional[float]) -> None:
         self.use_one_thread_after_fork()
@@ -276,7 +254,7 @@ class HFShim(CheckpointShim, PyTorchShim):
             try:
                 # A new module draws random weights before it gets its own; a run that is resumed must not notice.
                 with torch.random.fork_rng(devices=[]):
-                    self._model = self._build(self.checkpoint).to(device)
+                    self._model = self._build(self.checkpoint, self.head).to(device)
                 self._dropout_rate = None
             except OSError as error:
                 self._warn_of_lost_weights(error)
@@ -284,7 +262,7 @@ class HFShim(CheckpointShim, PyTorchShim):
         self.trained = True
         if not self._model.training:
             self._model.train()
-        freeze_weights(self._model, n_layers=self.frozen_layers, embeddings=self.freeze_embeddings)
+        freeze_weights(self._model, n_layers=self.settings.frozen_layers, embeddings=self.settings.freeze_embeddings)
         if dropout_rate is not None and dropout_rate != self._dropout_rate:
             self._dropout_rate = dropout_rate
             for part in self._model.modules():

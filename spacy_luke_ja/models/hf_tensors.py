@@ -1,13 +1,13 @@
 """An opened checkpoint in, the tensors that its module needs out, read from safetensors or .bin files.
 
 A LUKE checkpoint without entity inputs computes what XLM-RoBERTa computes from the same word weights: the
-plain query branch is the only one in use. So its tensors get XLM-RoBERTa's names, and its entity embeddings (584 MB in
-the published base size) and entity queries are never read into memory.
+plain query branch is the only one in use. So, unless it was opened with its entities, its tensors get XLM-RoBERTa's
+names, and its entity embeddings (584 MB in the published base size) and entity queries are never read into memory.
 """
 
 import re
 from pathlib import Path
-from typing import Any, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple
 
 import torch
 
@@ -35,15 +35,16 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
     """Read the tensors that the module needs, each cast to dtype as it comes.
 
     dtype: None leaves them as they are stored. What is stored so stays mapped into memory, and is read when it is used.
-    RETURNS: tensors by their XLM-RoBERTa names where the checkpoint is a LUKE, else by their own.
+    RETURNS: tensors by their XLM-RoBERTa names where the checkpoint is a LUKE without entities, else by their own.
     """
     sources = checkpoint.weights if isinstance(checkpoint.weights, list) else [checkpoint.weights]
     check_unchanged(checkpoint)
+    rename = str if checkpoint.has_entities else tensor_name
     tensors: Tensors = {}
     for source in sources:
         where = source.name if isinstance(source, Path) else "the serialised pipeline"
         try:
-            for name, tensor in iterate_tensors(source, dtype):
+            for name, tensor in iterate_tensors(source, dtype, rename):
                 check_tensor(name, tensor)
                 tensors[name] = tensor.to(dtype) if must_cast(name, tensor, dtype) else tensor
         except NotOnlyTensors as error:
@@ -88,21 +89,26 @@ def check_unchanged(checkpoint: Checkpoint) -> None:
             raise OSError(f"the weights of the checkpoint {checkpoint.name} have changed since it was opened")
 
 
-def iterate_tensors(source: Any, dtype: Optional[torch.dtype]) -> Iterator[Tuple[str, torch.Tensor]]:
+# A tensor's name in a file → that in the module; None for one that is not needed.
+Rename = Callable[[str], Optional[str]]
+
+
+def iterate_tensors(source: Any, dtype: Optional[torch.dtype], rename: Rename) -> Iterator[Tuple[str, torch.Tensor]]:
     """source: the path of a .safetensors or .bin file, or the content of a safetensors file."""
     from safetensors.torch import load
 
     if isinstance(source, bytes):
         yield from load(source).items()
     elif source.suffix == ".safetensors":
-        yield from iterate_safetensors(source, dtype)
+        yield from iterate_safetensors(source, dtype, rename)
     else:
         for name, tensor in load_bin(source).items():
-            if tensor_name(name) is not None:
-                yield str(tensor_name(name)), tensor
+            own_name = rename(name)
+            if own_name is not None:
+                yield own_name, tensor
 
 
-def iterate_safetensors(path: Path, dtype: Optional[torch.dtype]) -> Iterator[Tuple[str, torch.Tensor]]:
+def iterate_safetensors(path: Path, dtype: Optional[torch.dtype], rename: Rename) -> Iterator[Tuple[str, torch.Tensor]]:
     """What needs no cast comes mapped; the rest is cast part by part.
 
     What was read of a mapped file stays in memory as long as it is open: so it is opened anew for each PART_BYTES.
@@ -111,7 +117,7 @@ def iterate_safetensors(path: Path, dtype: Optional[torch.dtype]) -> Iterator[Tu
 
     file_, n_read = safe_open(path, framework="pt"), 0
     for name in file_.keys():
-        own_name = tensor_name(name)
+        own_name = rename(name)
         if own_name is None:
             continue
         stored = file_.get_slice(name)

@@ -1,19 +1,20 @@
 """Docs in, hidden states and the subwords of each token out: an encoder that spaCy's own heads share."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple, cast
 
 import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
-from ..text.subwords import Subwords
-from ..text.windows import Window, check_window, group_by_length, plan_windows
+from ..text.windows import Window
+from .hf_classifier import run_shim
 from .hf_encoder import EncoderShim
 from .hf_shim import device_of
+from .settings import ModelSettings, takes_settings
+from .task import FramedWindow, plan_text
 from .transformer_batch import WindowedDoc, import_spacy_transformers, make_transformer_batch
-from .with_windows import check_window_settings, join_windows, overlap_for
+from .with_windows import join_windows, run_windows
 
 if TYPE_CHECKING:
     from spacy_transformers.data_classes import FullTransformerBatch
@@ -22,59 +23,25 @@ if TYPE_CHECKING:
 NO_SUBWORDS = [Window(0, 0, 0, 0)]
 
 
-@dataclass(frozen=True)
-class WindowSettings:
-    """What SharedEncoder was asked for; as one object, which thinc does not save, it can be changed when loading."""
-
-    window: Optional[int]
-    overlap: Optional[int]
-    max_batch_subwords: int
-
-
-def SharedEncoder(
-    *,
-    name: str,
-    revision: Optional[str],
-    window: Optional[int],
-    overlap: Optional[int],
-    max_batch_subwords: int,
-    precision: str,
-    training_precision: str,
-    frozen_layers: int,
-    freeze_embeddings: bool,
-    device: str = "auto",
-) -> Model[List[Doc], "FullTransformerBatch"]:
+@takes_settings
+def SharedEncoder(settings: ModelSettings) -> Model[List[Doc], "FullTransformerBatch"]:
     """An encoder for the component `transformer` of spacy-transformers (spacy-luke-ja.SharedEncoder.v1).
 
-    name: the checkpoint: ja_luke_sm or ja_luke_ner_sm (embedded), a local directory, or a name on the Hugging Face hub;
-        its classifier, if it has one, is left out.
-    revision, window, overlap, max_batch_subwords, precision, training_precision, frozen_layers, freeze_embeddings,
-        device: as in spacy-luke-ja.HFTokenClassifier.v1.
+    The settings are those of ModelSettings. The checkpoint's classifier, if it has one, is left out.
 
     Each token is aligned to exactly the subwords that have one of its characters, each of them once, in the window
     that shows it the most context. Texts of any length are encoded whole. Nothing is read before the first use,
     initialize() or from_disk.
     """
     import_spacy_transformers()
-    check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    shim = EncoderShim(
-        name,
-        revision=revision,
-        window=window,
-        precision=precision,
-        training_precision=training_precision,
-        frozen_layers=frozen_layers,
-        freeze_embeddings=freeze_embeddings,
-        device=device,
-    )
     return Model(
         "shared_encoder",
         forward,
         init=init,
-        shims=[shim],
+        shims=[EncoderShim(settings)],
         dims={"nO": None},
         attrs={
-            "settings": WindowSettings(window, overlap, max_batch_subwords),
+            "settings": settings,  # thinc saves no such object: it can be changed when loading
             "dropout_rate": None,
             "replace_listener": replace_listener,
             "replace_listener_cfg": replace_listener_cfg,
@@ -82,43 +49,19 @@ def SharedEncoder(
     )
 
 
+@takes_settings
 def Tok2VecSharedEncoder(
-    *,
-    name: str,
-    revision: Optional[str],
-    window: Optional[int],
-    overlap: Optional[int],
-    max_batch_subwords: int,
-    precision: str,
-    training_precision: str,
-    frozen_layers: int,
-    freeze_embeddings: bool,
-    pooling: Model[Ragged, Floats2d],
-    grad_factor: float,
-    device: str = "auto",
+    settings: ModelSettings, *, pooling: Model[Ragged, Floats2d], grad_factor: float
 ) -> Model[List[Doc], List[Floats2d]]:
     """An encoder of its own for one head (spacy-luke-ja.Tok2VecSharedEncoder.v1): what nlp.replace_listeners leaves.
 
     pooling: a token's subwords → one vector.
     grad_factor: what the gradient is multiplied by on its way to the encoder.
-    The others as in SharedEncoder.
     """
     import_spacy_transformers()
     from spacy_transformers.layers import trfs2arrays
 
-    encoder = SharedEncoder(
-        name=name,
-        revision=revision,
-        window=window,
-        overlap=overlap,
-        max_batch_subwords=max_batch_subwords,
-        precision=precision,
-        training_precision=training_precision,
-        frozen_layers=frozen_layers,
-        freeze_embeddings=freeze_embeddings,
-        device=device,
-    )
-    return chain(replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+    return chain(replace_listener(SharedEncoder(**vars(settings))), trfs2arrays(pooling, grad_factor))
 
 
 def replace_listener(model: Model) -> Model:
@@ -142,64 +85,44 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 def open_model(model: Model) -> EncoderShim:
     shim = cast(EncoderShim, model.shims[0])
     shim.load_once()
-    check_window(shim.max_window, overlap_for(model.attrs["settings"].overlap, shim.max_window))
     model.set_dim("nO", shim.width)
-    tokenizer = shim.tokenizer
-    model.attrs.update(prefix_ids=tokenizer.prefix_ids, suffix_ids=tokenizer.suffix_ids, pad_id=tokenizer.pad_id)
     return shim
 
 
 def forward(model: Model, docs: List[Doc], is_train: bool) -> Tuple["FullTransformerBatch", Callable]:
     shim = open_model(model)
-    windowed = [window_doc(model, doc) for doc in docs]
-    windows = [(w.subwords, window) for w in windowed for window in w.plan]
-    if not windows:
+    frame, settings = shim.frame, model.attrs["settings"]
+    windowed = [window_doc(shim, settings, doc) for doc in docs]
+    framed = [
+        FramedWindow(frame.surround(w.subwords.ids[window.subword_start : window.subword_end]))
+        for w in windowed
+        for window in w.plan
+    ]
+    if not framed:
         empty = import_spacy_transformers().data_classes.FullTransformerBatch.empty(len(docs))
         return empty, lambda d_output: docs
-    hidden, backprop_hidden = run_encoder(model, windows, is_train)
+    rows, backprop_rows = run_windows(
+        lambda batches: run_shim(shim, batches, is_train=is_train, dropout_rate=model.attrs["dropout_rate"]),
+        framed,
+        pad_id=frame.pad_id,
+        max_batch_subwords=settings.max_batch_subwords,
+    )
+    hidden = np.zeros((len(rows), max(map(len, rows)), shim.width), dtype="float32")
+    for own, window_rows in zip(hidden, rows):
+        own[: len(window_rows)] = window_rows
 
     def backprop(d_output: "FullTransformerBatch") -> List[Doc]:
-        backprop_hidden(d_output.model_output.to_tuple()[0].cpu().numpy())
+        d_hidden = d_output.model_output.to_tuple()[0].cpu().numpy()
+        backprop_rows([d_own[: len(own)] for d_own, own in zip(d_hidden, rows)])
         return docs
 
-    joined = join_windows(model, windows)
+    joined = join_windows(framed, pad_id=frame.pad_id)
     batch = make_transformer_batch(windowed, joined, hidden, shim.tokenizer, device=device_of(model.ops))
     return batch, backprop
 
 
-def window_doc(model: Model, doc: Doc) -> WindowedDoc:
-    shim = cast(EncoderShim, model.shims[0])
-    settings: WindowSettings = model.attrs["settings"]
+def window_doc(shim: EncoderShim, settings: ModelSettings, doc: Doc) -> WindowedDoc:
     subwords = shim.tokenizer.encode(doc.text)
-    window, limit = settings.window or shim.usual_window, shim.max_window
-    plan = plan_windows(subwords, window=window, overlap=overlap_for(settings.overlap, limit), limit=limit)
+    plan = plan_text(subwords, settings, shim.frame)
     # Heads need rows even for a Doc whose tokens have no subword at all.
     return WindowedDoc(doc, subwords, plan if plan or not len(doc) else NO_SUBWORDS)
-
-
-def run_encoder(
-    model: Model, windows: List[Tuple[Subwords, Window]], is_train: bool
-) -> Tuple[np.ndarray, Callable[[np.ndarray], None]]:
-    """Run windows of any number and length in batches of little padding.
-
-    RETURNS: hidden states (n_windows, n_subwords, width), zero where there is padding, and a callback that takes
-        their gradient.
-    """
-    shim = cast(EncoderShim, model.shims[0])
-    n_special = len(model.attrs["prefix_ids"]) + len(model.attrs["suffix_ids"])
-    lengths = [len(window) + n_special for _, window in windows]
-    hidden = np.zeros((len(windows), max(lengths), shim.width), dtype="float32")
-    groups = list(group_by_length(lengths, max_subwords=model.attrs["settings"].max_batch_subwords))
-    batches = [join_windows(model, [windows[k] for k in group]) for group in groups]
-    if is_train:
-        outputs, backprop = shim.train_all(batches, dropout_rate=model.attrs["dropout_rate"])
-    else:
-        outputs, backprop = [shim.infer(batch) for batch in batches], lambda d_outputs: None
-    for group, batch, rows in zip(groups, batches, outputs):
-        for k, own in zip(group, np.split(rows, np.cumsum(batch.lengths)[:-1])):
-            hidden[k, : lengths[k]] = own
-
-    def backprop_batches(d_hidden: np.ndarray) -> None:
-        backprop([np.concatenate([d_hidden[k, : lengths[k]] for k in group]) for group in groups])
-
-    return hidden, backprop_batches

@@ -7,7 +7,6 @@ import numpy as np
 from spacy.tokens import Doc, Span
 from thinc.api import Model
 
-from ..text.answers import AnswerLogits
 from ..text.subwords import Subwords
 
 
@@ -59,7 +58,5 @@ class WindowBatch:
 
 # Batches of windows in, logits (n_subwords, n_tags) of each out.
 ClassifierModel = Model[List[WindowBatch], List[np.ndarray]]
-LukeNerModel = Model[List[Doc], List[SubwordLogits]]
 # What is asked, and a question.
 AskedPair = Tuple[Union[Doc, Span], str]
-LukeQaModel = Model[List[AskedPair], List[AnswerLogits]]

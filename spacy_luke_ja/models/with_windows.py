@@ -1,123 +1,91 @@
-"""Subwords of any length in, one row of logits per subword out, through windows that the encoder can take."""
+"""Inputs of any length in, what the model says of each out, through windows that the encoder can take."""
 
-from typing import Callable, List, Optional, Tuple
+from typing import Any, Callable, List, Sequence, Tuple
 
 import numpy as np
 from thinc.api import Model
 
-from ..text.subwords import Subwords
-from ..text.windows import Window, merge_windows, plan_windows, split_rows
-from .types import ClassifierModel, SubwordLogits, WindowBatch
-from .window_rows import run_windows
+from ..text.windows import group_by_length
+from .settings import ModelSettings
+from .task import FramedWindow, Task
+from .types import ClassifierModel, WindowBatch
 
-DEFAULT_OVERLAP = 64
+Runner = Callable[[List[WindowBatch]], Tuple[List[np.ndarray], Callable[[List[np.ndarray]], Any]]]
 
 
-def with_windows(
-    layer: ClassifierModel, *, window: Optional[int], overlap: Optional[int], max_batch_subwords: int
-) -> Model[List[Subwords], List[SubwordLogits]]:
-    """Run a layer that takes windows over texts of any length, in windows of whole sentences (plan_windows).
+def with_windows(layer: ClassifierModel, settings: ModelSettings) -> Model[List[Any], List[Any]]:
+    """Run a layer that takes batches of windows over inputs of any length, as attrs["task"] asks for it.
 
-    layer: batches of windows in, logits out, a row for each of their subwords.
-    window: subwords that a window of several sentences may have, special ones not counted; the checkpoint's when None.
-    overlap: subwords that the windows of one sentence share, where it is too long for one; as in overlap_for when
-        None.
-    max_batch_subwords: the most subwords given to the layer at a time, special ones included, if it pads them.
+    The layer gives logits, a row for each of their subwords.
 
-    attrs["usual_window"], max_window (the most that the encoder takes), prefix_ids, suffix_ids, start_ids and pad_id
-    come with the checkpoint.
+    attrs["task"], a Task; encoder, a SubwordEncoder; and frame come with the checkpoint. attrs["settings"] may be
+    replaced while it is in use.
     """
-    check_window_settings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    return Model(
-        "with_windows",
-        forward,
-        layers=[layer],
-        attrs={
-            "window": window,
-            "overlap": overlap,
-            "max_batch_subwords": max_batch_subwords,
-            "max_window": None,
-            "usual_window": None,
-            "prefix_ids": (),
-            "suffix_ids": (),
-            "start_ids": (),
-            "pad_id": 0,
-        },
-    )
+    attrs = {"settings": settings, "task": None, "encoder": None, "frame": None}
+    return Model("with_windows", forward, layers=[layer], attrs=attrs)
 
 
-def check_window_settings(*, window: Optional[int], overlap: Optional[int], max_batch_subwords: int) -> None:
-    """Raise a ValueError for what no checkpoint could do."""
-    if overlap is not None and overlap < 0:
-        raise ValueError(f"overlap must be at least 0, got {overlap}")
-    if window is not None and window < 1:
-        raise ValueError(f"window must be at least 1 subword, got {window}")
-    if max_batch_subwords < 1:
-        raise ValueError(f"max_batch_subwords must be at least 1, got {max_batch_subwords}")
-
-
-def overlap_for(overlap: Optional[int], window: int) -> int:
-    """The setting overlap, or by default 64, or half the window where that is less."""
-    return min(DEFAULT_OVERLAP, window // 2) if overlap is None else overlap
-
-
-def forward(model: Model, texts: List[Subwords], is_train: bool) -> Tuple[List[SubwordLogits], Callable]:
+def forward(model: Model, inputs: List[Any], is_train: bool) -> Tuple[List[Any], Callable]:
     layer = model.layers[0]
-    n_suffix = len(model.attrs["suffix_ids"])
-    plans = [plan_text(model, text) for text in texts]
-    ends = np.cumsum([0, *map(len, plans)]).tolist()
-    rows, backprop_rows = run_windows(
-        layer,
-        [begin_anew(model, surround(model, text, w), w) for text, plan in zip(texts, plans) for w in plan],
-        pad_id=model.attrs["pad_id"],
-        max_batch_subwords=model.attrs["max_batch_subwords"],
-        is_train=is_train,
+    task: Task = model.attrs["task"]
+    settings, frame = model.attrs["settings"], model.attrs["frame"]
+    items = task.encode(model.attrs["encoder"], inputs)
+    plans = [task.plan(item, settings, frame) for item in items]
+    framed = [task.place(item, window, frame) for item, plan in zip(items, plans) for window in plan]
+    all_rows, backprop_rows = run_windows(
+        lambda batches: layer(batches, is_train),
+        framed,
+        pad_id=frame.pad_id,
+        max_batch_subwords=settings.max_batch_subwords,
     )
+    rows = [own[window.rows] for own, window in zip(all_rows, framed)]
+    ends = np.cumsum([0, *map(len, plans)]).tolist()
     n_tags = layer.attrs["n_tags"]
-    merged = []
-    for plan, start, end in zip(plans, ends, ends[1:]):
-        own_rows = [own[len(own) - n_suffix - len(w) : len(own) - n_suffix] for own, w in zip(rows[start:end], plan)]
-        merged.append(merge_windows(own_rows, plan) if plan else np.zeros((0, n_tags), dtype="float32"))
+    outputs = [
+        task.join(item, plan, rows[start:end], n_tags=n_tags)
+        for item, plan, start, end in zip(items, plans, ends, ends[1:])
+    ]
 
-    def backprop_windows(d_logits: List[np.ndarray]) -> List[Subwords]:
-        d_rows = [np.zeros(own.shape, dtype="float32") for own in rows]
-        d_windows = [d_window for d, plan in zip(d_logits, plans) for d_window in split_rows(d, plan)]
-        for d_own, d_window in zip(d_rows, d_windows):
-            d_own[len(d_own) - n_suffix - len(d_window) : len(d_own) - n_suffix] = d_window
+    def backprop_outputs(d_outputs: List[Any]) -> List[Any]:
+        d_rows = [np.zeros(own.shape, dtype="float32") for own in all_rows]
+        d_windows = (d_window for d, plan in zip(d_outputs, plans) for d_window in task.split(d, plan))
+        for d_own, window, d_window in zip(d_rows, framed, d_windows):
+            d_own[window.rows] = d_window
         backprop_rows(d_rows)
         return []
 
-    return [SubwordLogits(text, logits) for text, logits in zip(texts, merged)], backprop_windows
+    return outputs, backprop_outputs
 
 
-def plan_text(model: Model, subwords: Subwords) -> List[Window]:
-    """RETURNS: the windows that a model made by with_windows reads a text in."""
-    attrs = model.attrs
-    limit = attrs["max_window"]
-    window = attrs["window"] or attrs["usual_window"]
-    return plan_windows(subwords, window=window, overlap=overlap_for(attrs["overlap"], limit), limit=limit)
+def run_windows(
+    run: Runner, windows: Sequence[FramedWindow], *, pad_id: int, max_batch_subwords: int, max_padding: float = 1.0
+) -> Tuple[List[np.ndarray], Callable[[Sequence[np.ndarray]], None]]:
+    """Run windows of any number and length by batches of about one length.
 
-
-def surround(model: Model, subwords: Subwords, window: Window) -> np.ndarray:
-    """RETURNS: the ids of a window, special ones around them."""
-    ids = subwords.ids[window.subword_start : window.subword_end]
-    return np.concatenate([model.attrs["prefix_ids"], ids, model.attrs["suffix_ids"]]).astype("int64")
-
-
-def begin_anew(model: Model, ids: np.ndarray, window: Window) -> np.ndarray:
-    """Let a sentence inside a text begin with the ids that the encoder puts before a text, so that it is read alike.
-
-    ids: of the window, special ones included.
+    run: batches in; per batch the rows of all its windows out, and a callback that takes their gradients.
+    max_batch_subwords, max_padding: of a batch, as in group_by_length.
+    RETURNS: per window (n_subwords, n_tags), and a callback that takes their gradients.
     """
-    n_prefix, start_ids = len(model.attrs["prefix_ids"]), model.attrs["start_ids"]
-    is_start = 0 < window.subword_start == window.kept_start
-    has_room = len(window) + len(start_ids) <= model.attrs["max_window"]
-    if not start_ids or not is_start or not has_room or tuple(ids[n_prefix : n_prefix + len(start_ids)]) == start_ids:
-        return ids
-    return np.insert(ids, n_prefix, start_ids)
+    lengths = [len(window.ids) for window in windows]
+    groups = list(group_by_length(lengths, max_subwords=max_batch_subwords, max_padding=max_padding))
+    batches = [join_windows([windows[k] for k in group], pad_id=pad_id) for group in groups]
+    outputs, backprop_batches = run(batches)
+    rows: List[np.ndarray] = [np.zeros((0, 0), dtype="float32")] * len(windows)
+    for group, output in zip(groups, outputs):
+        end = 0
+        for k in group:
+            rows[k] = output[end : end + lengths[k]]
+            end += lengths[k]
+
+    def backprop(d_rows: Sequence[np.ndarray]) -> None:
+        backprop_batches([np.concatenate([d_rows[k] for k in group]) for group in groups])
+
+    return rows, backprop
 
 
-def join_windows(model: Model, windows: List[Tuple[Subwords, Window]]) -> WindowBatch:
-    """Put special subwords around windows, and the windows end to end."""
-    surrounded = [surround(model, subwords, window) for subwords, window in windows]
-    return WindowBatch(np.concatenate(surrounded), np.array([len(ids) for ids in surrounded]), model.attrs["pad_id"])
+def join_windows(windows: Sequence[FramedWindow], *, pad_id: int) -> WindowBatch:
+    """Put windows end to end."""
+    ids = np.concatenate([window.ids for window in windows])
+    type_ids = [window.type_ids for window in windows if window.type_ids is not None]
+    lengths = np.array([len(window.ids) for window in windows])
+    return WindowBatch(ids, lengths, pad_id, np.concatenate(type_ids) if type_ids else None)

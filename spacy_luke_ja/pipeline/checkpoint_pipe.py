@@ -17,11 +17,12 @@ from spacy.util import load_config
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
-from ..models.architectures import check_windows_fit
+from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
 from ..models.hf_tokenizer import open_encoder
-from ..models.with_windows import check_window_settings
+from ..models.task import Task
 from ..text.subwords import SubwordEncoder
+from ..user_data import pack_quickly
 from .settings import Owner, Setting, WindowSetting, whole_number
 from .span_groups import follow_in_loaded_docs
 
@@ -34,18 +35,28 @@ _loading = threading.RLock()
 class CheckpointPipe(TrainablePipe, ABC):
     """A component whose weights are a Hugging Face checkpoint, read at the first use.
 
-    Subclasses define what a checkpoint contains (_fill), what the model finds (predict), where that goes
-    (set_annotations), what is learned from (_summed_loss), and further settings.
+    Subclasses define their task, what the model finds (predict), where that goes (set_annotations), what is learned
+    from (_summed_loss), and further settings.
     """
+
+    factory: str  # its name
+    task: Task
+    default_checkpoint: str
 
     window = WindowSetting(whole_number("window", least=1, optional=True))
     overlap = WindowSetting(whole_number("overlap", least=0, optional=True))
     max_batch_subwords = WindowSetting(whole_number("max_batch_subwords", least=1))
 
-    def __init__(self, vocab: Vocab, model: Model, name: str, scorer: Optional[Callable] = None):
+    def __init__(
+        self, vocab: Vocab, model: Model, name: str = "", *, scorer: Optional[Callable] = None, **settings: Any
+    ):
+        """
+        scorer: what Language.evaluate calls.
+        settings: those of the class, by their names; their defaults for the others.
+        """
         self.vocab = vocab
         self.model = model
-        self.name = name
+        self.name = name or self.factory
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {}
         self._owner = Owner()
@@ -55,7 +66,15 @@ class CheckpointPipe(TrainablePipe, ABC):
         for setting in self._settings().values():
             if isinstance(setting, WindowSetting):
                 self._made_with[setting.name] = self._configured[setting.name] = setting.read(self)
+        self.task.check_settings(model.attrs["settings"])
+        own = self._own_settings()
+        strange = settings.keys() - own.keys()
+        if strange:
+            raise TypeError(f"{self.factory} has no setting {', '.join(sorted(strange))}; it has {', '.join(own)}")
+        for setting in own.values():
+            setattr(self, setting.name, settings.get(setting.name, setting.default))
         follow_in_loaded_docs()
+        pack_quickly()
 
     # Settings
 
@@ -64,6 +83,11 @@ class CheckpointPipe(TrainablePipe, ABC):
         """All settings by name."""
         parts = [part for base in reversed(cls.__mro__) for part in vars(base).values()]
         return {part.name: part for part in parts if isinstance(part, Setting)}
+
+    @classmethod
+    def _own_settings(cls) -> Dict[str, Setting]:
+        """Those that are not the model's."""
+        return {name: own for name, own in cls._settings().items() if not isinstance(own, WindowSetting)}
 
     def belongs_to(self: Self, nlp: Language) -> Self:
         """Say which pipeline the component is made for: its config shows what settings are changed to."""
@@ -96,14 +120,15 @@ class CheckpointPipe(TrainablePipe, ABC):
     def _check_changed(self, changes: Mapping[str, Any]) -> None:
         """Raise a ValueError where settings, which have changed, do not fit each other or the loaded checkpoint."""
         if changes.keys() & {"window", "overlap", "max_batch_subwords"}:
-            check_window_settings(window=self.window, overlap=self.overlap, max_batch_subwords=self.max_batch_subwords)
+            attrs = self.model.attrs
+            self.task.check_settings(attrs["settings"])
             if self._is_loaded:
-                check_windows_fit(self.model, self._shim.checkpoint)
+                self.task.check_fit(attrs["settings"], attrs["frame"], self._shim.checkpoint.name)
 
     @contextlib.contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
         """Put settings and labels back when something fails. (Weights are assigned last of all.)"""
-        attrs = self.model.get_ref("windows").attrs
+        attrs = self.model.attrs
         before = dict(self.__dict__), copy.deepcopy(self.cfg), dict(attrs)
         try:
             yield
@@ -121,10 +146,15 @@ class CheckpointPipe(TrainablePipe, ABC):
 
     @property
     def _is_loaded(self) -> bool:
-        return self.model.get_ref("encoder").attrs["encoder"] is not None
+        return self.model.attrs["encoder"] is not None
 
-    def _open(self) -> Checkpoint:
-        return open_checkpoint(self.model.attrs["name"], revision=self.model.attrs["revision"])
+    def _open(self, *, allow_download: bool = True) -> Checkpoint:
+        settings = self.model.attrs["settings"]
+        name = settings.name or self.default_checkpoint
+        with_entities = self.task.needs_entities
+        return open_checkpoint(
+            name, revision=settings.revision, allow_download=allow_download, with_entities=with_entities
+        )
 
     def load(self) -> None:
         """Read the checkpoint that the settings name, once. The first use does this by itself."""
@@ -138,9 +168,9 @@ class CheckpointPipe(TrainablePipe, ABC):
         """Fill the model from the checkpoint of the settings."""
         self._fill(checkpoint)
 
-    @abstractmethod
     def _fill(self, checkpoint: Checkpoint) -> None:
         """Fill the model from a checkpoint, be it that of the settings or a saved one."""
+        fill_model(self.model, self.task, checkpoint)
 
     def _fill_saved(self, checkpoint: Checkpoint) -> None:
         """Fill the model from what to_disk or to_bytes wrote."""
@@ -155,7 +185,7 @@ class CheckpointPipe(TrainablePipe, ABC):
     def subword_encoder(self) -> SubwordEncoder:
         """What cuts texts into the checkpoint's subwords; also that of a bare encoder, which cannot be used yet."""
         if self._is_loaded:
-            return self.model.get_ref("encoder").attrs["encoder"]
+            return self.model.attrs["encoder"]
         return open_encoder(self._open())
 
     # Prediction
@@ -206,16 +236,31 @@ class CheckpointPipe(TrainablePipe, ABC):
         drop: dropout in the encoder and before the classifier.
         RETURNS: losses, with the mean loss added under the component's name.
         """
-        losses = {} if losses is None else losses
-        losses.setdefault(self.name, 0.0)
         validate_examples(examples, f"{type(self).__name__}.update")
         examples = [example for example in examples if len(example.predicted)]
-        if not examples:
+        if examples:
+            self.load()
+        inputs = self._inputs(examples)
+        loss_of = lambda outputs: self._summed_loss(examples, outputs)
+        return self._learn(inputs, loss_of, drop=drop, sgd=sgd, losses=losses)
+
+    def _learn(
+        self,
+        inputs: List[Any],
+        loss_of: Callable[[List[Any]], Tuple[float, List[Any], int]],
+        *,
+        drop: float,
+        sgd: Optional[Optimizer],
+        losses: Optional[Dict[str, float]],
+    ) -> Dict[str, float]:
+        """loss_of: what the model gives for the inputs → as _summed_loss. The rest as in update."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        if not inputs:
             return losses
-        self.load()
         set_dropout_rate(self.model, drop)
-        outputs, backprop = self.model.begin_update(self._inputs(examples))
-        loss, gradients, n_terms = self._summed_loss(examples, outputs)
+        outputs, backprop = self.model.begin_update(inputs)
+        loss, gradients, n_terms = loss_of(outputs)
         backprop(gradients)
         self._shim.n_loss_terms += n_terms
         if sgd not in (None, False):
@@ -226,6 +271,14 @@ class CheckpointPipe(TrainablePipe, ABC):
     def _inputs(self, examples: Sequence[Example]) -> List[Any]:
         """What the model is given to learn from examples."""
         return [example.predicted for example in examples]
+
+    def get_loss(self, examples: Iterable[Example], scores: List[Any]) -> Tuple[float, List[Any]]:
+        """
+        scores: what the model gave for the examples' inputs.
+        RETURNS: the mean of the loss over its terms, and its gradient per output.
+        """
+        loss, gradients, n_terms = self._summed_loss(examples, scores)
+        return loss / max(1, n_terms), [divide(gradient, max(1, n_terms)) for gradient in gradients]
 
     @abstractmethod
     def _summed_loss(self, examples: Iterable[Example], outputs: List[Any]) -> Tuple[float, List[Any], int]:
@@ -262,11 +315,15 @@ class CheckpointPipe(TrainablePipe, ABC):
         deserializers: Dict[str, Callable[[Path], Any]] = {
             "cfg": lambda p: saved.update(cfg=json.loads(p.read_bytes())),
             "vocab": lambda p: self.vocab.from_disk(p, exclude=exclude),
-            "model": lambda p: saved.update(checkpoint=read_directory(p)),
+            "model": lambda p: saved.update(checkpoint=self._read_directory(p)),
         }
         util.from_disk(path, deserializers, exclude)
         self._restore(**saved, config=saved_config(Path(path)) if "cfg" in saved else None)
         return self
+
+    def _read_directory(self, path: Path) -> Checkpoint:
+        find = lambda name: path / name if (path / name).is_file() else None
+        return read_checkpoint(str(path), find, with_entities=self.task.needs_entities)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         self.load()
@@ -348,6 +405,11 @@ class CheckpointPipe(TrainablePipe, ABC):
         return loaded != in_file or own != made_with[name]
 
 
+def divide(gradient: Any, n: int) -> Any:
+    """gradient: an array, or a list of them."""
+    return [own / n for own in gradient] if isinstance(gradient, list) else gradient / n
+
+
 def dump_json(values: Mapping[str, Any]) -> str:
     """srsly's JSON may change the last digit of a number."""
     return json.dumps(values, ensure_ascii=False, indent=2)
@@ -357,7 +419,3 @@ def saved_config(path: Path) -> Mapping[str, Any]:
     """What the config of a saved pipeline says of the component in this directory of it; {} where there is none."""
     config_path = path.parent / "config.cfg"
     return load_config(config_path).get("components", {}).get(path.name, {}) if config_path.is_file() else {}
-
-
-def read_directory(path: Path) -> Checkpoint:
-    return read_checkpoint(str(path), lambda name: path / name if (path / name).is_file() else None)

@@ -1,6 +1,7 @@
 """Settings of a component as its attributes: checked when they are set, saved with it, and shown by the config."""
 
 import weakref
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
@@ -16,12 +17,14 @@ class Setting:
     A list reads as a tuple, a dict as a mapping that cannot be changed: what is not assigned is not checked.
     """
 
-    def __init__(self, check: Callable[[Any], Any], *, key: Optional[str] = None):
+    def __init__(self, check: Callable[[Any], Any], *, default: Any = None, key: Optional[str] = None):
         """
         check: takes a value, and returns it as JSON can hold it; raises a ValueError that names the setting.
+        default: what a component is made with.
         key: in cfg, where that is not the setting's name.
         """
         self.check = check
+        self.default = default
         self.key = key or ""
         self.name = ""
 
@@ -55,10 +58,10 @@ class WindowSetting(Setting):
     """One of the model's settings that may change while it is in use."""
 
     def read(self, pipe: Any) -> Any:
-        return pipe.model.get_ref("windows").attrs[self.key]
+        return getattr(pipe.model.attrs["settings"], self.key)
 
     def write(self, pipe: Any, value: Any) -> None:
-        pipe.model.get_ref("windows").attrs[self.key] = value
+        pipe.model.attrs["settings"] = replace(pipe.model.attrs["settings"], **{self.key: value})
 
     def in_config(self, config: Any) -> Any:
         return config.get("model", {})
@@ -102,6 +105,11 @@ class Owner:
         names = [name for name, component in nlp.components if component is pipe] if nlp is not None else []
         # nlp.config would put together anew what the components were made with.
         return nlp._config.get("components", {}).get(names[0], {}) if nlp is not None and names else {}
+
+
+def setting(check: Callable[[Any], Any], *, default: Any = None, key: Optional[str] = None) -> Any:
+    """A Setting, for an attribute with the type of its values."""
+    return Setting(check, default=default, key=key)
 
 
 # Checks

@@ -237,19 +237,23 @@ def split_rows(rows: np.ndarray, windows: Sequence[Window]) -> List[np.ndarray]:
     return split
 
 
-def group_by_length(lengths: Sequence[int], *, max_subwords: int) -> Iterator[List[int]]:
+def group_by_length(lengths: Sequence[int], *, max_subwords: int, max_padding: float = 1.0) -> Iterator[List[int]]:
     """Sort windows by length and cut them into batches of little padding.
 
     lengths: subwords per window, special ones included.
     max_subwords: the most subwords of a batch, padding included; a longer window makes a batch of its own.
+    max_padding: the most padding, as a share of them.
     YIELDS: indices into `lengths`, the longest windows first (so that a lack of memory shows at once).
     """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     batch: List[int] = []
-    for i in order:
-        if batch and (len(batch) + 1) * lengths[batch[0]] > max_subwords:
+    n_subwords = 0
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        n_positions = (len(batch) + 1) * lengths[batch[0] if batch else i]
+        padding = n_positions - n_subwords - lengths[i]
+        if batch and (n_positions > max_subwords or padding > max_padding * n_positions):
             yield batch
-            batch = []
+            batch, n_subwords = [], 0
         batch.append(i)
+        n_subwords += lengths[i]
     if batch:
         yield batch

@@ -5,10 +5,12 @@ import json
 import random
 import sys
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from timeit import default_timer
 from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
+import srsly
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
@@ -18,7 +20,6 @@ from spacy.training.loop import create_before_to_disk_callback, create_evaluatio
 from spacy.util import registry, resolve_dot_names
 from thinc.api import Config, constant, fix_random_seed, set_gpu_allocator
 
-from ..doc_answers import get_gold_answers
 from .bar import show_bar
 from .directories import lock_directory, recover, replace_directory, replace_file
 from .outputs import (
@@ -272,7 +273,7 @@ class TrainingBatches:
 
 
 def checksum_of(docs: Iterable[Doc]) -> int:
-    """Of texts and annotation: two that differ in a label or an answer have another."""
+    """Of texts and annotation, that in user_data too: two that differ in a label or an answer have another."""
     attributes: Any = [
         "ORTH",
         "SPACY",
@@ -291,8 +292,17 @@ def checksum_of(docs: Iterable[Doc]) -> int:
         spans = {key: [(span.start, span.end, span.label_) for span in group] for key, group in doc.spans.items()}
         checksum = zlib.crc32(doc.to_array(attributes).tobytes(), checksum)
         checksum = zlib.crc32(f"{spans} {sorted(doc.cats.items())}".encode(), checksum)
-        checksum = zlib.crc32("".join(map(str, get_gold_answers(doc))).encode(), checksum)
+        checksum = zlib.crc32(dump_user_data(doc), checksum)
     return checksum
+
+
+def dump_user_data(doc: Doc) -> bytes:
+    """As Doc.to_bytes saves it, in an order of its own; what cannot be saved is left out."""
+    dumps = []
+    for key, value in doc.user_data.items():
+        with suppress(TypeError):
+            dumps.append(srsly.msgpack_dumps([key, value]))
+    return b"".join(sorted(dumps))
 
 
 def check_eval_frequency(settings: Dict[str, Any], stdout: IO) -> None:

@@ -18,13 +18,15 @@ import spacy_luke_ja
 import spacy_luke_ja.cli  # the commands
 import toys
 from spacy_luke_ja.backends import openvino as backend
-from spacy_luke_ja.backends.openvino import MAX_PADDING, MAX_POSITIONS, OpenVINOShim, group_with_little_padding
+from spacy_luke_ja.backends.openvino import MAX_PADDING, MAX_POSITIONS, OpenVINOShim
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.int8 import SCALES, is_rounded, multiply_scales, round_matrices, round_rows
+from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.types import WindowBatch
+from spacy_luke_ja.text.windows import group_by_length
 
-ARCHITECTURE = "spacy-luke-ja.OpenVINOTokenClassifier.v1"
+ARCHITECTURE = "spacy-luke-ja.OpenVINOModel.v1"
 TEXTS = [
     "トヨタ自動車の豊田章男社長は東京で会見した。",
     "",
@@ -62,11 +64,11 @@ def loaded(shim, path):
 @pytest.mark.parametrize("name", ["random_luke", "bert", "roberta", "ja_luke_ner_sm"])
 def test_logits(checkpoints, name):
     path = checkpoints.get(name, EMBEDDED / name)
-    expected = loaded(HFShim(precision="float32"), path).infer(random_batch())
-    found = loaded(OpenVINOShim(precision="float32"), path).infer(random_batch())
+    expected = loaded(HFShim(ModelSettings(precision="float32")), path).infer(random_batch())
+    found = loaded(OpenVINOShim(ModelSettings(precision="float32")), path).infer(random_batch())
     assert found.dtype == np.float32 and float(expected.std()) > 0.05
     np.testing.assert_allclose(found, expected, atol=2e-4 * float(np.abs(expected).max()))
-    rounded = loaded(OpenVINOShim(precision="int8"), path).infer(random_batch())
+    rounded = loaded(OpenVINOShim(ModelSettings(precision="int8")), path).infer(random_batch())
     assert 0 < float(np.abs(rounded - expected).mean()) < 0.1 * float(expected.std())
 
 
@@ -112,7 +114,9 @@ def test_eight_bits_are_saved_as_such(tmp_path):
 def test_pytorch_reads_eight_bits_too(tmp_path, precision):
     nlp = make_nlp(precision="int8")
     nlp.to_disk(tmp_path / "nlp")
-    found = loaded(HFShim(precision=precision), tmp_path / "nlp" / "luke_ner" / "model").infer(random_batch())
+    found = loaded(HFShim(ModelSettings(precision=precision)), tmp_path / "nlp" / "luke_ner" / "model").infer(
+        random_batch()
+    )
     expected = shim_of(nlp).infer(random_batch())
     assert float(np.abs(found - expected).mean()) < 0.05 * float(expected.std())
 
@@ -176,7 +180,7 @@ def test_precision_is_checked():
 def test_the_precision_in_use_is_what_the_processor_has(monkeypatch, precision):
     for has_bfloat16, expected in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda answer=has_bfloat16: answer)
-        assert OpenVINOShim(precision=precision).precision_in_use == expected
+        assert OpenVINOShim(ModelSettings(precision=precision)).precision_in_use == expected
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
@@ -187,7 +191,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
 
 @given(st.lists(st.integers(1, 512), min_size=1, max_size=60))
 def test_groups_have_each_window_once_and_little_padding(lengths):
-    groups = list(group_with_little_padding(lengths))
+    groups = list(group_by_length(lengths, max_subwords=MAX_POSITIONS, max_padding=MAX_PADDING))
     assert sorted(i for group in groups for i in group) == list(range(len(lengths)))
     for group in groups:
         n_positions = len(group) * max(lengths[i] for i in group)
@@ -251,7 +255,7 @@ def test_questions_are_answered_alike(answerers, tmp_path):
     expected = None
     for architecture in ("HF", "OpenVINO"):
         nlp = spacy_luke_ja.blank()
-        model = {"@architectures": f"spacy-luke-ja.{architecture}QuestionAnswerer.v1", "precision": "float32"}
+        model = {"@architectures": f"spacy-luke-ja.{architecture}Model.v1", "precision": "float32"}
         nlp.add_pipe("luke_qa", config={"model": {**model, "name": str(answerers["luke"]), "overlap": 8}})
         answer = nlp.get_pipe("luke_qa").ask(nlp(text), "誰？")
         found = (answer.text, answer.char_start, pytest.approx(answer.score, rel=1e-3))
@@ -269,12 +273,12 @@ def test_questions_are_answered_alike(answerers, tmp_path):
 def test_an_encoder_that_is_told_the_question_is_refused(answerers):
     nlp = spacy_luke_ja.blank()
     model = {
-        "@architectures": "spacy-luke-ja.OpenVINOQuestionAnswerer.v1",
+        "@architectures": "spacy-luke-ja.OpenVINOModel.v1",
         "name": str(answerers["bert"]),
         "overlap": 4,
     }
     qa = nlp.add_pipe("luke_qa", config={"model": model})
-    with pytest.raises(ValueError, match="use spacy-luke-ja.HFQuestionAnswerer.v1"):
+    with pytest.raises(ValueError, match="use spacy-luke-ja.HFModel.v1"):
         qa.load()
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from thinc.api import Config
 
 import spacy_luke_ja
+from spacy_luke_ja import CharSpan, make_example
 from spacy_luke_ja.corpora.augmentation import (
     COMMAS,
     FORMS,
@@ -31,10 +32,8 @@ from spacy_luke_ja.corpora.augmentation import (
     without_commas,
     without_final_stop,
 )
-from spacy_luke_ja.corpora.examples import make_example
-from spacy_luke_ja.corpora.readers import create_corpus
+from spacy_luke_ja.corpora.ner import create_corpus
 from spacy_luke_ja.corpora.records import make_record
-from spacy_luke_ja.text.decoding import CharSpan
 
 NAME = "spacy-luke-ja.NoisyText.v1"
 JAPANESE = "山川東京一二三アカガパヴヺーぁかがAzé ß0９Ｚ（）()、。，．・「」\u3000 \u3099ﾞｶㇱ㈱ﬁıİ😀\n"

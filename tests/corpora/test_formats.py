@@ -11,6 +11,7 @@ from spacy.training.converters import iob_to_docs
 from spacy.vocab import Vocab
 
 import spacy_luke_ja
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.files import ending_of, pack_for
 from spacy_luke_ja.corpora.formats import (
     FORMATS,
@@ -23,7 +24,6 @@ from spacy_luke_ja.corpora.formats import (
 )
 from spacy_luke_ja.corpora.records import Record, make_record
 from spacy_luke_ja.text.characters import trim_blank
-from spacy_luke_ja.text.decoding import CharSpan
 
 TEXT = "山田は訪日した"
 RECORD = Record(TEXT, (CharSpan(0, 2, "人名"), CharSpan(4, 5, "地名")))

@@ -7,10 +7,10 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 import spacy_luke_ja
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.formats import read_records, read_texts
-from spacy_luke_ja.corpora.readers import create_corpus
+from spacy_luke_ja.corpora.ner import create_corpus
 from spacy_luke_ja.corpora.records import Record
-from spacy_luke_ja.text.decoding import CharSpan
 
 TEXT = "山田は訪日した"
 RECORD = Record(TEXT, (CharSpan(0, 2, "人名"), CharSpan(4, 5, "地名")))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_luke_ja.corpora.examples import make_asked_length, make_lean_doc, make_qa_example
-from spacy_luke_ja.corpora.squad import create_squad_corpus, put_title_on_line, read_squad
-from spacy_luke_ja.doc_answers import get_gold_answers, get_questions, set_gold_answers
+from spacy_luke_ja import get_gold_answers, make_qa_example, set_gold_answers
+from spacy_luke_ja.corpora.examples import make_asked_length, make_lean_doc
+from spacy_luke_ja.corpora.qa import create_squad_corpus, put_title_on_line, read_squad
+from spacy_luke_ja.qa_data import get_questions
 from spacy_luke_ja.text.width_search import clusters, find_in_any_width
 
 nlp = spacy.blank("ja")

@@ -6,9 +6,8 @@ from collections import Counter
 import pytest
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import CharSpan, make_example
 from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
-from spacy_luke_ja.text.decoding import CharSpan
 
 FIRST_IN_TEST = [4, 9, 12, 14, 15, 29, 30, 31]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spacy_luke_ja.evaluation.answers import GoldQuestion, apply_threshold, best_threshold, compare, summarize
+from spacy_luke_ja.evaluation.qa import GoldQuestion, apply_threshold, best_threshold, compare, summarize
 
 TEXT = "山田花子は東京へ行った。"
 

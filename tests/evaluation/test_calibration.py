@@ -15,7 +15,7 @@ from spacy_luke_ja.evaluation.calibration import (
     log_loss,
 )
 from spacy_luke_ja.evaluation.measures import calibration_of
-from spacy_luke_ja.text.decoding import FoundEntity, score_entities
+from spacy_luke_ja.text.ner import FoundEntity, score_entities
 
 
 def entity(*logits, tag=0):

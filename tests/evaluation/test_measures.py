@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.evaluation import measures
 from spacy_luke_ja.evaluation.measures import (
     EvaluatedText,
@@ -20,7 +21,6 @@ from spacy_luke_ja.evaluation.measures import (
     match_entities,
     score_table,
 )
-from spacy_luke_ja.text.decoding import CharSpan
 
 
 def text(gold, found, has_scores=False):

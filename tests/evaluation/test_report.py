@@ -18,8 +18,8 @@ from spacy.cli import app
 from typer.testing import CliRunner
 
 import spacy_luke_ja.cli.report  # noqa: F401
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.colors import DISPLACY_COLORS
-from spacy_luke_ja.evaluation.evaluate import COUNTED
 from spacy_luke_ja.evaluation.measures import (
     EvaluatedText,
     bootstrap_intervals,
@@ -29,10 +29,10 @@ from spacy_luke_ja.evaluation.measures import (
     labels_of,
     score_table,
 )
+from spacy_luke_ja.evaluation.ner import COUNTED
 from spacy_luke_ja.evaluation.plots import mean_losses, shorten, text_width
 from spacy_luke_ja.evaluation.report import TEMPLATE, cut, label_colors, render_report
 from spacy_luke_ja.evaluation.texts import write_texts
-from spacy_luke_ja.text.decoding import CharSpan
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib: pip install matplotlib")
 

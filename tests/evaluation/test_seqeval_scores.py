@@ -3,8 +3,8 @@
 import pytest
 
 import toys
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.evaluation.seqeval_scores import bio_report, prefixless_f1
-from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.subwords import SentencePieceEncoder
 
 encoder = SentencePieceEncoder(toys.processor())

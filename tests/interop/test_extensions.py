@@ -15,7 +15,7 @@ def run(code, *flags):
 def test_all_that_is_registered_begins_with_luke():
     code = (
         "import spacy; from spacy.tokens.underscore import Underscore as U;"
-        "before = [set(x) for x in U.get_state()]; spacy.blank('ja').add_pipe('luke_ner'); import spacy_luke_ja.pipeline.luke_qa;"
+        "before = [set(x) for x in U.get_state()]; spacy.blank('ja').add_pipe('luke_ner'); import spacy_luke_ja.pipeline.qa;"
         "print([sorted(set(x) - y) for x, y in zip(U.get_state(), before)])"
     )
     assert run(code).stdout.strip() == str([[], sorted(OURS["Span"]), sorted(OURS["Doc"])])
@@ -33,7 +33,7 @@ for kind, names in theirs.items():
         kinds[kind].set_extension(name, default="mine")
 nlp = spacy.blank("ja")
 nlp.add_pipe("luke_ner")
-import spacy_luke_ja.pipeline.luke_qa
+import spacy_luke_ja.pipeline.qa
 doc = nlp("山田太郎は日本の政治家。")
 for kind, names in theirs.items():
     for name in names:
@@ -41,7 +41,7 @@ for kind, names in theirs.items():
         assert thing._.get(name) == "mine", name
         thing._.set(name, "new")
         assert thing._.get(name) == "new", name
-from spacy_luke_ja.pipeline.annotation import get_luke_score, get_luke_entities
+from spacy_luke_ja.pipeline.ner_doc import get_luke_score, get_luke_entities
 assert get_luke_score(doc.ents[0]) == get_luke_entities(doc)[0].score > 0
 """
     warned = run(code).stderr
@@ -50,7 +50,7 @@ assert get_luke_score(doc.ents[0]) == get_luke_entities(doc)[0].score > 0
 
 def test_a_second_registration_of_ours_says_nothing():
     code = (
-        "from spacy_luke_ja.pipeline import annotation, answers; annotation.register_extensions();"
-        "answers.register_extensions(); import importlib; importlib.reload(annotation); importlib.reload(answers)"
+        "from spacy_luke_ja.pipeline import ner_doc, qa_doc; ner_doc.register_extensions();"
+        "qa_doc.register_extensions(); import importlib; importlib.reload(ner_doc); importlib.reload(qa_doc)"
     )
     assert run(code, "-W", "error::UserWarning:spacy_luke_ja").stderr == ""

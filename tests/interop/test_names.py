@@ -4,7 +4,7 @@ import pytest
 import spacy
 
 import spacy_luke_ja
-from spacy_luke_ja.doc_answers import get_answered
+from spacy_luke_ja.qa_data import get_answered
 
 TEXT = "山田花子は東京都で日立製作所の社長に会った。"
 PLACES = dict.fromkeys(["その他の組織名", "法人名", "人名", "施設名", "イベント名", "政治的組織名", "製品名"], "")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span
 
 import spacy_luke_ja
-from spacy_luke_ja.pipeline.annotation import annotate
-from spacy_luke_ja.text.decoding import CharSpan
+from spacy_luke_ja import CharSpan
+from spacy_luke_ja.pipeline.ner_doc import annotate
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 vocab_nlp = spacy_luke_ja.blank()

@@ -392,7 +392,7 @@ def test_groups_are_loaded_as_spacy_does_for_those_who_only_have_the_package():
     code = """
 from spacy.tokens._dict_proxies import SpanGroups
 before = SpanGroups.from_bytes
-import spacy_luke_ja.pipeline.luke_ner, spacy_luke_ja.pipeline.luke_qa
+import spacy_luke_ja.pipeline.ner, spacy_luke_ja.pipeline.qa
 assert SpanGroups.from_bytes is before
 spacy_luke_ja.blank().add_pipe("luke_ner")
 assert SpanGroups.from_bytes is not before

@@ -10,17 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
+from spacy_luke_ja.models.architectures import HFModel, fill_model
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, Checkpoint, open_checkpoint
 from spacy_luke_ja.models.int8 import SCALES
+from spacy_luke_ja.models.ner import NER
 
 
 def load(path):
-    model = HFTokenClassifier(
-        name=str(path), revision=None, window=None, overlap=8, max_batch_subwords=100, precision="float32",
-        training_precision="float32", frozen_layers=0, freeze_embeddings=False,
-    )  # fmt: skip
-    fill_model(model, open_checkpoint(str(path)))
+    model = HFModel(name=str(path), overlap=8, max_batch_subwords=100, precision="float32")
+    fill_model(model, NER, open_checkpoint(str(path)))
 
 
 def fails(path, message):

@@ -126,10 +126,11 @@ def test_logits_are_those_of_transformers(encoders, written, name):
     import transformers
 
     from spacy_luke_ja.models.hf_shim import HFShim
+    from spacy_luke_ja.models.settings import ModelSettings
     from spacy_luke_ja.models.types import WindowBatch
 
     encoder = encoders(name)
-    shim = HFShim(precision="float32")
+    shim = HFShim(ModelSettings(precision="float32"))
     shim.load(open_checkpoint(str(written(name))))
     windows = [
         [*encoder.prefix_ids, *encoder.encode(text).ids.tolist(), *encoder.suffix_ids] for text in families.TEXTS[:3]

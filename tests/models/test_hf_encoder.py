@@ -10,6 +10,7 @@ import torch
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
 from spacy_luke_ja.models.hf_encoder import EncoderShim
 from spacy_luke_ja.models.hf_loader import build_encoder, build_module
+from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.shared_encoder import SharedEncoder
 from spacy_luke_ja.models.types import WindowBatch
 
@@ -17,7 +18,7 @@ BATCH = WindowBatch(np.array([0, 5, 6, 2, 0, 7, 2]), np.array([4, 3]), pad_id=1)
 
 
 def shim_for(path, **settings):
-    return EncoderShim(str(path), revision=None, window=None, **{"precision": "float32", **settings})
+    return EncoderShim(ModelSettings(str(path), **{"precision": "float32", **settings}))
 
 
 @pytest.mark.parametrize("name", ["random_luke", "luke_bin", "bare_luke", "xlmr", "bert", "roberta", "deberta"])
@@ -53,7 +54,7 @@ def test_weights_that_were_not_trained_are_saved_as_they_were_stored():
 
 
 def test_a_window_that_is_too_long_is_refused(checkpoints):
-    shim = EncoderShim(str(checkpoints["random_luke"]), revision=None, window=63)
+    shim = EncoderShim(ModelSettings(str(checkpoints["random_luke"]), window=63))
     with pytest.raises(ValueError, match="window must be at most 62 for the checkpoint .* 64 subwords, 2 of them"):
         shim.load_once()
 

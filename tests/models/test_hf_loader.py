@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 
 import toys
 from spacy_luke_ja.models import hf_tensors
-from spacy_luke_ja.models.architectures import HFTokenClassifier, fill_model
+from spacy_luke_ja.models.architectures import HFModel, fill_model
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
 from spacy_luke_ja.models.hf_loader import build_module, max_subwords
 from spacy_luke_ja.models.hf_tensors import read_tensors
+from spacy_luke_ja.models.ner import NER
 from spacy_luke_ja.models.roberta import Classifier
 
 
@@ -239,12 +240,9 @@ def without_nfkc():
 def test_a_damaged_checkpoint_is_named(checkpoints, tmp_path, what, message):
     path = shutil.copytree(checkpoints["random_luke"], tmp_path / "luke")
     damage(path, what)
-    model = HFTokenClassifier(
-        name=str(path), revision=None, window=None, overlap=8, max_batch_subwords=100, precision="float32",
-        training_precision="float32", frozen_layers=0, freeze_embeddings=False,
-    )  # fmt: skip
+    model = HFModel(name=str(path), overlap=8, max_batch_subwords=100, precision="float32")
     with pytest.raises((OSError, ValueError), match=message) as raised:
-        fill_model(model, open_checkpoint(str(path)))
+        fill_model(model, NER, open_checkpoint(str(path)))
     assert str(path) in str(raised.value)
 
 

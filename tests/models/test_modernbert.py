@@ -15,6 +15,7 @@ from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_loader import NoClassifier, build_module
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.modernbert import ModernBertClassifier, can_build
+from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.types import WindowBatch
 
 TAGS = ["O", "B-地名", "I-地名"]
@@ -45,7 +46,7 @@ def reference(path, batch):
 
 
 def shim_of(path, **settings):
-    shim = HFShim(precision="float32", **settings)
+    shim = HFShim(ModelSettings(precision="float32", **settings))
     shim.load(open_checkpoint(str(path)))
     return shim
 
@@ -162,10 +163,11 @@ import numpy as np
 import torch
 from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
+from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.types import WindowBatch
 
 torch.set_num_threads(1)
-shim = HFShim(precision="float32")
+shim = HFShim(ModelSettings(precision="float32"))
 shim.load(open_checkpoint(sys.argv[1]))
 
 

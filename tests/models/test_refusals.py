@@ -14,6 +14,7 @@ from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_loader import build_module
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
+from spacy_luke_ja.models.settings import ModelSettings
 
 TAGS = ["O", "B-地名", "I-地名"]
 
@@ -161,7 +162,7 @@ def test_bigbird_forgets_what_it_read(tmp_path):
     config = {**layout.settings, "max_position_embeddings": 1024, "block_size": 16, "num_random_blocks": 1}
     path = layout.write_tokenizer(toys.write_network(tmp_path / "c", "BigBird", layout.vocab_size, TAGS, config))
     batch = lambda *lengths: WindowBatch(np.arange(sum(lengths)) % 250 + 10, np.array(lengths), pad_id=0)
-    shim = HFShim(precision="float32")
+    shim = HFShim(ModelSettings(precision="float32"))
     shim.load(open_checkpoint(str(path)))
     first = shim.infer(batch(600))
     shim.infer(batch(10))

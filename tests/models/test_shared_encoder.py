@@ -11,7 +11,7 @@ from spacy.util import fix_random_seed
 from thinc.api import Adam, Config
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 
 pytest.importorskip("spacy_transformers", reason="needs the extra spacy-transformers")
 

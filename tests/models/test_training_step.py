@@ -8,9 +8,10 @@ from thinc.api import SGD, Adam
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
+from spacy_luke_ja.models.settings import ModelSettings
 from spacy_luke_ja.models.types import WindowBatch
 from spacy_luke_ja.training.optimizers import create_adamw
 
@@ -142,7 +143,7 @@ def test_more_frozen_layers_than_there_are(new_pipeline):
 )
 def test_wrong_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
-        HFShim(**settings)
+        HFShim(ModelSettings(**settings))
 
 
 def test_bfloat16_products_with_float32_weights(new_pipeline):
@@ -174,7 +175,7 @@ def test_averages_stand_in_for_the_weights_and_go_again(new_pipeline):
 @pytest.fixture
 def trained_shim(checkpoints):
     def make(name, **settings):
-        shim = HFShim(precision="float32", **settings)
+        shim = HFShim(ModelSettings(precision="float32", **settings))
         shim.load(open_checkpoint(str(checkpoints[name])))
         return shim
 

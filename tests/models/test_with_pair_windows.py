@@ -10,12 +10,14 @@ import transformers
 from thinc.api import Model
 
 from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
-from spacy_luke_ja.models.hf_loader import QUESTION_ANSWERER
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
+from spacy_luke_ja.models.qa import QA, QaTask
+from spacy_luke_ja.models.settings import ModelSettings
+from spacy_luke_ja.models.task import Frame
 from spacy_luke_ja.models.types import WindowBatch
-from spacy_luke_ja.models.with_pair_windows import join_pair, with_pair_windows
-from spacy_luke_ja.text.answers import AskedText
+from spacy_luke_ja.models.with_windows import with_windows
+from spacy_luke_ja.text.qa import AskedText
 from spacy_luke_ja.text.subwords import PairIds, Subwords
 from spacy_luke_ja.text.windows import Window
 
@@ -23,11 +25,15 @@ GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "pair_ids.json").rea
 SEEN = []
 
 
+def framed_ids(pair_ids, asked):
+    return QA.place(asked, Window(0, len(asked.subwords), 0, 0), Frame(pair_ids, pad_id=1)).ids
+
+
 @pytest.mark.parametrize("question, text, expected", GOLDEN["pairs"])
 def test_pairs_as_transformers_4_encodes_them(question, text, expected):
     encoder = open_encoder(open_checkpoint("ja_luke_ner_sm"))
     asked = AskedText(encoder.encode(question), encoder.encode(text))
-    ids = join_pair(encoder.pair_ids(), asked, Window(0, len(asked.subwords), 0, 0))
+    ids = framed_ids(encoder.pair_ids(), asked)
     if "</s>" in question:  # transformers takes what is written like a special subword for one
         assert 2 in expected[1:4] and 2 not in asked.question.ids
     else:
@@ -42,13 +48,13 @@ def test_pairs_as_the_own_tokenizer_encodes_them(checkpoints, name):
     is_fast = hasattr(encoder, "backend")
     expected = encoder.backend.encode(question, text).ids if is_fast else encoder.tokenizer(question, text)["input_ids"]
     pair_ids = encoder.pair_ids()
-    assert join_pair(pair_ids, asked, Window(0, len(asked.subwords), 0, 0)).tolist() == expected
+    assert framed_ids(pair_ids, asked).tolist() == expected
     assert pair_ids.text_type_id == (1 if "bert" in name and name not in ("roberta", "deberta") else 0)
 
 
 def shim_of(path):
-    shim = HFShim(head=QUESTION_ANSWERER, precision="float32")
-    shim.load(open_checkpoint(str(path)))
+    shim = HFShim(ModelSettings(precision="float32"))
+    shim.load(open_checkpoint(str(path)), head=QA.head)
     return shim
 
 
@@ -100,9 +106,19 @@ def subwords(n, first):
     return Subwords("あ" * n, ids, np.stack([np.arange(n), np.arange(1, n + 1)], axis=1))
 
 
+class AskedTask(QaTask):
+    """Questions and texts come as subwords."""
+
+    def encode(self, encoder, inputs):
+        return inputs
+
+
 def make(*, window=None, overlap=2, max_batch_subwords=60, text_type_id=0):
-    model = with_pair_windows(echo_layer(), window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    model.attrs.update(max_window=16, pair_ids=PairIds((0,), (2, 2), (3,), text_type_id), pad_id=1)
+    settings = ModelSettings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
+    QA.check_settings(settings)
+    model = with_windows(echo_layer(), settings)
+    frame = Frame(PairIds((0,), (2, 2), (3,), text_type_id), pad_id=1, max_window=16)
+    model.attrs.update(task=AskedTask(), frame=frame)
     return model
 
 

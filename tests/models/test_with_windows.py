@@ -5,8 +5,10 @@ import pytest
 from thinc.api import Model
 
 import spacy_luke_ja
-from spacy_luke_ja.models.with_windows import overlap_for, with_windows
-from spacy_luke_ja.text.subwords import Subwords
+from spacy_luke_ja.models.settings import ModelSettings
+from spacy_luke_ja.models.task import Frame, Task, overlap_for
+from spacy_luke_ja.models.with_windows import with_windows
+from spacy_luke_ja.text.subwords import PairIds, Subwords
 
 SEEN = []
 
@@ -28,9 +30,18 @@ def subwords(n, first=10):
     return Subwords("あ" * n, ids, np.stack([np.arange(n), np.arange(1, n + 1)], axis=1))
 
 
-def make(window=None, overlap=2, max_batch_subwords=40):
-    model = with_windows(echo_layer(), window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
-    model.attrs.update(max_window=8, usual_window=8, prefix_ids=(0,), suffix_ids=(2,), pad_id=1)
+class SubwordTask(Task):
+    """Texts come as subwords."""
+
+    def encode(self, encoder, inputs):
+        return inputs
+
+
+def make(window=None, overlap=2, max_batch_subwords=40, start_ids=()):
+    settings = ModelSettings(window=window, overlap=overlap, max_batch_subwords=max_batch_subwords)
+    model = with_windows(echo_layer(), settings)
+    frame = Frame(PairIds((0,), (), (2,)), pad_id=1, usual_window=8, max_window=8, start_ids=start_ids)
+    model.attrs.update(task=SubwordTask(), frame=frame)
     return model
 
 
@@ -53,8 +64,7 @@ def test_batches_have_special_subwords_and_are_capped():
 
 def test_a_sentence_inside_a_text_begins_like_a_text():
     """Its window starts with what the encoder puts before a text, unless it has that; nothing moves by it."""
-    model = make(window=3)
-    model.attrs.update(start_ids=(7,))
+    model = make(window=3, start_ids=(7,))
     text = Subwords("あ。い。\nう。", np.array([7, 10, 11, 12, 13, 7, 14, 15]), np.array(
         [(0, 0), (0, 1), (1, 2), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7)]))  # fmt: skip
     outputs, backprop = model.begin_update([text])
@@ -92,8 +102,8 @@ def test_the_memory_of_a_long_text_is_that_of_a_batch():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"window": 0}, "window must be at least 1 subword, got 0"),
-        ({"window": 0}, "window must be at least 1"),
+        ({"window": 0}, "window must be at least 1, got 0"),
+        ({"overlap": -1}, "overlap must be at least 0, got -1"),
         ({"max_batch_subwords": 0}, "max_batch_subwords must be at least 1, got 0"),
     ],
 )

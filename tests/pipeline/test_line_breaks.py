@@ -77,21 +77,22 @@ def test_an_entity_longer_than_the_checkpoints_limit_is_none(make_nlp, configure
 
 def windows_of(nlp):
     nlp.get_pipe("luke_ner").load()
-    return nlp.get_pipe("luke_ner").model.get_ref("windows")
+    attrs = nlp.get_pipe("luke_ner").model.attrs
+    return attrs["settings"], attrs["frame"]
 
 
 @pytest.mark.parametrize("window, expected", [(None, 5), (3, 3)])
 def test_the_window_is_the_settings_or_the_checkpoints(make_nlp, configured, window, expected):
     nlp = make_nlp(configured(window=5), model={"window": window})
-    windows = windows_of(nlp)
-    assert (windows.attrs["window"] or windows.attrs["usual_window"]) == expected
+    settings, frame = windows_of(nlp)
+    assert (settings.window or frame.usual_window) == expected
     assert nlp("山田花子は東京へ。" * 20)._.luke_entities
 
 
 def test_a_checkpoint_that_says_nothing_reads_126_subwords(make_nlp):
     """… or what its encoder takes, if that is less."""
-    windows = windows_of(make_nlp())
-    assert windows.attrs["usual_window"] == windows.attrs["max_window"] == 62
+    _, frame = windows_of(make_nlp())
+    assert frame.usual_window == frame.max_window == 62
 
 
 SENTENCES = ["山田花子は東京へ行った。", "日立製作所は大阪にある！", "「独伊の首相が訪日した。」"]

@@ -10,7 +10,8 @@ from spacy import displacy
 from spacy.tokens import Doc, DocBin
 
 import spacy_luke_ja
-from spacy_luke_ja.doc_answers import get_answered, get_gold_answers, set_gold_answers
+from spacy_luke_ja import get_gold_answers, set_gold_answers
+from spacy_luke_ja.qa_data import get_answered
 
 TEXT = "昨日、山田花子は東京都で社長に会った。"
 WHO, WHERE, LONG = "誰が会いましたか。", "どこで？", "あいうえお" * 20

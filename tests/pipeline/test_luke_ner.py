@@ -8,7 +8,7 @@ import spacy
 from spacy.tokens import Doc, DocBin, Span
 
 import spacy_luke_ja
-from spacy_luke_ja.text.decoding import CharSpan
+from spacy_luke_ja import CharSpan
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 
@@ -241,7 +241,7 @@ def test_one_bad_doc_goes_to_the_error_handler_alone(make_nlp):
     nlp = make_nlp()
     component = nlp.get_pipe("luke_ner")
     nlp("東京")  # loads
-    encoder = component.model.get_ref("encoder").attrs["encoder"]
+    encoder = component.model.attrs["encoder"]
 
     class Failing:
         def encode(self, text):
@@ -249,7 +249,7 @@ def test_one_bad_doc_goes_to_the_error_handler_alone(make_nlp):
                 raise RuntimeError("bad text")
             return encoder.encode(text)
 
-    component.model.get_ref("encoder").attrs["encoder"] = Failing()
+    component.model.attrs["encoder"] = Failing()
     with pytest.raises(RuntimeError):
         list(nlp.pipe(["東京", "悪", "大阪"]))
     failed = []

@@ -16,8 +16,8 @@ from spacy.vocab import Vocab
 from thinc.api import Adam
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.examples import make_paragraph_example, make_qa_example
-from spacy_luke_ja.doc_answers import get_gold_answers, set_gold_answers
+from spacy_luke_ja import get_gold_answers, make_qa_example, set_gold_answers
+from spacy_luke_ja.corpora.examples import make_paragraph_example
 
 TEXT = "昨日、山田花子は東京都で社長に会った。"
 WHO, WHERE = "誰が会いましたか。", "どこで？"
@@ -478,11 +478,11 @@ def test_questions_that_were_not_asked_are_not_scored(make_qa):
 @pytest.mark.parametrize("question", [WHERE, "あ" * 40], ids=["short", "long"])
 @pytest.mark.parametrize("n_pairs, n_chars", [(40, 10), (12, 400), (1, 3000), (3, 3000)])
 def test_memory_is_bounded_by_subwords(make_qa, monkeypatch, question, n_pairs, n_chars):
-    monkeypatch.setattr("spacy_luke_ja.pipeline.luke_qa.SUBWORDS_AT_ONCE", 2000)
+    monkeypatch.setattr("spacy_luke_ja.pipeline.qa.SUBWORDS_AT_ONCE", 2000)
     nlp = make_qa()
     qa = nlp.get_pipe("luke_qa")
     qa.load()
-    batches, windows = [], qa.model.get_ref("windows")
+    batches, windows = [], qa.model
     forward = windows._func
 
     def counted(model, texts, is_train):

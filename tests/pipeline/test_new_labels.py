@@ -9,12 +9,12 @@ from thinc.api import Adam
 from typer.testing import CliRunner
 
 import spacy_luke_ja
+from spacy_luke_ja import make_example
 from spacy_luke_ja.annotated_labels import ANNOTATED_LABELS, get_annotated_labels
 from spacy_luke_ja.cli import app
 from spacy_luke_ja.corpora.augmentation import create_noisy_text_augmenter
-from spacy_luke_ja.corpora.examples import make_example
-from spacy_luke_ja.corpora.readers import create_corpus
-from spacy_luke_ja.pipeline.training import possible_tags, rehearsal_loss
+from spacy_luke_ja.corpora.ner import create_corpus
+from spacy_luke_ja.pipeline.ner_loss import possible_tags, rehearsal_loss
 from spacy_luke_ja.text.label_schemes import make_scheme
 
 TEXT = "山田花子は東京都の日立製作所でカタカナ"

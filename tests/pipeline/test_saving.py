@@ -121,7 +121,20 @@ def test_the_config_is_complete_and_refills_to_itself(make_nlp):
     assert util.load_model_from_config(config, auto_fill=True).config == config
     settings = config["components"]["luke_ner"]
     assert settings["ents_filter"] == {"@misc": "spacy.prioritize_existing_ents_filter.v1"}
-    assert settings["model"]["@architectures"] == "spacy-luke-ja.HFTokenClassifier.v1"
+    assert settings["model"]["@architectures"] == "spacy-luke-ja.HFModel.v1"
+
+
+@pytest.mark.parametrize("factory, former", [("luke_ner", "HFTokenClassifier"), ("luke_qa", "HFQuestionAnswerer")])
+def test_a_pipeline_saved_under_a_models_former_name_loads(checkpoints, answerers, tmp_path, factory, former):
+    name = checkpoints["luke"] if factory == "luke_ner" else answerers["luke"]
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe(factory, config={"model": {"name": str(name), "overlap": 8}})
+    nlp.to_disk(tmp_path)
+    config = (tmp_path / "config.cfg").read_text(encoding="utf8")
+    (tmp_path / "config.cfg").write_text(config.replace("HFModel.v1", f"{former}.v1"), encoding="utf8")
+    pipe = spacy.load(tmp_path).get_pipe(factory)
+    pipe.load()
+    assert pipe.overlap == 8 and pipe._shim.checkpoint.tags == nlp.get_pipe(factory)._shim.checkpoint.tags
 
 
 def test_the_embedded_weights_stay_small():

@@ -2,15 +2,16 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import spacy
+from spacy.lang.ja import Japanese
 from spacy.training import Example
 from thinc.api import Config
 
 import spacy_luke_ja
-from spacy_luke_ja.pipeline.luke_ner import LukeNer
-from spacy_luke_ja.pipeline.luke_qa import LukeQa
+from spacy_luke_ja import LukeNer, LukeQa
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 
@@ -108,9 +109,9 @@ def test_a_setting_of_luke_qa(answerers, tmp_path, qa, name, value, wrong, messa
 
 
 def test_every_setting_is_checked():
-    plain = {"ents_filter", "scorer"}  # functions, which the config names
+    plain = {"ents_filter", "scorer", "model"}  # functions, which the config names
     for component in (LukeNer, LukeQa):
-        names = set(component.__init__.__kwdefaults__) - plain
+        names = set(Japanese.get_factory_meta(component.factory).default_config) - plain
         assert names | {"window", "overlap", "max_batch_subwords"} == set(component._settings())
 
 
@@ -258,11 +259,10 @@ def test_initialize_that_fails_changes_nothing(make_nlp, settings, message, is_l
     before = found(nlp)[:2] if is_loaded else None
     labels, cfg = pipe.labels, copy.deepcopy(pipe.cfg)
     if is_loaded and "model" in settings:  # as if the setting had come with a config
-        ((name, value),) = settings["model"].items()
-        pipe.model.get_ref("windows").attrs[name] = value
+        pipe.model.attrs["settings"] = replace(pipe.model.attrs["settings"], **settings["model"])
     with pytest.raises(ValueError, match=message):
         pipe.initialize(lambda: FISH(nlp), nlp=nlp)
-    pipe.model.get_ref("windows").attrs.update(window=None, overlap=16)
+    pipe.model.attrs["settings"] = replace(pipe.model.attrs["settings"], window=None, overlap=16)
     assert pipe.labels == labels and pipe.cfg == cfg
     assert before in (None, found(nlp)[:2])
     pipe.threshold = 0.0

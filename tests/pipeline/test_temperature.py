@@ -13,7 +13,7 @@ from spacy.util import load_model_from_config
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 

@@ -9,8 +9,8 @@ from thinc.api import Adam
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.corpora.examples import make_example
-from spacy_luke_ja.pipeline.training import annotated_subwords, gold_char_spans, tag_loss
+from spacy_luke_ja import make_example
+from spacy_luke_ja.pipeline.ner_loss import annotated_subwords, gold_char_spans, tag_loss
 
 DATA = toys.EXAMPLES
 

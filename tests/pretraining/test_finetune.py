@@ -14,10 +14,11 @@ import toys
 from scripts.pretraining import finetune
 from scripts.pretraining.finetune import LABELS, Sentences, read_soft
 from scripts.pretraining.tagger import make_batches
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import split_records
-from spacy_luke_ja.text.decoding import CharSpan, find_entities
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
+from spacy_luke_ja.text.ner import find_entities
 
 TINY = ("--epochs", 2, "--md5", "", "--n-subwords", 256, "--learn-rate", 1e-3)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.text.alignment import ALIGNMENT_MODES, OUTCOMES, align_to_tokens
-from spacy_luke_ja.text.decoding import CharSpan
 
 
 def offsets_of(tokens):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_luke_ja.text.answer_scores import char_f1, exact_match, jaquad_f1, normalize_answer
+from spacy_luke_ja.text.qa_scores import char_f1, exact_match, jaquad_f1, normalize_answer
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_luke_ja.text.answers import AnswerLogits, AskedText, find_answers, place_answer, target_rows
+from spacy_luke_ja.text.qa import AnswerLogits, AskedText, find_answers, place_answer, target_rows
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.windows import Window, plan_overlapping_windows
 

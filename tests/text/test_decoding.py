@@ -7,18 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_luke_ja.text import decoding
-from spacy_luke_ja.text.decoding import (
-    CharSpan,
-    best_tags,
-    check_temperature,
-    encode_tags,
-    entity_runs,
-    find_entities,
-    log_softmax,
-    score_entities,
-)
+from spacy_luke_ja import CharSpan
+from spacy_luke_ja.text import ner
+from spacy_luke_ja.text.decoding import check_temperature, log_softmax
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
+from spacy_luke_ja.text.ner import best_tags, encode_tags, entity_runs, find_entities, score_entities
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.token_subwords import count_line_breaks
 
@@ -191,7 +184,7 @@ def test_the_search_leaves_out_nothing_that_matters(tags, n, seed, scale):
     logits = rng.normal(size=(n, len(tags))) * scale
     costs = {"edge_costs": 3.0 * rng.integers(0, 2, n), "line_costs": 2.0 * rng.integers(0, 2, n)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoding, "FIRST_LIMIT", float("inf"))
+        patch.setattr(ner, "FIRST_LIMIT", float("inf"))
         everywhere = best_tags(logits, scheme, **costs)
     np.testing.assert_array_equal(best_tags(logits, scheme, **costs), everywhere)
 
@@ -275,7 +268,7 @@ def test_both_steps_of_the_search_are_one(tags, seed, edge_cost, line_cost):
     scheme, rng = make_scheme(tags), np.random.default_rng(seed)
     score = np.where(rng.random(len(tags)) < 0.2, -np.inf, rng.integers(0, 4, len(tags)).astype("float64"))
     (from_pairs, pair_scores), (from_labels, label_scores) = (
-        step(score, edge_cost, line_cost, scheme) for step in (decoding.step_over_pairs, decoding.step_over_labels)
+        step(score, edge_cost, line_cost, scheme) for step in (ner.step_over_pairs, ner.step_over_labels)
     )
     np.testing.assert_array_equal(pair_scores, label_scores)
     np.testing.assert_array_equal(from_pairs[np.isfinite(pair_scores)], from_labels[np.isfinite(pair_scores)])

@@ -20,7 +20,7 @@ from thinc.api import Config
 import spacy_luke_ja
 import toy_corpora
 import toys
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 from spacy_luke_ja.training import loop
 from spacy_luke_ja.training.outputs import OutputRefused
 from spacy_luke_ja.training.progress import CannotResume
@@ -637,3 +637,20 @@ def test_a_bar_on_a_terminal(config, tmp_path):
         assert ("/21" in terminal.getvalue(), "/5" in terminal.getvalue()) == (not has_bar, has_bar)
     run(config, tmp_path / "run", stderr=file_)
     assert file_.getvalue() == ""
+
+
+@pytest.mark.parametrize("change", [
+    lambda doc: spacy_luke_ja.set_gold_answers(doc, "どこ？", [(0, 2)]),
+    lambda doc: spacy_luke_ja.set_gold_answers(doc, "どこ？", []),
+    lambda doc: spacy_luke_ja.set_annotated_labels(doc, ["地名"]),
+    lambda doc: doc.user_data.update({"mine": 1}),
+    lambda doc: doc.cats.update({"旅": 1.0}),
+])  # fmt: skip
+def test_the_checksum_of_data_has_all_that_is_annotated(change):
+    make = spacy_luke_ja.blank().make_doc
+    doc, other = make("東京へ行った。"), make("東京へ行った。")
+    change(other)
+    again = make("東京へ行った。")
+    change(again)
+    again.user_data["what cannot be saved"] = object()
+    assert loop.checksum_of([doc]) != loop.checksum_of([other]) == loop.checksum_of([again])

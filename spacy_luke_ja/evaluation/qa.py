@@ -11,7 +11,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.util import minibatch
 
-from ..text.answer_scores import char_f1, exact_match, jaquad_f1
+from ..text.qa_scores import char_f1, exact_match, jaquad_f1
 from .pipelines import peak_memory
 
 # What each number of the metrics counts, for those who read only the numbers.

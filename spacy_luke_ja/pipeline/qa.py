@@ -1,17 +1,20 @@
 """Docs and questions in, answers out: the component luke_qa."""
 
 import warnings
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
 from spacy.util import logger
-from spacy.vocab import Vocab
-from thinc.api import Config
 
-from ..doc_answers import (
+from ..models.architectures import fill_model
+from ..models.hf_checkpoint import QA_CHECKPOINT
+from ..models.hf_loader import NoClassifier
+from ..models.qa import QA, estimate_subwords, question_error
+from ..models.types import AskedPair
+from ..qa_data import (
     LABEL,
     AnsweredQuestion,
     check_question,
@@ -20,35 +23,14 @@ from ..doc_answers import (
     get_labelled_questions,
     label_questions,
 )
-from ..models.architectures import fill_answerer
-from ..models.hf_checkpoint import Checkpoint
-from ..models.hf_loader import QUESTION_ANSWERER, NoClassifier
-from ..models.types import AskedPair, LukeQaModel
-from ..models.with_pair_windows import estimate_subwords, question_error
 from ..text.alignment import ALIGNMENT_MODES
-from ..text.answers import AnswerLogits, FoundAnswer, find_answers
+from ..text.qa import AnswerLogits, FoundAnswer, find_answers
 from ..user_data import pack_quickly, text_length
-from .answers import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .checkpoint_pipe import CheckpointPipe
-from .settings import Setting, SpansKey, one_of, share, whole_number, yes_or_no
-from .training import answer_loss
-
-DEFAULT_MODEL = Config().from_str(
-    """
-[model]
-@architectures = "spacy-luke-ja.HFQuestionAnswerer.v1"
-name = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
-revision = null
-window = null
-overlap = null
-max_batch_subwords = 4096
-device = "auto"
-precision = "auto"
-training_precision = "float32"
-frozen_layers = 0
-freeze_embeddings = false
-"""
-)["model"]
+from .factory import make_factory
+from .qa_doc import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
+from .qa_loss import answer_loss
+from .settings import SpansKey, one_of, setting, share, whole_number, yes_or_no
 
 # Whose windows are in memory together: about so many subwords, or one pair. Each takes some 50 bytes.
 SUBWORDS_AT_ONCE = 2**18
@@ -59,119 +41,42 @@ OUTPUTS = ("start", "end")
 register_extensions()
 
 
-@Language.factory(
-    "luke_qa",
-    assigns=["doc._.luke_answers", "doc.spans"],
-    retokenizes=True,
-    default_config={
-        "model": DEFAULT_MODEL,
-        "questions": [],
-        "alignment_mode": "expand",
-        "end_inclusive": True,
-        "max_answer_length": 100,
-        "top_n": 20,
-        "null_threshold": 1.0,
-        "allow_overlap": False,
-        "spans_key": None,
-        "scorer": {"@scorers": "spacy-luke-ja.qa_scorer.v1"},
-    },
-    default_score_weights={"qa_f": 1.0, "qa_em": 0.0},
-)
-def make_luke_qa(
-    nlp: Language,
-    name: str,
-    model: LukeQaModel,
-    questions: Union[Dict[str, str], List[str]],
-    alignment_mode: str,
-    end_inclusive: bool,
-    max_answer_length: int,
-    top_n: int,
-    null_threshold: float,
-    allow_overlap: bool,
-    spans_key: Optional[str],
-    scorer: Optional[Callable],
-) -> "LukeQa":
-    """Construct a LukeQa; see there for the settings."""
-    return LukeQa(
-        nlp.vocab,
-        model,
-        name,
-        questions=questions,
-        alignment_mode=alignment_mode,
-        end_inclusive=end_inclusive,
-        max_answer_length=max_answer_length,
-        top_n=top_n,
-        null_threshold=null_threshold,
-        allow_overlap=allow_overlap,
-        spans_key=spans_key,
-        scorer=scorer,
-    ).belongs_to(nlp)
-
-
 class LukeQa(CheckpointPipe):
     """Answers to questions, as exact characters of a Doc's text, by a Hugging Face model.
 
     `ask` and `ask_many` ask at any time. In a pipeline, the questions of the setting and those in doc._.luke_questions
     are asked of each Doc; the answers go to doc._.luke_answers, and to doc.spans[spans_key], a LastingSpanGroup, with
-    attrs["scores"] and attrs["questions"]. Settings can be assigned at any time.
+    attrs["scores"] and attrs["questions"].
+
+    Settings, which can be assigned at any time:
+
+    questions: what to ask of each Doc in a pipeline, before what is in its doc._.luke_questions: a list, or a dict
+        with a label for each question, {"社長": "社長は誰ですか"}, which the spans of its answers have.
+    alignment_mode: how answers become token spans: "expand", "contract", "strict" as in Doc.char_span; "split"
+        splits the Doc's tokens at the edges of answers, also when `ask` finds them.
+    end_inclusive: whether the subword that the model marks as the end belongs to the answer, or is the first
+        behind it. Train and use a checkpoint with the same.
+    max_answer_length: in characters.
+    top_n: how many of the likeliest starts and ends in each window are tried with one another.
+    null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given. At
+        0.5, none is given where the model marks "no answer" rather than the likeliest one; `spacy luke evaluate-qa`
+        finds the best for a pipeline.
+    allow_overlap: whether n_best answers may share characters, as pieces of one another.
+    spans_key: where in doc.spans the answers go, too; under the component's present name when None.
     """
 
-    questions = Setting(check_questions)
-    alignment_mode = Setting(one_of("alignment_mode", ALIGNMENT_MODES))
-    end_inclusive = Setting(yes_or_no("end_inclusive"))
-    max_answer_length = Setting(whole_number("max_answer_length", least=1))
-    top_n = Setting(whole_number("top_n", least=1))
-    null_threshold = Setting(share("null_threshold"))
-    allow_overlap = Setting(yes_or_no("allow_overlap"))
-    spans_key = SpansKey()
+    factory = "luke_qa"
+    task = QA
+    default_checkpoint = QA_CHECKPOINT
 
-    def __init__(
-        self,
-        vocab: Vocab,
-        model: LukeQaModel,
-        name: str = "luke_qa",
-        *,
-        questions: Union[Mapping[str, str], Sequence[str]] = (),
-        alignment_mode: str = "expand",
-        end_inclusive: bool = True,
-        max_answer_length: int = 100,
-        top_n: int = 20,
-        null_threshold: float = 1.0,
-        allow_overlap: bool = False,
-        spans_key: Optional[str] = None,
-        scorer: Optional[Callable] = None,
-    ):
-        """
-        questions: what to ask of each Doc in a pipeline, before what is in its doc._.luke_questions: a list, or a dict
-            with a label for each question, {"社長": "社長は誰ですか"}, which the spans of its answers have.
-        alignment_mode: how answers become token spans: "expand", "contract", "strict" as in Doc.char_span; "split"
-            splits the Doc's tokens at the edges of answers, also when `ask` finds them.
-        end_inclusive: whether the subword that the model marks as the end belongs to the answer, or is the first
-            behind it. Train and use a checkpoint with the same.
-        max_answer_length: in characters.
-        top_n: how many of the likeliest starts and ends in each window are tried with one another.
-        null_threshold: no answer is given when null_score is above it; with 1.0, the likeliest one is always given. At
-            0.5, none is given where the model marks "no answer" rather than the likeliest one; `spacy luke evaluate-qa`
-            finds the best for a pipeline.
-        allow_overlap: whether n_best answers may share characters, as pieces of one another.
-        spans_key: where in doc.spans the answers go, too; under the component's present name when None.
-        scorer: what Language.evaluate calls.
-        """
-        super().__init__(vocab, model, name, scorer)
-        self.questions = questions
-        self.alignment_mode = alignment_mode
-        self.end_inclusive = end_inclusive
-        self.max_answer_length = max_answer_length
-        self.top_n = top_n
-        self.null_threshold = null_threshold
-        self.allow_overlap = allow_overlap
-        self.spans_key = spans_key
-        pack_quickly()
-
-    # Loading
-
-    def _fill(self, checkpoint: Checkpoint) -> None:
-        fill_answerer(self.model, checkpoint)
+    questions: Union[Dict[str, str], List[str]] = setting(check_questions, default=[])
+    alignment_mode: str = setting(one_of("alignment_mode", ALIGNMENT_MODES), default="expand")
+    end_inclusive: bool = setting(yes_or_no("end_inclusive"), default=True)
+    max_answer_length: int = setting(whole_number("max_answer_length", least=1), default=100)
+    top_n: int = setting(whole_number("top_n", least=1), default=20)
+    null_threshold: float = setting(share("null_threshold"), default=1.0)
+    allow_overlap: bool = setting(yes_or_no("allow_overlap"), default=False)
+    spans_key: Optional[str] = SpansKey()  # type: ignore[assignment]
 
     # Questions
 
@@ -266,16 +171,17 @@ class LukeQa(CheckpointPipe):
 
     def _question_error(self, question: str) -> str:
         """RETURNS: why it cannot be asked; "" where it can."""
-        error = question_error(self.model.get_ref("windows"), self.subword_encoder.encode(question))
+        attrs = self.model.attrs
+        error = question_error(self.subword_encoder.encode(question), attrs["settings"], attrs["frame"])
         return f"[{self.name}] {error}" if error else ""
 
     def _batch_by_subwords(self, pairs: Sequence[AskedPair]) -> Iterator[List[AskedPair]]:
-        windows = self.model.get_ref("windows")
+        settings, frame = self.model.attrs["settings"], self.model.attrs["frame"]
         batch: List[AskedPair] = []
         n_subwords = 0
         for asked, question in pairs:
             n_text = text_length(asked) if isinstance(asked, Doc) else asked.end_char - asked.start_char
-            n_more = estimate_subwords(windows, n_question=len(question), n_text=n_text)
+            n_more = estimate_subwords(settings, frame, n_question=len(question), n_text=n_text)
             if batch and n_subwords + n_more > SUBWORDS_AT_ONCE:
                 yield batch
                 batch, n_subwords = [], 0
@@ -347,20 +253,10 @@ class LukeQa(CheckpointPipe):
             raise ValueError(
                 f"[{self.name}] the checkpoint {checkpoint.name} does not answer questions yet, and none of the "
                 "examples has one with its answer: spacy-luke-ja.SquadCorpus.v1 reads them, and "
-                "spacy_luke_ja.doc_answers.set_gold_answers sets them"
+                "spacy_luke_ja.set_gold_answers sets them"
             )
         logger.info("the checkpoint %s does not answer questions: a new layer is trained", checkpoint.name)
-        fill_answerer(self.model, checkpoint.with_new_classifier(OUTPUTS, QUESTION_ANSWERER.task), new_head=True)
-
-    def get_loss(self, examples: Iterable[Example], scores: List[AnswerLogits]) -> Tuple[float, List[List[np.ndarray]]]:
-        """Cross entropy of start and end in each window; "no answer" is right where the window has it not.
-
-        scores: what the model gave for the examples' questions.
-        RETURNS: the mean loss per window, and the gradient of each window's rows.
-        """
-        loss, gradients, n_terms = self._summed_loss(examples, scores)
-        scale = 1 / max(1, n_terms)
-        return loss * scale, [[d * scale for d in windows] for windows in gradients]
+        fill_model(self.model, QA, checkpoint.with_new_classifier(OUTPUTS, QA.head.task), new_head=True)
 
     def _inputs(self, examples: Sequence[Example]) -> List[AskedPair]:
         inputs: List[AskedPair] = []
@@ -375,8 +271,18 @@ class LukeQa(CheckpointPipe):
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[AnswerLogits]
     ) -> Tuple[float, List[List[np.ndarray]], int]:
+        """Cross entropy of start and end in each window; "no answer" is right where the window has it not."""
         gold = [asked.answers for example in examples for asked in get_gold(example)]
         return answer_loss(outputs, [answers[:1] for answers in gold], end_inclusive=self.end_inclusive)
+
+
+make_luke_qa = make_factory(
+    LukeQa,
+    functions={"scorer": {"@scorers": "spacy-luke-ja.qa_scorer.v1"}},
+    assigns=["doc._.luke_answers", "doc.spans"],
+    retokenizes=True,
+    default_score_weights={"qa_f": 1.0, "qa_em": 0.0},
+)
 
 
 def move_answers(answered: AnsweredQuestion, n_chars: int) -> AnsweredQuestion:

@@ -5,8 +5,8 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Seq
 
 from spacy.tokens import Doc
 
-from .text.answers import FoundAnswer
 from .text.characters import trim_blank
+from .text.qa import FoundAnswer
 from .user_data import text_length
 
 # In doc.user_data, under the keys of an extension attribute of the characters of the whole text: so they survive

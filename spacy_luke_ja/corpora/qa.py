@@ -21,7 +21,7 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from ..doc_answers import get_gold_answers
+from ..qa_data import get_gold_answers
 from ..text.characters import LONE_SURROGATE, trim_blank
 from ..text.messages import show
 from ..text.width_search import find_in_any_width
@@ -130,7 +130,7 @@ def read_docbin(path: Path) -> Iterator[Paragraph]:
             yield Paragraph(doc.text, questions)
     if not n_questions:
         raise ValueError(
-            f"{path} has no questions: call spacy_luke_ja.doc_answers.set_gold_answers on its Docs, and save them with "
+            f"{path} has no questions: call spacy_luke_ja.set_gold_answers on its Docs, and save them with "
             "DocBin(store_user_data=True)"
         )
 

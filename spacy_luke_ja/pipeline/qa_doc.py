@@ -4,7 +4,7 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Sequence
 
 from spacy.tokens import Doc, Span
 
-from ..doc_answers import (
+from ..qa_data import (
     LABEL,
     AnsweredQuestion,
     clear_answered,
@@ -14,8 +14,8 @@ from ..doc_answers import (
     set_questions,
 )
 from ..text.alignment import align_to_tokens
-from ..text.answers import FoundAnswer
 from ..text.decoding import CharSpan
+from ..text.qa import FoundAnswer
 from ..token_splitting import span_at, split_tokens, token_offsets
 from ..user_data import register_extension
 from .span_groups import LUKE_QA, LastingSpanGroup

@@ -1,0 +1,1 @@
+"""Examples in, scores out: a file a task."""

@@ -1,0 +1,108 @@
+"""A third task is a Task, a CheckpointPipe and a factory; windows, saving, training and the runtimes are there."""
+
+import numpy as np
+import pytest
+import spacy
+from spacy.training import Example
+from thinc.api import Adam
+
+import spacy_luke_ja
+from spacy_luke_ja.models.ner import TOKEN_CLASSIFIER
+from spacy_luke_ja.models.task import Task
+from spacy_luke_ja.pipeline.checkpoint_pipe import CheckpointPipe
+from spacy_luke_ja.pipeline.factory import make_factory
+from spacy_luke_ja.pipeline.settings import setting, share
+from spacy_luke_ja.text.decoding import log_softmax
+
+
+class TopicTask(Task):
+    """The classes of a text: the mean of its subwords' rows."""
+
+    head = TOKEN_CLASSIFIER
+
+    def join(self, item, plan, rows, *, n_tags):
+        return np.concatenate([np.zeros((0, n_tags), dtype="float32"), *rows]).sum(axis=0) / max(1, sum(map(len, rows)))
+
+    def split(self, d_output, plan):
+        n_rows = sum(map(len, plan))
+        return [np.tile(d_output / n_rows, (len(window), 1)).astype("float32") for window in plan]
+
+
+class Topics(CheckpointPipe):
+    """Classes of texts.
+
+    least: below it, a class is left out.
+    """
+
+    factory = "toy_topics"
+    task = TopicTask()
+    default_checkpoint = "ja_luke_ner_sm"
+
+    least: float = setting(share("least"), default=0.0)
+
+    def predict(self, docs):
+        self.load()
+        return [np.exp(log_softmax(logits[None]))[0].tolist() for logits in self.model.predict(list(docs))]
+
+    def set_annotations(self, docs, scores):
+        for doc, own in zip(docs, scores):
+            doc.cats = {tag: p for tag, p in zip(self._shim.checkpoint.tags, own) if p >= self.least}
+
+    def _summed_loss(self, examples, outputs):
+        gold = [[example.reference.cats.get(tag, 0.0) for tag in self._shim.checkpoint.tags] for example in examples]
+        log_probs = log_softmax(np.array(outputs, dtype="float64"))
+        return -float((np.array(gold) * log_probs).sum()), list(np.exp(log_probs) - np.array(gold)), len(outputs)
+
+
+make_topics = make_factory(Topics, functions={"scorer": None}, assigns=["doc.cats"])
+LONG = "山田花子は東京へ行った。" * 30
+
+
+def pipeline(name, **model):
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("toy_topics", config={"model": {"name": str(name), "overlap": 8, "precision": "float32", **model}})
+    return nlp
+
+
+def test_it_reads_saves_and_loads(checkpoints, tmp_path):
+    nlp = pipeline(checkpoints["random_luke"])
+    expected = nlp(LONG).cats
+    assert sum(expected.values()) == pytest.approx(1.0) and len(set(expected.values())) > 1
+    nlp.get_pipe("toy_topics").least = 0.05
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    assert loaded(LONG).cats == {tag: p for tag, p in expected.items() if p >= 0.05}
+    assert [doc.cats == nlp(doc.text).cats for doc in loaded.pipe(["", "東京", LONG])] == [True] * 3
+
+
+def test_it_learns(checkpoints):
+    nlp = pipeline(checkpoints["random_luke"])
+    nlp.get_pipe("toy_topics").load()
+    tag = nlp.get_pipe("toy_topics")._shim.checkpoint.tags[3]
+    example = Example.from_dict(nlp.make_doc(LONG), {"cats": {tag: 1.0}})
+    optimizer = Adam(1e-2)
+    losses = [nlp.update([example], sgd=optimizer, losses={})["toy_topics"] for _ in range(10)]
+    assert losses[-1] < 0.5 * losses[0] and max(nlp(LONG).cats, key=nlp(LONG).cats.get) == tag
+
+
+def test_another_runtime_takes_it(checkpoints):
+    pytest.importorskip("openvino")
+    name = checkpoints["random_luke"]
+    expected = pipeline(name)(LONG).cats
+    found = pipeline(name, **{"@architectures": "spacy-luke-ja.OpenVINOModel.v1"})(LONG).cats
+    assert found == {tag: pytest.approx(p, abs=1e-3) for tag, p in expected.items()}
+
+
+@pytest.mark.parametrize("config, message", [
+    ({"least": 2.0}, "least must be between 0 and 1, got 2.0"),
+    ({"most": 1.0}, "most"),
+    ({"model": {"windw": 5}}, "windw"),
+    ({"model": {"window": 0}}, "window must be at least 1, got 0"),
+])  # fmt: skip
+def test_a_setting_that_cannot_be_is_named(config, message):
+    with pytest.raises(ValueError, match=message):
+        spacy_luke_ja.blank().add_pipe("toy_topics", config=config)
+    if "model" not in config:
+        model = spacy_luke_ja.blank().add_pipe("toy_topics").model
+        with pytest.raises((TypeError, ValueError), match=message):
+            Topics(spacy_luke_ja.blank().vocab, model, **config)
