@@ -1,10 +1,10 @@
-"""Questions made from the corpus: a sentence with a name taken out asks for it, other text of its document answers.
+"""Questions made from the corpus: a sentence without one of its names asks for it, other text of its document answers.
 
     python -m scripts.gpu.cloze build/gpu cloze.npz --n-questions 150000
 
-A name is a run of subwords with the tags of one name (targets.py); that another text has the same run says which answer
-is right. As for humans, the question word depends on the class of the name. After Glass et al. (2020), "Span Selection
-Pre-training for Question Answering".
+A name is a run of subwords with the tags of one name (pretraining/targets.py). The other text answers if it has the
+same run. The question word depends on the class of the name. After Glass et al. (2020), "Span Selection Pre-training
+for Question Answering".
 """
 
 import argparse
@@ -12,83 +12,119 @@ import json
 import multiprocessing
 import random
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .rows import BOS, EOS, load_array
+from .arrays import BOS, EOS, load_array
 
-MAX_QUESTION, MIN_TEXT, MAX_TEXT = 64, 120, 380  # subwords
+MIN_SENTENCE, MAX_SENTENCE = 9, 63  # subwords
+MIN_TEXT, MAX_TEXT = 120, 380
+MIN_NAME, MAX_NAME = 2, 12
+MIN_PLACES, MAX_PLACES = 2, 40  # of a name in its document
 # Classes of the lists of names (pretraining/gazetteer.py).
 PERSONS, PLACES = {"surname", "given name", "person", "PNM", "FML"}, {"GNM"}
 
 
-def name_spans(tags: np.ndarray, names: Sequence[str]) -> List[Tuple[int, int, str]]:
+class NameSpan(NamedTuple):
+    """In subwords of the document; class_: of the list of names."""
+
+    start: int
+    end: int
+    class_: str
+
+
+class Question(NamedTuple):
+    """ids: <s> question </s></s> text </s>. first: where the text begins; start, end: first and last of the answer."""
+
+    ids: np.ndarray
+    first: int
+    start: int
+    end: int
+
+
+def name_spans(tags: np.ndarray, names: Sequence[str]) -> List[NameSpan]:
     """names: the tags' names, O, B-…, I-…"""
-    begins = np.array([name.startswith("B-") for name in names] + [False] * (256 - len(names)))
-    insides = np.array([name.startswith("I-") for name in names] + [False] * (256 - len(names)))
+    begins, insides = (
+        np.array([name.startswith(prefix) for name in names] + [False] * (256 - len(names))) for prefix in ("B-", "I-")
+    )
     spans = []
-    for start in np.flatnonzero(begins[tags]):
+    for start in np.flatnonzero(begins[tags]).tolist():
         end = start + 1
         while end < len(tags) and insides[tags[end]]:
             end += 1
-        spans.append((int(start), int(end), names[tags[start]][2:]))
+        spans.append(NameSpan(start, end, names[tags[start]][2:]))
     return spans
 
 
 def make_questions(
     ids: np.ndarray, tags: np.ndarray, facts: Mapping[str, Any], rng: random.Random, share: float
-) -> List[Dict[str, Any]]:
-    """Of one document. share: of its names, that are asked for."""
-    full_stops = set(facts["full_stops"])
-    edges = np.concatenate([[0], np.flatnonzero(np.isin(ids, list(full_stops))) + 1, [len(ids)]])
-    places: Dict[Tuple[int, ...], List[Tuple[int, int, str]]] = {}
-    for start, end, class_ in name_spans(tags, facts["labels"]["names"]):
-        if 1 < end - start < 13:
-            places.setdefault(tuple(ids[start:end].tolist()), []).append((start, end, class_))
+) -> List[Question]:
+    """Those of one document. facts: as pack.py writes them. share: of its names, that are asked for."""
+    edges = np.concatenate([[0], np.flatnonzero(np.isin(ids, facts["full_stops"])) + 1, [len(ids)]])
+    places: Dict[Tuple[int, ...], List[NameSpan]] = {}
+    for span in name_spans(tags, facts["labels"]["names"]):
+        if MIN_NAME <= span.end - span.start <= MAX_NAME:
+            places.setdefault(tuple(ids[span.start : span.end].tolist()), []).append(span)
     questions = []
-    for name, own in places.items():
-        if len(own) < 2 or len(own) > 40 or rng.random() > share:
-            continue
-        start, end, class_ = rng.choice(own)
-        at = int(np.searchsorted(edges, start, side="right")) - 1
-        first, last = int(edges[at]), int(edges[min(at + 1, len(edges) - 1)])
-        if end > last or not 8 < last - first < MAX_QUESTION:
-            continue
-        far = [span for span in own if span[0] >= last or span[1] <= first]
-        if not far:
-            continue
-        answer = rng.choice(far)
-        size = rng.randint(MIN_TEXT, MAX_TEXT)
-        begin = max(0, answer[0] - rng.randint(0, size - 20))
-        stop = min(len(ids), begin + size)
-        if begin < last and stop > first:  # the question's own sentence would answer it
-            if answer[0] >= last:
-                begin = last
-            else:
-                stop = first
-        if stop - begin < MIN_TEXT // 2 or not (begin <= answer[0] and answer[1] <= stop):
-            continue
-        text = ids[begin:stop]
-        inside = [s for s in own if begin <= s[0] and s[1] <= stop]
-        answer = inside[0]
-        asked = facts["words"]["誰" if class_ in PERSONS else "どこ" if class_ in PLACES else "何"]
-        asked = asked[1:] if asked and asked[0] == facts["blank"] else asked
-        ending = facts["words"]["か？"]
-        ending = ending[1:] if ending and ending[0] == facts["blank"] else ending
-        before, behind = ids[first:start].tolist(), ids[end : last - 1].tolist()
-        question = [*before, *asked, *behind, *ending]
-        begun = len(question) + 3
-        questions.append(
-            {
-                "ids": np.array([BOS, *question, EOS, EOS, *text.tolist(), EOS], dtype="uint16"),
-                "first": begun, "start": begun + answer[0] - begin, "end": begun + answer[1] - 1 - begin,
-            }
-        )  # fmt: skip
+    for own in places.values():
+        if MIN_PLACES <= len(own) <= MAX_PLACES and rng.random() <= share:
+            question = make_question(ids, own, edges, facts, rng)
+            if question is not None:
+                questions.append(question)
     return questions
 
 
-def _work(job: Tuple[Path, int, int, int, float]) -> List[Dict[str, Any]]:
+def make_question(
+    ids: np.ndarray, places: Sequence[NameSpan], edges: np.ndarray, facts: Mapping[str, Any], rng: random.Random
+) -> Optional[Question]:
+    """
+    places: of one name. edges: of the sentences.
+    RETURNS: None where the sentence that was drawn is too short or too long, or no other text has the name.
+    """
+    taken = rng.choice(places)
+    at = int(np.searchsorted(edges, taken.start, side="right")) - 1
+    first, last = int(edges[at]), int(edges[min(at + 1, len(edges) - 1)])
+    if taken.end > last or not MIN_SENTENCE <= last - first <= MAX_SENTENCE:
+        return None
+    others = [span for span in places if span.start >= last or span.end <= first]
+    if not others:
+        return None
+    answer = rng.choice(others)
+    begin, stop = draw_text(len(ids), answer, first, last, rng)
+    if stop - begin < MIN_TEXT // 2 or not (begin <= answer.start and answer.end <= stop):
+        return None
+    answer = next(span for span in places if begin <= span.start and span.end <= stop)
+    asked, ending = question_word(answer.class_, facts), without_blank(facts["words"]["か？"], facts["blank"])
+    before, behind = ids[first : taken.start].tolist(), ids[taken.end : last - 1].tolist()
+    question = [*before, *asked, *behind, *ending]
+    own = np.array([BOS, *question, EOS, EOS, *ids[begin:stop].tolist(), EOS], dtype="uint16")
+    offset = len(question) + 3
+    return Question(own, offset, offset + answer.start - begin, offset + answer.end - 1 - begin)
+
+
+def draw_text(n_ids: int, answer: NameSpan, first: int, last: int, rng: random.Random) -> Tuple[int, int]:
+    """A text around the answer without the question's own sentence, first to last, which would answer it."""
+    size = rng.randint(MIN_TEXT, MAX_TEXT)
+    begin = max(0, answer.start - rng.randint(0, size - 20))
+    stop = min(n_ids, begin + size)
+    if begin < last and stop > first:
+        return (last, stop) if answer.start >= last else (begin, first)
+    return begin, stop
+
+
+def question_word(class_: str, facts: Mapping[str, Any]) -> List[int]:
+    word = "誰" if class_ in PERSONS else "どこ" if class_ in PLACES else "何"
+    return without_blank(facts["words"][word], facts["blank"])
+
+
+def without_blank(ids: List[int], blank: int) -> List[int]:
+    """blank: the id of "▁", with which each text begins."""
+    return ids[1:] if ids and ids[0] == blank else ids
+
+
+def _questions_of(job: Tuple[Path, int, int, int, float]) -> List[Question]:
+    """Of every n_parts-th document."""
     directory, part, n_parts, seed, share = job
     facts = json.loads((directory / "facts.json").read_text(encoding="utf8"))
     ids, tags = load_array(directory, "corpus-ids"), load_array(directory, "corpus-names")
@@ -106,21 +142,22 @@ def _work(job: Tuple[Path, int, int, int, float]) -> List[Dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("input", type=Path, help="as pack.py writes it")
-    parser.add_argument("output", type=Path)
+    parser.add_argument("output", type=Path, help="an .npz")
     parser.add_argument("--n-questions", type=int, default=150_000)
-    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--share", type=float, default=1.0, help="of the names of a document, that are asked for")
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    jobs = [(args.input, part, 4 * args.workers, args.seed, args.share) for part in range(4 * args.workers)]
+    n_parts = 4 * args.workers
+    jobs = [(args.input, part, n_parts, args.seed, args.share) for part in range(n_parts)]
     with multiprocessing.Pool(args.workers) as pool:
-        questions = [question for own in pool.map(_work, jobs, chunksize=1) for question in own]
+        questions = [question for own in pool.map(_questions_of, jobs, chunksize=1) for question in own]
     random.Random(args.seed).shuffle(questions)
     questions = questions[: args.n_questions]
-    np.savez(
-        args.output, ids=np.concatenate([q["ids"] for q in questions]), lengths=np.array([len(q["ids"]) for q in questions]),
-        **{name: np.array([q[name] for q in questions], dtype="uint16") for name in ("first", "start", "end")},
-    )  # fmt: skip
+    first, start, end = (np.array(values, dtype="uint16") for values in zip(*(question[1:] for question in questions)))
+    lengths = np.array([len(question.ids) for question in questions])
+    ids = np.concatenate([question.ids for question in questions])
+    np.savez(args.output, ids=ids, lengths=lengths, first=first, start=start, end=end)
     print(f"{len(questions):,} questions made from the corpus", flush=True)
 
 

@@ -1,18 +1,35 @@
-"""The shards of the run on a GPU in, checkpoints out.
+"""Shards that run.py wrote in, a checkpoint to go on from out.
 
-    python -m scripts.gpu.unpack out md-tags build/pretraining/md --vocabulary spacy_luke_ja/pretrained/ja_luke_sm
+    python -m scripts.gpu.unpack out md-tags build/pretraining/md --vocabulary spacy_luke_ja/pretrained/ja_luke_sm \
+        --facts build/gpu/facts.json
 
-Numbers of eight bits become floats again: the checkpoint is what the package would compute with.
+Weights of eight bits become float32 again.
 """
 
 import argparse
 import json
+import shutil
 from pathlib import Path
+from typing import Any, Dict, Mapping
 
-from .network import save_checkpoint
+from safetensors.torch import save_file
+from torch import Tensor
+
 from .shards import read_shards, to_tensors
 
-CLASSES = {"classifier": "XLMRobertaForTokenClassification", "qa_outputs": "XLMRobertaForQuestionAnswering"}
+# The tensors that tell a class of transformers.
+CLASSES = {
+    "classifier.weight": "XLMRobertaForTokenClassification", "qa_outputs.weight": "XLMRobertaForQuestionAnswering",
+}  # fmt: skip
+
+
+def save_checkpoint(tensors: Mapping[str, Tensor], config: Mapping[str, Any], vocabulary: Path, output: Path) -> None:
+    """vocabulary: a directory with sentencepiece.bpe.model."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
+    shutil.copy(vocabulary / "sentencepiece.bpe.model", output)
+    kept = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    save_file(kept, output / "model.safetensors", metadata={"format": "pt"})
 
 
 def main() -> None:
@@ -21,20 +38,19 @@ def main() -> None:
     parser.add_argument("name", help="md-encoder, md-tags, sm-answers …")
     parser.add_argument("output", type=Path)
     parser.add_argument("--vocabulary", type=Path, required=True, help="a directory with sentencepiece.bpe.model")
-    parser.add_argument("--tags", nargs="*", help="of a classifier; those of facts.json")
-    parser.add_argument("--facts", type=Path, help="facts.json, as pack.py writes it")
+    parser.add_argument("--facts", type=Path, help="facts.json, as pack.py writes it: a classifier's tags")
     args = parser.parse_args()
     arrays = read_shards(args.input, args.name)
     tensors = to_tensors(arrays)
-    config = json.loads(str(arrays["config"]))
-    head = next((head for head in CLASSES if f"{head}.weight" in tensors), None)
-    config["architectures"] = [CLASSES[head] if head else "XLMRobertaModel"]
-    if head == "classifier":
+    config: Dict[str, Any] = json.loads(str(arrays["config"]))
+    config["architectures"] = [next((CLASSES[name] for name in CLASSES if name in tensors), "XLMRobertaModel")]
+    if "classifier.weight" in tensors:
+        if args.facts is None:
+            parser.error("--facts is missing: a classifier needs the names of its tags")
         tags = json.loads(args.facts.read_text(encoding="utf8"))["tags"]
-        config.update(
-            id2label={str(i): tag for i, tag in enumerate(tags)}, label2id={tag: i for i, tag in enumerate(tags)}
-        )
-    save_checkpoint(tensors, config, args.vocabulary / "sentencepiece.bpe.model", args.output)
+        config["id2label"] = {str(i): tag for i, tag in enumerate(tags)}
+        config["label2id"] = {tag: i for i, tag in enumerate(tags)}
+    save_checkpoint(tensors, config, args.vocabulary, args.output)
     print(f"{sum(tensor.numel() for tensor in tensors.values()):,} parameters in {args.output}")
 
 
