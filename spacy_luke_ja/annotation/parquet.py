@@ -41,9 +41,10 @@ def parquet_extents(path: Path, text_column: str) -> Iterator[Tuple[int, int]]:
     with open_parquet(path) as file_:
         n_rows = file_.metadata.num_rows
         for batch in file_.iter_batches(batch_size=ROWS_AT_ONCE, columns=[text_column], use_threads=False):
-            column = batch.column(0)
-            if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-                yield from [(1, n_rows)] * len(column)  # each is rejected when it is read
+            try:
+                column = batch.column(0).cast(pa.large_string())
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                yield from [(1, n_rows)] * len(batch)  # each is rejected when it is read
                 continue
             for size in pa.compute.binary_length(column).to_pylist():
                 yield size or 1, n_rows

@@ -196,7 +196,7 @@ def join_parts(
                         shutil.copyfileobj(part, file_)
                 file_.flush()
                 os.fsync(file_.fileno())
-    done = {"bytes": joined.stat().st_size, "digest": digest_of(joined), "n_parts": len(numbers), **run}
+    done = {"bytes": joined.stat().st_size, "digest": digest_of(joined), "has_rejects": bool(rejects), **run}
     write_json(progress.path / DONE, done)
 
 
@@ -205,12 +205,20 @@ def sync(path: Path) -> None:
         os.fsync(file_.fileno())
 
 
-def put_in_place(progress: Progress, output: Path, rejects: Path) -> None:
-    """Rename what was joined; where that is done already, do nothing. Raises OutputRefused where it is lost."""
+def put_in_place(progress: Progress, output: Path, rejects: Path, *, overwrite: bool) -> None:
+    """Rename what was joined; where that is done already, do nothing.
+
+    overwrite: whether files of others may be replaced.
+    Raises OutputRefused where there is one, or where what was put there is lost.
+    """
     done = read_json(progress.path / DONE) or {}
+    if overwrite and not done["has_rejects"] and rejects.exists():
+        rejects.unlink()  # of an output that is replaced
     for name, target in ((JOINED_REJECTS, rejects), (JOINED, output)):
         joined = progress.path / name
         if joined.exists():
+            if target.exists() and not overwrite:
+                raise OutputRefused(f"{target} has come to be there meanwhile; move it away, or --overwrite it")
             with writing(target):
                 if target.exists():
                     shutil.copymode(target, joined)
@@ -222,9 +230,10 @@ def put_in_place(progress: Progress, output: Path, rejects: Path) -> None:
 
 
 @contextmanager
-def parts_directory(place: Path) -> Iterator[None]:
+def parts_directory(place: Path, output: Path) -> Iterator[None]:
     """Make the directory, and remove it at the end where it is empty."""
-    place.mkdir(parents=True, exist_ok=True)
+    with writing(output):
+        place.mkdir(exist_ok=True)
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 import json
 import sys
 from dataclasses import dataclass
@@ -223,16 +224,16 @@ def table_rows(
         raw = b"".join(taken)
         if isinstance(row, list) and LONE_SURROGATE.search("".join(row)):
             row = not_decoded(raw, settings)
-        if len(taken) > 1 and is_unclosed(raw, source, settings):
+        if raw.count(b'"') % 2 and is_unclosed(raw, source, settings):
             row = BadRecord(
-                f"the quotes that open here are not closed before the end of the file, {len(taken)} lines on"
+                f"the quotes that open here are not closed in the {len(taken)} lines to the end of the file"
             )
         yield Extent(start, cursor.offset, n, len(raw), cursor.raw_offset), row
 
 
 def is_unclosed(raw: bytes, source: Source, settings: ReadSettings) -> bool:
     """Whether a row ends within quotes, which only a strict reader says, and only at the end of a file."""
-    lines = decode(raw, settings.encoding).splitlines(keepends=True)
+    lines = io.StringIO(decode(raw, settings.encoding), newline="")
     try:
         list(csv.reader(lines, delimiter=DELIMITERS[source.format], strict=True))
     except csv.Error as error:
@@ -361,13 +362,31 @@ def check_source(source: Source, settings: ReadSettings, added: Sequence[str]) -
             pass  # where it is damaged is said when it is read
         finally:
             cursor.close()
-    columns = READERS[source.format].columns
-    if columns is not None and source.size:
-        there = columns(source, settings)
-        if there and settings.text_column not in there:
-            raise ValueError(
-                f"{source.name} has no column {show(settings.text_column)}; --text-column must name one of {', '.join(there)}"
-            )
-        taken = [column for column in added if column in there]
-        if taken:
-            raise ValueError(f"{source.name} has a column {taken[0]} already; --entities-column gives another name")
+    there = declared_columns(source, settings)
+    if there and settings.text_column not in there:
+        raise ValueError(
+            f"{source.name} has no column {show(settings.text_column)}; --text-column must name one of "
+            f"{', '.join(there)}"
+        )
+    taken = [column for column in added if column in there]
+    if taken:
+        raise ValueError(
+            f"{source.name} has a field {show(taken[0])} already; --entities-column gives entities another name"
+        )
+
+
+def declared_columns(source: Source, settings: ReadSettings) -> List[str]:
+    """The columns of a table; of other records, the fields of the first, if that has a text."""
+    reader = READERS[source.format]
+    if reader.columns is not None:
+        return reader.columns(source, settings) if source.size else []
+    if source.format not in ("jsonl", "json"):
+        return []
+    extent = next(reader.extents(source, settings), None)
+    if not isinstance(extent, Extent):
+        return []
+    cursor = reader.open(source, settings)
+    first = next(reader.read(cursor, source, extent.start, extent.end, extent.line, settings), None)
+    cursor.close()
+    fields = first.fields if first is not None else None
+    return list(fields) if isinstance(fields, dict) and settings.text_column in fields else []

@@ -64,9 +64,9 @@ class FoundReply(NamedTuple):
 
 @dataclass(frozen=True)
 class AnnotatedRecord:
-    """index: which of the records that came in. fields: that record."""
+    """i: which of the records that came in. fields: that record."""
 
-    index: int
+    i: int
     fields: Mapping[str, Any]
     text: str
     entities: Sequence[FoundName]
@@ -82,9 +82,9 @@ class AnnotatedRecord:
 
 
 class RejectedRecord(NamedTuple):
-    """index: which of the records that came in."""
+    """i: which of the records that came in."""
 
-    index: int
+    i: int
     reason: str
 
 
@@ -152,7 +152,7 @@ def run(nlp: Language, batch: Sequence[Tuple[str, int]]) -> Iterator[Tuple[int, 
         yield i, docs.get(i, reason)
 
 
-def record_of(doc: Doc, index: int, fields: Any, settings: RecordSettings) -> AnnotatedRecord:
+def record_of(doc: Doc, i: int, fields: Any, settings: RecordSettings) -> AnnotatedRecord:
     text = fields[settings.text_column]
     names = names_in(doc, text)
     kept = [name._replace(label=settings.label_map.get(name.label, name.label)) for name in names]
@@ -161,7 +161,7 @@ def record_of(doc: Doc, index: int, fields: Any, settings: RecordSettings) -> An
     if settings.keep_docs and kept != names:
         relabel(doc, kept)
     rounded = [name._replace(score=None if name.score is None else round(name.score, SCORE_DIGITS)) for name in kept]
-    return AnnotatedRecord(index, fields, text, rounded, answers, doc if settings.keep_docs else None)
+    return AnnotatedRecord(i, fields, text, rounded, answers, doc if settings.keep_docs else None)
 
 
 def names_in(doc: Doc, text: str) -> List[FoundName]:

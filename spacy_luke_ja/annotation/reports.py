@@ -1,7 +1,7 @@
 """What was counted in the chunks in; a table of labels and names, or a page of a sample, out."""
 
 from collections import Counter
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from ..training.outputs import GENERATOR
 
@@ -34,8 +34,8 @@ def add_up(counts: Iterable[Dict[str, Any]]) -> Statistics:
             names = Counter(dict(names.most_common(NAMES_IN_MEMORY)))
     most = sorted(names.items(), key=lambda item: (-item[1], item[0]))[:N_NAMES]
     ranked = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
-    numbers = (totals[key] for key in ("n_records", "n_characters", "n_entities"))
-    return Statistics(*numbers, ranked, [(*name, n) for name, n in most])
+    found = [(label, text, n) for (label, text), n in most]
+    return Statistics(totals["n_records"], totals["n_characters"], totals["n_entities"], ranked, found)
 
 
 def choose_sample(counts: Iterable[Dict[str, Any]], n_chunks: int) -> List[Dict[str, Any]]:
@@ -57,11 +57,3 @@ def draw_page(texts: Sequence[Dict[str, Any]]) -> str:
 
     page = displacy.render(list(texts), style="ent", page=True, manual=True, jupyter=False)
     return page.replace("<head>", f"<head>\n        {GENERATOR}", 1)
-
-
-def statistics_lines(statistics: Statistics) -> Iterator[Tuple[str, str, int]]:
-    """Rows of a table: label, name, entities."""
-    for label, n in statistics.labels:
-        yield label, "", n
-    for label, text, n in statistics.names:
-        yield label, text, n

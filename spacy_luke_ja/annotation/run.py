@@ -1,6 +1,7 @@
-"""Inputs and settings in; OUTPUT, its rejects and what was counted out; what was done before a kill is not done again."""
+"""Inputs and settings in; OUTPUT, its rejects and what was counted out; what is done is not done again after a kill."""
 
 import os
+import shutil
 import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,10 +17,11 @@ from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
 from .chunks import Chunk, plan_chunks
 from .progress import Progress
-from .readers import ReadSettings, check_source
+from .readers import READERS, ReadSettings, check_source
 from .records import RecordSettings
-from .sources import STDIN, Source, find_sources, format_of_stream, is_stream
-from .work import Job, PipelineSettings, do_chunk, load, start_worker, work
+from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
+from .streams import import_zstandard, packing_of
+from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
 from .writers import WRITERS, WriteSettings, choose_writer
 
 CHUNK_BYTES, CHUNK_RECORDS = 1 << 20, 10_000
@@ -87,11 +89,11 @@ def annotate_files(
     place = follow_links(output)
     rejects = place.with_name(place.name + REJECTS)
     parts = progress.parts_of(place)
-    check_settings(settings, inputs)
+    check_settings(settings, inputs, output)
     check_outputs(output, place, rejects, parts, settings, inputs)
-    with making(output, parts), lock_directory(parts, "annotation"):
+    with progress.parts_directory(parts, output), lock_directory(parts, "annotation"):
         progress.check_parts(parts)
-        state = Progress(parts, writer_ending(place, writer))
+        state = Progress(parts, ending_of(place))
         outputs = [place, parts, rejects, *other_outputs]
         sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
         reading = ReadSettings(settings.text_column, settings.encoding)
@@ -106,11 +108,13 @@ def annotate_files(
         if not (parts / progress.DONE).exists():
             done = set(state.finished())
             numbers: List[int] = []
+            n_before = 0
             with show_bar(sources, stderr) as bar:
                 for chunk, counts in do_all(job, done, settings.n_process):
                     numbers.append(chunk.number)
                     if counts is None:
-                        bar.initial += chunk.share
+                        n_before += chunk.share
+                        bar.initial = n_before
                     else:
                         n_characters += counts["n_characters"]
                         rate = n_characters / (time.perf_counter() - started)
@@ -118,19 +122,15 @@ def annotate_files(
                     bar.update(chunk.share)
             join = WRITERS[writer].join
             progress.join_parts(state, lambda paths, to: join(paths, to, job.writing), sorted(numbers), run)
-        if not settings.overwrite:
-            refuse_existing(output, place, rejects, parts)
-        progress.put_in_place(state, place, rejects)
+        progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
         result = sum_up(state, n_characters, time.perf_counter() - started, notes)
         report(result)
         progress.remove_parts(parts)
     return result
 
 
-def check_settings(settings: AnnotateSettings, inputs: Sequence[str]) -> None:
+def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Path) -> None:
     """Raise a ValueError that names an option, its value and what would be right."""
-    from .readers import READERS
-
     if not inputs:
         raise ValueError("an INPUT is needed: a file, a folder, a pattern, or - for stdin")
     if settings.input_format and settings.input_format not in READERS:
@@ -147,6 +147,10 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str]) -> None:
     if not settings.entities_column or settings.entities_column == settings.text_column:
         raise ValueError(f"--entities-column must be another field than the text's, got {settings.entities_column!r}")
     check_encoding(settings.encoding)
+    if output.suffix.lower() == ".zst":
+        import_zstandard()
+    if ending_of(output) == ".parquet":
+        parquet.import_pyarrow()
     named_label_map(settings.label_map)
 
 
@@ -203,20 +207,6 @@ def refuse_existing(output: Path, place: Path, rejects: Path, parts: Path) -> No
             raise OutputRefused(f"{shown} is there already; give another output, or --overwrite to replace it")
 
 
-def making(output: Path, parts: Path) -> Any:
-    try:
-        return progress.parts_directory(parts)
-    except OSError as error:
-        raise OSError(f"{output} cannot be written: {error}") from error
-
-
-def writer_ending(place: Path, writer: str) -> str:
-    """The ending of the parts: the output's, without that of a packing."""
-    from .sources import ending_of
-
-    return ending_of(place)
-
-
 # Inputs
 
 
@@ -238,10 +228,6 @@ def open_sources(
 
 def spool(given: str, settings: AnnotateSettings, state: Progress, stdin: Optional[IO[bytes]]) -> Source:
     """Copy what can be read only once to a file beside the output."""
-    import shutil
-
-    from .streams import packing_of
-
     path = state.spool.with_name(state.spool.name + ".tmp")
     stream: Any = (stdin or sys.stdin.buffer) if given == STDIN else open(given, "rb")
     with progress.writing(path), path.open("wb") as file_:
@@ -319,7 +305,6 @@ def make_job(
         entities_column=settings.entities_column,
         label_map=named_label_map(settings.label_map),
         min_score=settings.min_score,
-        with_answers=bool(settings.questions),
         batch_size=settings.batch_size,
         keep_docs=WRITERS[writer].needs_docs,
     )
@@ -328,8 +313,6 @@ def make_job(
         for source in sources:
             if source.format == "parquet":
                 types = {**parquet.types_of_parquet(source.path), **types}
-    from .sources import ending_of
-
     suffix = place.suffix.lower()
     writing = WriteSettings(
         records,
@@ -351,17 +334,17 @@ def n_cores() -> int:
 def do_all(job: Job, done: Any, n_process: int) -> Iterator[Tuple[Chunk, Optional[Dict[str, Any]]]]:
     """RETURNS: each chunk with what was counted, as it is done; None for one that was done before."""
     chunks = plan_chunks(job.sources, job.reading, chunk_bytes=job.chunk_bytes, chunk_records=CHUNK_RECORDS)
-    with closing(chunks):
+    with closing(chunks):  # type: ignore[type-var]
         if n_process > 1:
             yield from do_in_processes(job, chunks, done, n_process)
             return
-        nlp = None
+        ready = None
         for chunk in chunks:
             if chunk.number in done:
                 yield chunk, None
             else:
-                nlp = nlp or load(job.pipeline)
-                yield chunk, do_chunk(nlp, job, chunk)
+                ready = ready or prepare(job)
+                yield chunk, do_chunk(*ready, chunk)
 
 
 def do_in_processes(

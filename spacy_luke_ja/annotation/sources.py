@@ -24,6 +24,7 @@ ENDINGS: Dict[str, str] = {
     ".spacy": "docbin",
 }
 N_SHOWN = 3
+PROGRESS = "run.json"  # in directories of runs that are not done
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,14 @@ def find_sources(
             if own_format == "lines" and text_per == "file":
                 own_format = "file"
             found[place] = Source(path, path.as_posix(), own_format, packing_of(path), path.stat().st_size)
-        for paths, reason in (
-            (strange, "of other kinds were left out"),
-            (repeated, "that were named before are read once"),
-        ):
+        for reason, paths in {"of other kinds were left out": strange, "named before are read once": repeated}.items():
             if paths:
                 shown = ", ".join(str(path) for path in paths[:N_SHOWN])
                 notes.append(f"{given}: {len(paths)} files {reason}: {shown}{' …' * (len(paths) > N_SHOWN)}")
         if len(found) == n_before and not repeated:
             raise ValueError(
-                f"{given} has no file to read: names must end in {', '.join(ENDINGS)}, or --input-format says what they are"
+                f"{given} has no file to read: names must end in {', '.join(ENDINGS)}, or --input-format says what "
+                "they are"
             )
     return list(found.values()), notes
 
@@ -113,7 +112,7 @@ def files_in(folder: Path) -> List[Path]:
     """All files below a folder whose names do not begin with a dot, in the order of their paths."""
     paths = []
     for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not (name.startswith(".") or Path(place, name, PROGRESS).is_file())]
         paths += [Path(place, name) for name in files if not name.startswith(".")]
     return sorted((path for path in paths if path.is_file()), key=lambda path: path.parts)
 

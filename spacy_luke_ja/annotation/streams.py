@@ -3,10 +3,11 @@
 import bz2
 import codecs
 import gzip
+import io
 import lzma
 import zlib
 from pathlib import Path
-from typing import IO, Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 # packing → the bytes that its files begin with, and the ending of their names
 PACKINGS: Dict[str, Tuple[bytes, str]] = {
@@ -46,8 +47,8 @@ def packing_of(path: Path) -> str:
     return next((packing for packing, (mark, _) in PACKINGS.items() if start.startswith(mark)), "")
 
 
-def open_unpacked(path: Path, packing: str) -> Any:
-    """A file of what was packed, for reading."""
+def open_unpacked(path: Any, packing: str) -> Any:
+    """path: or an open file. RETURNS: a file of what was packed, for reading."""
     openers: Dict[str, Callable[[Any], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
     if packing == "zstd":
         zstandard = import_zstandard()
@@ -86,11 +87,9 @@ class LineCursor:
         self.path, self.packing = path, packing
         self.errors = read_errors(packing)
         self.raw: Any = path.open("rb") if packing in ("gzip", "bzip2", "xz") else None
-        self.file: IO[bytes] = open_unpacked(self.raw or path, packing)
+        self.file: Any = open_unpacked(self.raw or path, packing)
         if packing == "zstd":
-            import io
-
-            self.file = io.BufferedReader(self.file)  # type: ignore[arg-type]  # which has no readline of its own
+            self.file = io.BufferedReader(self.file)  # which has no readline of its own
         self.offset, self.line = 0, 1
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import os
 import threading
 import warnings
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -86,6 +86,14 @@ def load(settings: PipelineSettings) -> Language:
     return nlp
 
 
+def prepare(job: Job) -> Tuple[Language, Job]:
+    """RETURNS: the pipeline, and the job with what only the pipeline knows."""
+    nlp = load(job.pipeline)
+    with_answers = any(component.questions for component in components_of(nlp, "luke_qa"))
+    records = replace(job.records, with_answers=with_answers)
+    return nlp, replace(job, records=records, writing=replace(job.writing, records=records))
+
+
 def components_of(nlp: Language, factory: str) -> List[Any]:
     return [component for name, component in nlp.pipeline if nlp.get_pipe_meta(name).factory == factory]
 
@@ -124,15 +132,17 @@ def do_chunk(nlp: Language, job: Job, chunk: Chunk) -> Dict[str, Any]:
         reasons: Dict[int, str] = dict(rejected)
         written: List[AnnotatedRecord] = []
         for record in annotated:
-            source, line = places[record.index]
+            source, line = places[record.i]
             try:
                 part.add(Written(record, source.name, line))
                 written.append(record)
             except ValueError as error:
-                reasons[record.index] = f"it cannot be written as {job.writer}: {error}"
+                reasons[record.i] = f"it cannot be written as {job.writer}: {error}"
         counts = count(written, job)
         rejects = [describe_reject(*places[i], records[i], reason, job) for i, reason in sorted(reasons.items())]
-        counts.update(n_rejects=len(rejects), warnings=sorted({str(warning.message) for warning in caught}))
+        counts.update(
+            n_rejects=len(rejects), warnings=sorted({str(own.message) for own in caught if own.category is UserWarning})
+        )
         job.progress.finish(chunk.number, part.write, rejects, counts)
     return counts
 
@@ -142,10 +152,12 @@ def describe_reject(source: Source, line: int, record: Any, reason: str, job: Jo
     id_ = record.get(job.records.id_column or "id") if isinstance(record, Mapping) else None
     if isinstance(id_, (str, int)):
         reject["id"] = id_
-    return {
-        name: value.encode("utf8", "replace").decode() if isinstance(value, str) else value
-        for name, value in reject.items()
-    }
+    return {name: escaped(value) for name, value in reject.items()}
+
+
+def escaped(value: Any) -> Any:
+    """A string as UTF-8 can hold it: ? stands for a lone surrogate."""
+    return value.encode("utf8", "replace").decode("utf8") if isinstance(value, str) else value
 
 
 def count(records: Sequence[AnnotatedRecord], job: Job) -> Dict[str, Any]:
@@ -177,6 +189,7 @@ def sampled(record: AnnotatedRecord) -> Dict[str, Any]:
 
 _nlp: Optional[Language] = None
 _job: Optional[Job] = None
+_error: Optional[Exception] = None
 
 
 def start_worker(job: Job) -> None:
@@ -184,7 +197,7 @@ def start_worker(job: Job) -> None:
     import multiprocessing
     import signal
 
-    global _nlp, _job
+    global _nlp, _job, _error
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process hears it, too
     parent = multiprocessing.parent_process()
 
@@ -194,9 +207,14 @@ def start_worker(job: Job) -> None:
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-    _nlp, _job = load(job.pipeline), job
+    try:
+        _nlp, _job = prepare(job)
+    except (OSError, ValueError, ImportError) as error:
+        _error = error
 
 
 def work(chunk: Chunk) -> Dict[str, Any]:
+    if _error is not None:
+        raise _error
     assert _nlp is not None and _job is not None
     return do_chunk(_nlp, _job, chunk)

@@ -4,9 +4,11 @@ import csv
 import gzip
 import io
 import json
+import math
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
@@ -81,11 +83,23 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {name: finite(own) for name, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(own) for own in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def dump(value: Any) -> bytes:
+    encode = partial(json.dumps, ensure_ascii=False, default=plain, allow_nan=False)
     try:
-        return json.dumps(value, ensure_ascii=False, default=plain).encode("utf8")
-    except (UnicodeEncodeError, TypeError) as error:
+        return encode(value).encode("utf8")
+    except UnicodeEncodeError as error:
         raise ValueError(f"a field cannot be written as JSON: {error}") from error
+    except ValueError:
+        return encode(finite(value)).encode("utf8")
 
 
 class LinesPart(Part):
@@ -141,7 +155,7 @@ class LabelStudioPart(LinesPart):
             for i, own in enumerate(record.entities, start=1)
         ]  # fmt: skip
         scores = [own.score for own in record.entities if own.score is not None]
-        prediction = {"model_version": self.settings.model, "result": regions}
+        prediction: Dict[str, Any] = {"model_version": self.settings.model, "result": regions}
         if scores:
             prediction["score"] = min(scores)
         return {"data": {**rest, "text": record.text}, "predictions": [prediction]}
@@ -295,11 +309,11 @@ def join_json(paths: Sequence[Path], output: Path, settings: WriteSettings) -> N
 
 def join_tables(delimiter: str) -> Callable[[Sequence[Path], Path, WriteSettings], None]:
     def join(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
-        own = [*FOUND_COLUMNS, *["question"] * settings.records.with_answers]
         fields: Dict[str, None] = {}
         for path in paths:
             with path.open(encoding="utf8", newline="") as part:
                 fields.update(dict.fromkeys(next(csv.reader(part, delimiter=delimiter))))
+        own = [name for name in (*FOUND_COLUMNS, "question") if name in fields]
         columns = [name for name in fields if name not in own]
         with open_packed(output, settings.packed) as joined:
             text = io.TextIOWrapper(joined, encoding="utf8", newline="")

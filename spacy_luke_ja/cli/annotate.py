@@ -132,6 +132,6 @@ def print_statistics(result: "Result") -> None:
         msg.divider("Entities")
         print_table(("label", "entities"), [(label, f"{n:,}") for label, n in found.labels])
         msg.divider("Most frequent names")
-        print_table(("name", "label", "entities"), [(text, label, f"{n:,}") for label, text, n in found.names])
+        print_table(("name", "entities"), [(f"{text} ({label})", f"{n:,}") for label, text, n in found.names])
     if result.n_characters:
         print(f"{result.n_characters / result.seconds:,.0f} characters a second, loading included")
