@@ -3,7 +3,7 @@
     run.json               what is done here, so that nothing else is mixed with it
     00000000.jsonl         what a chunk became, in the format of the output
     00000000.rejects       its records that could not be annotated, as JSON lines; where there are none, no file
-    00000000.json          what was counted; written last, it says that the chunk is done
+    00000000.done          what was counted, as JSON; written last, it says that the chunk is done
     stdin                  what was read from there
     joined.tmp done.json   the output made whole, and what says so
 
@@ -47,7 +47,7 @@ class Progress:
         return self.path / f"{number:08d}.rejects"
 
     def counts(self, number: int) -> Path:
-        return self.path / f"{number:08d}.json"
+        return self.path / f"{number:08d}.done"
 
     @property
     def spool(self) -> Path:
@@ -55,7 +55,7 @@ class Progress:
 
     def finished(self) -> List[int]:
         """The numbers of the chunks that are done, in order."""
-        return sorted(int(path.stem) for path in self.path.glob("*.json") if path.stem.isdecimal())
+        return sorted(int(path.stem) for path in self.path.glob("*.done"))
 
     def finish(
         self,

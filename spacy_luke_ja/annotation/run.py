@@ -67,6 +67,7 @@ class Result:
     n_characters: int
     seconds: float
     notes: Sequence[str]
+    n_chunks: int
 
 
 def annotate_files(
@@ -402,4 +403,4 @@ def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[s
     for each in counts():
         n_records, n_rejects = n_records + each["n_records"], n_rejects + each["n_rejects"]
         said += [warning for warning in each["warnings"] if warning not in said and len(said) < 20]
-    return Result(counts, n_records, n_rejects, n_characters, seconds, said)
+    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers))

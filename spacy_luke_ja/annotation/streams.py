@@ -24,6 +24,7 @@ FOREIGN_MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 SKIP_AT_ONCE = 1 << 20
+READ_AT_ONCE = 1 << 16
 
 
 class DamagedFile(ValueError):
@@ -48,12 +49,40 @@ def packing_of(path: Path) -> str:
 
 
 def open_unpacked(path: Any, packing: str) -> Any:
-    """path: or an open file. RETURNS: a file of what was packed, for reading."""
+    """path: where the file is packed, an open file. RETURNS: a file of what was packed, for reading."""
     openers: Dict[str, Callable[[Any], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
     if packing == "zstd":
-        zstandard = import_zstandard()
-        return zstandard.ZstdDecompressor().stream_reader(path.open("rb"), read_across_frames=True, closefd=True)
+        return io.BufferedReader(ZstdFile(path), SKIP_AT_ONCE)
     return openers[packing](path) if packing else path.open("rb")
+
+
+class ZstdFile(io.RawIOBase):
+    """What was packed with zstd, in one frame or several. zstandard's own reader takes a file that was cut for whole."""
+
+    def __init__(self, file_: Any):
+        self.file = file_
+        self.zstandard = import_zstandard()
+        self.frame: Any = None
+        self.left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.left:
+            packed = self.frame.unused_data if self.frame is not None and self.frame.eof else b""
+            if not packed:
+                packed = self.file.read(READ_AT_ONCE)
+            if not packed:
+                if self.frame is not None and not self.frame.eof:
+                    raise EOFError("the file ends within a frame")
+                return 0
+            if self.frame is None or self.frame.eof:
+                self.frame = self.zstandard.ZstdDecompressor().decompressobj()
+            self.left = self.frame.decompress(packed)
+        n = min(len(buffer), len(self.left))
+        buffer[:n], self.left = self.left[:n], self.left[n:]
+        return n
 
 
 def read_errors(packing: str) -> Tuple[Any, ...]:
@@ -86,10 +115,8 @@ class LineCursor:
     def __init__(self, path: Path, packing: str):
         self.path, self.packing = path, packing
         self.errors = read_errors(packing)
-        self.raw: Any = path.open("rb") if packing in ("gzip", "bzip2", "xz") else None
+        self.raw: Any = path.open("rb") if packing else None
         self.file: Any = open_unpacked(self.raw or path, packing)
-        if packing == "zstd":
-            self.file = io.BufferedReader(self.file)  # which has no readline of its own
         self.offset, self.line = 0, 1
 
     def close(self) -> None:

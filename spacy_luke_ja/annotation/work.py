@@ -136,7 +136,7 @@ def do_chunk(nlp: Language, job: Job, chunk: Chunk) -> Dict[str, Any]:
             try:
                 part.add(Written(record, source.name, line))
                 written.append(record)
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 reasons[record.i] = f"it cannot be written as {job.writer}: {error}"
         counts = count(written, job)
         rejects = [describe_reject(*places[i], records[i], reason, job) for i, reason in sorted(reasons.items())]

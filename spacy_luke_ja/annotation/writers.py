@@ -221,9 +221,7 @@ class ParquetPart(Part):
 
     def add(self, written: Written) -> None:
         row = written.record.as_row(self.settings.records)
-        for name, value in row.items():
-            if isinstance(value, str):
-                check_writable(name, value)
+        dump(row)  # or there is a string in it that UTF-8 cannot hold
         self.rows.append(row)
 
     def write(self, path: Path) -> None:
@@ -233,13 +231,6 @@ class ParquetPart(Part):
         if own.with_answers:
             types[own.answers_column] = self.types["answers"]
         parquet.write_rows(self.rows, types, path)
-
-
-def check_writable(name: str, value: str) -> None:
-    try:
-        value.encode("utf8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"the field {show(name)} cannot be written: {error}") from error
 
 
 class ConllPart(Part):

@@ -115,8 +115,7 @@ def write_page(result: "Result", path: Path) -> None:
     from ..annotation.reports import choose_sample, draw_page
     from ..training.directories import replace_file
 
-    n_chunks = sum(1 for _ in result.counts())
-    page = draw_page(choose_sample(result.counts(), n_chunks))
+    page = draw_page(choose_sample(result.counts(), result.n_chunks))
     replace_file(path, lambda own: own.write_text(page, encoding="utf8"))
 
 
