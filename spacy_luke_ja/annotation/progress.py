@@ -229,6 +229,13 @@ def put_in_place(progress: Progress, output: Path, rejects: Path, *, overwrite: 
         )
 
 
+def remove_empty(place: Path) -> None:
+    try:
+        place.rmdir()
+    except OSError:
+        pass
+
+
 @contextmanager
 def parts_directory(place: Path, output: Path) -> Iterator[None]:
     """Make the directory, and remove it at the end where it is empty."""
@@ -237,7 +244,4 @@ def parts_directory(place: Path, output: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        try:
-            place.rmdir()
-        except OSError:
-            pass
+        remove_empty(place)

@@ -92,41 +92,43 @@ def annotate_files(
     parts = progress.parts_of(place)
     check_settings(settings, inputs, output)
     check_outputs(output, place, rejects, parts, settings, inputs)
-    with progress.parts_directory(parts, output), lock_directory(parts, "annotation"):
-        progress.check_parts(parts)
-        state = Progress(parts, ending_of(place))
-        outputs = [place, parts, rejects, *other_outputs]
-        sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
-        reading = ReadSettings(settings.text_column, settings.encoding)
-        added = [settings.entities_column, *["answers"] * bool(settings.questions)]
-        for source in sources:
-            check_source(source, reading, added)
-        run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
-        begin(state, run, settings)
-        sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
-        job = make_job(settings, sources, reading, writer, place, state)
-        started, n_characters = time.perf_counter(), 0
-        if not (parts / progress.DONE).exists():
-            done = set(state.finished())
-            numbers: List[int] = []
-            n_before = 0
-            with show_bar(sources, stderr) as bar:
-                for chunk, counts in do_all(job, done, settings.n_process):
-                    numbers.append(chunk.number)
-                    if counts is None:
-                        n_before += chunk.share
-                        bar.initial = n_before
-                    else:
-                        n_characters += counts["n_characters"]
-                        rate = n_characters / (time.perf_counter() - started)
-                        bar.set_postfix_str(f"{rate:,.0f} characters/s", refresh=False)
-                    bar.update(chunk.share)
-            join = WRITERS[writer].join
-            progress.join_parts(state, lambda paths, to: join(paths, to, job.writing), sorted(numbers), run)
-        progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
-        result = sum_up(state, n_characters, time.perf_counter() - started, notes)
-        report(result)
-        progress.remove_parts(parts)
+    with progress.parts_directory(parts, output):
+        with lock_directory(parts, "annotation"):
+            progress.check_parts(parts)
+            state = Progress(parts, ending_of(place))
+            outputs = [place, parts, rejects, *other_outputs]
+            sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
+            reading = ReadSettings(settings.text_column, settings.encoding)
+            added = [settings.entities_column, *["answers"] * bool(settings.questions)]
+            for source in sources:
+                check_source(source, reading, added)
+            run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
+            begin(state, run, settings)
+            sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
+            job = make_job(settings, sources, reading, writer, place, state)
+            started, n_characters = time.perf_counter(), 0
+            if not (parts / progress.DONE).exists():
+                done = set(state.finished())
+                numbers: List[int] = []
+                n_before = 0
+                with show_bar(sources, stderr) as bar:
+                    for chunk, counts in do_all(job, done, settings.n_process):
+                        numbers.append(chunk.number)
+                        if counts is None:
+                            n_before += chunk.share
+                            bar.initial = n_before
+                        else:
+                            n_characters += counts["n_characters"]
+                            rate = n_characters / (time.perf_counter() - started)
+                            bar.set_postfix_str(f"{rate:,.0f} characters/s", refresh=False)
+                        bar.update(chunk.share)
+                join = WRITERS[writer].join
+                progress.join_parts(state, lambda paths, to: join(paths, to, job.writing), sorted(numbers), run)
+            progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
+            result = sum_up(state, n_characters, time.perf_counter() - started, notes)
+            report(result)
+            progress.remove_parts(parts, but=(progress.DONE,))
+        (parts / progress.DONE).unlink(missing_ok=True)  # last of all, after the lock
     return result
 
 
@@ -195,6 +197,7 @@ def check_outputs(
             raise OutputRefused(f"{output} would be overwritten, and is what the command reads ({name})")
     if (Path(settings.model) / "config.cfg").is_file() and Path(settings.model).resolve() in place.parents:
         raise OutputRefused(f"{output} lies in the pipeline ({settings.model}); name a place outside of it")
+    progress.remove_empty(parts)  # of a run that was killed at its very end
     if not settings.overwrite:
         refuse_existing(output, place, rejects, parts)
 

@@ -57,7 +57,7 @@ def open_unpacked(path: Any, packing: str) -> Any:
 
 
 class ZstdFile(io.RawIOBase):
-    """What was packed with zstd, in one frame or several. zstandard's own reader takes a file that was cut for whole."""
+    """What was packed with zstd, in frames. zstandard's own reader takes a file that was cut for whole."""
 
     def __init__(self, file_: Any):
         self.file = file_

@@ -1,6 +1,6 @@
-"""Runs of annotate in processes that may be killed: python killed_runs.py, a run per line of stdin as JSON.
+"""Runs of annotate in processes that may be killed: python killed_runs.py MODEL, a run per line of stdin as JSON.
 
-One process imports everything and computes nothing; each run is a fork of it. Prints the process of a run, and how it
+One process loads the model; each run is a fork of it. Prints the process of a run, and how it
 ended: the exit code, or less than 0 for a signal. crash_at: the call to the system that the run dies before, from 1.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from spacy_luke_ja.annotation import work
 from spacy_luke_ja.annotation.run import AnnotateSettings, annotate_files
-from spacy_luke_ja.evaluation.pipelines import load_pipeline  # noqa: F401
 from spacy_luke_ja.training.outputs import OutputRefused
 
 DIES = 9
@@ -39,13 +39,16 @@ def die_at(n):
 
 
 def main():
+    torch.set_num_threads(1)  # a fork has no other
+    nlp = work.load(work.PipelineSettings(sys.argv[1]))
+    work.load = lambda settings: nlp
+    print("ready", flush=True)
     for line in sys.stdin:
         task = json.loads(line)
         process = os.fork()
         if process == 0:
             code = 1
             try:
-                torch.set_num_threads(1)
                 if task.get("crash_at"):
                     die_at(task["crash_at"])
                 annotate_files(task["inputs"], Path(task["output"]), AnnotateSettings(**task["settings"]))
@@ -56,8 +59,9 @@ def main():
             finally:
                 os._exit(code)
         print(process, flush=True)
-        status = os.waitpid(process, 0)[1]
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+        sys.stdin.readline()  # as long as nobody waits for it, its number is not given to another
+        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 
 
 if __name__ == "__main__":
