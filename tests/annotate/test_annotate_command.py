@@ -1,5 +1,6 @@
 """python -m spacy luke annotate: exit codes, the page, counts, processes, questions."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from spacy.cli import app
 from typer.testing import CliRunner
 
+import spacy_luke_ja.cli  # noqa: F401  # which adds the command
 from annotate_toys import NAMES, TEXTS, files_in, names_of, read_rows, rejects_of, write_jsonl
 from spacy_luke_ja.colors import DISPLACY_COLORS
 
@@ -21,7 +23,7 @@ def command(checkpoints, tmp_path, monkeypatch):
     def command(*arguments, code=0, model=checkpoints["luke"]):
         result = CliRunner().invoke(app, ["luke", "annotate", *arguments, "--model", str(model)])
         assert result.exit_code == code, result.output
-        return result.output
+        return " ".join(result.output.split())
 
     return command
 
@@ -82,8 +84,12 @@ def test_a_page_without_entities(command, tmp_path):
 
 def test_counts(command):
     output = command("in.jsonl", "out.jsonl", "--stats")
-    assert "6 entities in 5 texts of 36 characters" in output or "6 entities in 5 texts" in output
-    assert "地名                 3" in output and "大阪 (地名)" in output and "characters a second" in output
+    assert (
+        "6 entities in 5 texts of 36 characters" in output
+        and "地名 3" in output
+        and "大阪 (地名)" in output
+        and "characters a second" in output
+    )
 
 
 def test_labels_by_another_map(command):
@@ -138,11 +144,9 @@ def test_ctrl_c(command, checkpoints, tmp_path, n_process):
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True)
     while not list(tmp_path.glob("out.jsonl.parts/*.done")) and process.poll() is None:
         time.sleep(0.01)
-    import os
-
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 130 and "What is done is in out.jsonl.parts; the same command goes on" in output
+    assert process.returncode == 130 and "What is done is in out.jsonl.parts; the same" in output
     assert not (tmp_path / "out.jsonl").exists() and not list(tmp_path.glob("out.jsonl.parts/*.tmp")) or n_process > 1
     for path in sorted((tmp_path / "out.jsonl.parts").glob("*.jsonl")):
         assert names_of(read_rows(path))[0] == NAMES[0] * 5
