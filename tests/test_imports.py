@@ -26,7 +26,9 @@ MAY_IMPORT = {
     "backends": {"text", "models"},
     "training": {"models"},
     "evaluation": {"text", "models", "corpora", "colors", "annotated_labels"},
+    "annotation": {"corpora", "evaluation", "label_maps", "pipeline", "text", "token_splitting", "training"},
     "cli": {
+        "annotation",
         "training",
         "annotated_labels",
         "evaluation",

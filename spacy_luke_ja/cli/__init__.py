@@ -9,6 +9,7 @@ app: Typer = Typer(name="luke", help="Japanese named entities by LUKE", no_args_
 app.callback()(prepare_console)
 spacy_app.add_typer(app)
 
+from .annotate import annotate_cli  # noqa: F401
 from .calibrate import calibrate_cli  # noqa: F401
 from .card import card_cli  # noqa: F401
 from .compare import compare_cli  # noqa: F401
