@@ -11,6 +11,9 @@ BIN = $(VENV)/bin
 PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 # Importable from everywhere, also from the directory that holds the clone.
 EDITABLE = --config-settings editable_mode=compat --editable
+# Small distributions that give the embedded models names for spacy.load.
+NAMED := $(wildcard packages/*/setup.cfg)
+NAMED_EDITABLE = $(NAMED:%/setup.cfg=--editable ./%)
 
 .PHONY: demo test test-compat test-interop check lint peers bench clean
 
@@ -48,19 +51,19 @@ bench: $(VENV)/.installed $(COMPAT_VENV)/.installed
 	$(BIN)/python benchmarks/speed.py --peers-python $(COMPAT_VENV)/bin/python $(BENCH)
 
 # Entry points are metadata: a change of setup.cfg means a new install.
-$(VENV)/.installed: setup.cfg constraints.txt
+$(VENV)/.installed: setup.cfg constraints.txt $(NAMED)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt $(EDITABLE) ".[dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt $(EDITABLE) ".[dev]" $(NAMED_EDITABLE)
 	@touch $@
 
-$(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt
+$(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt $(NAMED)
 	$(PYTHON) -m venv $(COMPAT_VENV)
-	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt $(EDITABLE) ".[dev,spacy-transformers]"
+	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt $(EDITABLE) ".[dev,spacy-transformers]" $(NAMED_EDITABLE)
 	@touch $@
 
-$(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt
+$(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt $(NAMED)
 	$(PYTHON) -m venv $(GINZA_VENV)
-	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . pytest hypothesis ja_ginza
+	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . $(NAMED_EDITABLE) pytest hypothesis ja_ginza
 	@touch $@
 
 # The part between the markers; links in it are from docs/.

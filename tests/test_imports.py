@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "scorers": {"evaluation", "text", "doc_answers"},
     "tokenizer": {"text"},
     "label_maps": {"text"},
+    "named_pipelines": set(),
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data", "annotated_labels", "training"},
     "backends": {"text", "models"},
