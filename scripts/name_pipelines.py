@@ -1,4 +1,6 @@
-"""The embedded checkpoints in; a small distribution for each that finds something out, so that spacy.load knows its name.
+"""The embedded checkpoints in; a small distribution for each out, so that spacy.load knows its name.
+
+A bare encoder finds nothing and gets none.
 
 python -m scripts.name_pipelines packages: after a checkpoint has come, or a default setting or the version has changed.
 """
@@ -80,8 +82,8 @@ import spacy
 nlp = spacy.load("{name}")
 ```
 
-The package holds a config alone. The weights come with spacy-luke-ja {version}, which it needs; that says how good they are, and on
-what texts they were trained.
+The package holds a config alone. The weights come with spacy-luke-ja {version}, which it needs; there it says how good
+they are, and on what texts they were trained.
 """
 
 

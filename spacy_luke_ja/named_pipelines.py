@@ -1,4 +1,4 @@
-"""The directory of a small package with meta.json and config.cfg in, the pipeline that spacy.load gives for its name out.
+"""The directory of a small package with meta.json and config.cfg in, the pipeline of its name for spacy.load out.
 
 Such a package has no weights: its config names a checkpoint that comes with this one.
 """
