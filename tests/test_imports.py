@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data", "annotated_labels", "training"},
     "backends": {"text", "models"},
     "training": {"doc_answers", "models"},
-    "evaluation": {"text", "models", "corpora", "colors", "annotated_labels"},
+    "evaluation": {"text", "models", "corpora", "colors", "annotated_labels", "label_maps"},
     "cli": {
         "training",
         "annotated_labels",
