@@ -35,7 +35,7 @@ FORMS: Dict[str, Callable[[str], str]] = {
 
 
 def hostile_texts(seed: int) -> List[str]:
-    """Up to 25 characters of many scripts, with marks, controls, emoji, spaces and what special subwords are made of."""
+    """Up to 25 characters each: many scripts, marks, controls, emoji, and what special subwords are made of."""
     choose = random.Random(seed)
     pool = [chr(i) for i in range(1, 0x3000, 3)] + [chr(i) for i in range(0x3000, 0x3100)] * 10
     pool += [chr(i) for i in range(0xFF00, 0xFFF0)] * 10 + list("東京都知事山田株式会社 \n\t<>s/ab1") * 60
@@ -57,7 +57,7 @@ def main(ner_json: Path, exported: Path) -> None:
     nlp = spacy_luke_ja.blank()
     luke_ner: Any = nlp.add_pipe("luke_ner")
     encoder = luke_ner.subword_encoder
-    ner: Any = transformers.pipeline("token-classification", model=str(exported), aggregation_strategy="simple")  # type: ignore[call-overload]
+    ner: Any = transformers.pipeline("token-classification", model=str(exported), aggregation_strategy="simple")
     print(f"transformers {transformers.__version__}, sentencepiece {sentencepiece.__version__}")
     texts = {name: [form(record.text) for record in records] for name, form in FORMS.items()}
     for name, own in {**texts, "hostile": hostile_texts(0)}.items():

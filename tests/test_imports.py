@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "tokenizer": {"text"},
     "label_maps": {"text"},
     "named_pipelines": set(),
+    "dataframes": {"evaluation", "label_maps", "models"},
     "colors": set(),
     "pipeline": {"text", "models", "token_splitting", "doc_answers", "user_data", "annotated_labels", "training"},
     "backends": {"text", "models"},

@@ -6,7 +6,7 @@ A protocol buffer, by https://github.com/google/sentencepiece/blob/master/src/se
 """
 
 import struct
-from typing import Any, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 UNIGRAM = 1
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
@@ -35,7 +35,9 @@ class SentencePieceFile(NamedTuple):
 def read_sentencepiece_file(content: bytes) -> SentencePieceFile:
     """Raises a ValueError for what is no such file."""
     try:
-        pieces, trainer, normalizer = [], {}, {}
+        pieces: List[Piece] = []
+        trainer: Dict[int, Any] = {}
+        normalizer: Dict[int, Any] = {}
         for field, value in read_fields(content):
             if field == 1:
                 piece = dict(read_fields(value))
