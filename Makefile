@@ -1,6 +1,7 @@
 # make demo   install, run on the sample sentences, or on TEXT="…", which may have line breaks
 # make test   install, run the whole suite
 # make check  before a commit: lint, format, types, fast tests
+# make dist   all sdists and wheels in dist/, checked, installed into an empty environment, run without a network
 # make bench  speed beside other ways to run the same weights; a quarter of an hour, BENCH=--quick for a minute
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,7 @@ EDITABLE = --config-settings editable_mode=compat --editable
 NAMED := $(wildcard packages/*/setup.cfg)
 NAMED_EDITABLE = $(NAMED:%/setup.cfg=--editable ./%)
 
-.PHONY: demo test test-compat test-interop check lint peers bench clean
+.PHONY: demo test test-compat test-interop check lint dist peers bench clean
 
 # By the environment, whatever characters it has; := keeps a $ as it is.
 demo: export DEMO_TEXT := $(value TEXT)
@@ -39,6 +40,13 @@ lint: $(VENV)/.installed
 
 check: lint
 	$(BIN)/python -m pytest -q -m "not slow"
+
+# BUILD=--no-isolation takes setuptools from the environment, without a network.
+dist: $(VENV)/.installed
+	rm -f dist/spacy_luke_ja-*.whl dist/spacy_luke_ja-*.tar.gz dist/ja_luke_*.whl dist/ja_luke_*.tar.gz
+	for path in . $(NAMED:%/setup.cfg=%); do $(BIN)/python -m build $(BUILD) --outdir dist $$path || exit 1; done
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m scripts.check_dist dist
 
 peers: $(COMPAT_VENV)/.installed
 	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt spacy-huggingface-pipelines
