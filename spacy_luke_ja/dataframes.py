@@ -212,5 +212,12 @@ def entities_of(doc: Any, label_map: Mapping[str, str]) -> List[Entity]:
 
 
 def is_null(value: Any) -> bool:
-    """None, and what pandas has for it: NaN and pandas.NA are not equal to themselves."""
-    return value is None or (not isinstance(value, str) and (value != value) is not False)
+    """None, and what pandas has for it: NaN, NaT and pandas.NA are not equal to themselves."""
+    if value is None or isinstance(value, str):
+        return value is None
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA, of which nothing is true or false
+        return True
+    except ValueError:  # an array
+        return False

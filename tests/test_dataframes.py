@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import spacy_luke_ja
@@ -77,6 +78,9 @@ def test_frames(pipeline):
         ({"text_column": "文"}, {"text": ["東京"]}, r"text_column must be one of the table's columns \(text\), got 文"),
         ({}, {"text": ["東京"], "entities": [1]}, "entities_column must be a new column beside text, entities"),
         ({}, {"text": ["東京", 5]}, "the column text must hold strings, got 5 in its row 1"),
+        ({}, {"text": np.array([5.0, 6.0])}, "the column text must hold strings, got .*5.0.* in its row 0"),
+        ({}, {"text": [np.array([1, 2])]}, "the column text must hold strings, got array.* in its row 0"),
+        ({}, {"text": [b"abc"]}, "the column text must hold strings, got b'abc' in its row 0"),
     ],
 )
 def test_tables_that_do_not_fit(pipeline, settings, rows, said):
