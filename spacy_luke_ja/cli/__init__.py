@@ -18,6 +18,7 @@ from .debug_data import debug_data_cli  # noqa: F401
 from .demo import demo  # noqa: F401
 from .evaluate import evaluate_cli  # noqa: F401
 from .evaluate_qa import evaluate_qa_cli  # noqa: F401
+from .export_hf import export_hf_cli  # noqa: F401
 from .quantize import quantize_cli  # noqa: F401
 from .report import report  # noqa: F401
 from .threshold import threshold_cli  # noqa: F401
