@@ -1,6 +1,7 @@
 # make demo   install, run on the sample sentences, or on TEXT="…", which may have line breaks
 # make test   install, run the whole suite
 # make check  before a commit: lint, format, types, fast tests
+# make dist   all sdists and wheels in dist/, checked, installed into an empty environment, run without a network
 # make bench  speed beside other ways to run the same weights; a quarter of an hour, BENCH=--quick for a minute
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,8 +12,11 @@ BIN = $(VENV)/bin
 PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 # Importable from everywhere, also from the directory that holds the clone.
 EDITABLE = --config-settings editable_mode=compat --editable
+# Small distributions that give the embedded models names for spacy.load.
+NAMED := $(wildcard packages/*/setup.cfg)
+NAMED_EDITABLE = $(NAMED:%/setup.cfg=--editable ./%)
 
-.PHONY: demo test test-compat test-interop check lint peers bench clean
+.PHONY: demo test test-compat test-interop check lint dist peers bench clean
 
 # By the environment, whatever characters it has; := keeps a $ as it is.
 demo: export DEMO_TEXT := $(value TEXT)
@@ -37,6 +41,13 @@ lint: $(VENV)/.installed
 check: lint
 	$(BIN)/python -m pytest -q -m "not slow"
 
+# BUILD=--no-isolation takes setuptools from the environment, without a network.
+dist: $(VENV)/.installed
+	rm -f dist/spacy_luke_ja-*.whl dist/spacy_luke_ja-*.tar.gz dist/ja_luke_*.whl dist/ja_luke_*.tar.gz
+	for path in . $(NAMED:%/setup.cfg=%); do $(BIN)/python -m build $(BUILD) --outdir dist $$path || exit 1; done
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m scripts.check_dist dist
+
 peers: $(COMPAT_VENV)/.installed
 	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt spacy-huggingface-pipelines
 	$(COMPAT_VENV)/bin/python benchmarks/peers.py
@@ -48,19 +59,19 @@ bench: $(VENV)/.installed $(COMPAT_VENV)/.installed
 	$(BIN)/python benchmarks/speed.py --peers-python $(COMPAT_VENV)/bin/python $(BENCH)
 
 # Entry points are metadata: a change of setup.cfg means a new install.
-$(VENV)/.installed: setup.cfg constraints.txt
+$(VENV)/.installed: setup.cfg constraints.txt $(NAMED)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt $(EDITABLE) ".[dev]"
+	$(BIN)/pip install $(PIP_FLAGS) -c constraints.txt $(EDITABLE) ".[dev]" $(NAMED_EDITABLE)
 	@touch $@
 
-$(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt
+$(COMPAT_VENV)/.installed: setup.cfg constraints-compat.txt $(NAMED)
 	$(PYTHON) -m venv $(COMPAT_VENV)
-	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt $(EDITABLE) ".[dev,spacy-transformers]"
+	$(COMPAT_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-compat.txt $(EDITABLE) ".[dev,spacy-transformers]" $(NAMED_EDITABLE)
 	@touch $@
 
-$(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt
+$(GINZA_VENV)/.installed: setup.cfg constraints-ginza.txt $(NAMED)
 	$(PYTHON) -m venv $(GINZA_VENV)
-	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . pytest hypothesis ja_ginza
+	$(GINZA_VENV)/bin/pip install $(PIP_FLAGS) -c constraints-ginza.txt $(EDITABLE) . $(NAMED_EDITABLE) pytest hypothesis ja_ginza
 	@touch $@
 
 # The part between the markers; links in it are from docs/.

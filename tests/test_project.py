@@ -201,9 +201,9 @@ def test_all_then_package_then_compare(project, tmp_path):
     assert (project.path / "metrics" / "tiny" / "report.html").exists()
     assert "begin or end inside a subword" in project("debug")
     project("package")
-    (wheel,) = (project.path / "packages").rglob("*.whl")
+    (wheel,) = (project.path / "dist-pipelines").rglob("*.whl")
     assert wheel.name == "ja_tiny-0.1.0-py3-none-any.whl"
-    card = (project.path / "packages" / "ja_tiny-0.1.0" / "README.md").read_text(encoding="utf8")
+    card = (project.path / "dist-pipelines" / "ja_tiny-0.1.0" / "README.md").read_text(encoding="utf8")
     assert "CC BY-SA 4.0" in card and "Stockmark Inc." in card and "### Entities on exact characters" in card
     site = tmp_path / "site"
     install = [

@@ -9,6 +9,7 @@ app: Typer = Typer(name="luke", help="Japanese named entities by LUKE", no_args_
 app.callback()(prepare_console)
 spacy_app.add_typer(app)
 
+from .annotate import annotate_cli  # noqa: F401
 from .calibrate import calibrate_cli  # noqa: F401
 from .card import card_cli  # noqa: F401
 from .compare import compare_cli  # noqa: F401
@@ -17,6 +18,7 @@ from .debug_data import debug_data_cli  # noqa: F401
 from .demo import demo  # noqa: F401
 from .evaluate import evaluate_cli  # noqa: F401
 from .evaluate_qa import evaluate_qa_cli  # noqa: F401
+from .export_hf import export_hf_cli  # noqa: F401
 from .quantize import quantize_cli  # noqa: F401
 from .report import report  # noqa: F401
 from .threshold import threshold_cli  # noqa: F401

@@ -19,6 +19,9 @@ def compare_cli(
     output_path: Path = Argument(..., help="Directory for compare.md and compare.json"),
     pipelines: List[str] = Option(..., "--pipeline", "-p", help="A pipeline or checkpoint, also as NAME=PATH; repeat"),
     n_runs: int = Option(3, "--runs", min=1, help="How often each runs; the runs take turns"),
+    label_map: str = Option(
+        "", "--label-map", help="Rename all labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
     cards: bool = Option(False, "--cards", help="Add what the published cards say of Stockmark's test sentences"),
@@ -29,10 +32,13 @@ def compare_cli(
     from ..evaluation.compare import compare, to_markdown
     from ..evaluation.pipelines import named_pipelines
     from ..evaluation.texts import read_texts
+    from ..label_maps import get_label_map
     from ..training.directories import replace_file
     from ..training.outputs import directory_for_files
 
     try:
+        if label_map:
+            get_label_map(label_map, setting="--label-map")
         paths = named_pipelines(pipelines)
         directory_for_files(output_path, ("compare.json", "compare.md"), inputs=(*paths.values(), data_path, code_path))
     except ValueError as error:
@@ -46,6 +52,7 @@ def compare_cli(
             with tempfile.TemporaryDirectory() as directory:
                 command = [sys.executable, "-m", "spacy", "luke", "evaluate", path, str(data_path), directory]
                 command += ["--gpu-id", str(use_gpu), *(["--code", str(code_path)] if code_path else [])]
+                command += ["--label-map", label_map] if label_map else []
                 env = {**os.environ, "PYTHONIOENCODING": "utf-8"}
                 result = subprocess.run(command, capture_output=True, encoding="utf8", errors="replace", env=env)
                 if result.returncode:

@@ -65,6 +65,9 @@ def convert(
     output_path: Path = Argument(..., help="The file to write: .spacy, .jsonl, .json, .conll, .tsv …"),
     format: str = Option("", "--to", help="The format to write; by default the one that the ending stands for"),
     split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
+    label_map: str = Option(
+        "", "--label-map", help="Rename the eight labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
 ) -> None:
     """Convert your own annotated texts to a DocBin that loses no entity, or to the format of another tool.
@@ -79,10 +82,12 @@ def convert(
     from ..corpora.files import ending_of, pack_for
     from ..corpora.formats import choose_format, read_records, write_records
     from ..corpora.inspection import count_labels
+    from ..label_maps import get_label_map
     from ..training.directories import replace_file
     from ..training.outputs import file_for
 
     try:
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         name = choose_format(output_path, format, setting="--to")
         file_for(output_path, "docbin" if output_path.suffix == ".spacy" else "data", inputs=(input_path,))
         with warnings.catch_warnings(record=True) as caught:
@@ -91,6 +96,10 @@ def convert(
         print_warnings(caught)
         if not records:
             raise ValueError(f"{input_path} holds no text")
+        unmapped = sorted(set(count_labels(records)) - {*renamed, *renamed.values()}) if renamed else []
+        if unmapped:
+            msg.warn(f"--label-map {label_map} does not have the labels {', '.join(unmapped)}; they stay as they are")
+        records = [record.renamed(renamed) for record in records]
         nlp = spacy_luke_ja.blank(split_mode=split_mode)
         content = write_records(nlp, records, name, ending=ending_of(output_path))
         packed = pack_for(output_path, mark_docbin(content) if name == "docbin" else content)

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Mapping, Optional
 
 from typer import Argument, Exit, Option
 
@@ -30,6 +30,9 @@ def demo(
     model: str = Option(
         "ja_luke_ner_sm", "--model", "-m", help="A checkpoint (embedded, a directory, or on the hub) or a pipeline"
     ),
+    label_map: str = Option(
+        "", "--label-map", help="Show other labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     split_mode: Optional[str] = Option(
         None, "--split-mode", help="Sudachi's units: A (short, the default), B or C (long); a pipeline has its own"
     ),
@@ -38,15 +41,18 @@ def demo(
     from spacy import displacy
 
     from ..evaluation.pipelines import load_pipeline
+    from ..label_maps import get_label_map, rename_entities
     from ..training.directories import replace_file
     from ..training.outputs import GENERATOR, file_for
 
     try:
         file_for(output, "page", inputs=(model,), needs_parent=True)
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         nlp = load_pipeline(model, split_mode=split_mode)
         docs = list(nlp.pipe(SAMPLES if text is None else [text]))
         for doc in docs:
-            print_entities(doc)
+            print_entities(doc, renamed)
+            rename_entities(doc, renamed)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\[W006\]")  # a text without entities is drawn as it is
             page = displacy.render(docs, style="ent", page=True, jupyter=False)
@@ -61,10 +67,11 @@ def demo(
     print(f"a page with their colours: {output}")
 
 
-def print_entities(doc: "Doc") -> None:
+def print_entities(doc: "Doc", label_map: Mapping[str, str] = {}) -> None:
     print(doc.text if doc.ents else f"{doc.text}\n    no entities")
     for ent in doc.ents:
         score = ent._.luke_score if ent.has_extension("luke_score") else None
         shown = "    " if score is None else f"{score:.2f}"
-        print(f"    {pad(ent.label_, 14)} {f'{ent.start_char}–{ent.end_char}':>9}  {shown}  {ent.text}")
+        label = label_map.get(ent.label_, ent.label_)
+        print(f"    {pad(label, 14)} {f'{ent.start_char}–{ent.end_char}':>9}  {shown}  {ent.text}")
     print()

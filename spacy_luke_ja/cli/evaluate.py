@@ -17,6 +17,9 @@ def evaluate_cli(
     data_path: Path = Argument(..., help="Annotated texts: .spacy, .jsonl or .conll"),
     output_path: Path = Argument(..., help="Directory for metrics.json and texts.jsonl"),
     seed: int = Option(0, "--seed", help="Of the bootstrap"),
+    label_map: str = Option(
+        "", "--label-map", help="Rename gold and found labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
@@ -27,19 +30,22 @@ def evaluate_cli(
     from ..evaluation.ner import evaluate
     from ..evaluation.pipelines import fingerprint, load_pipeline, size_on_disk
     from ..evaluation.texts import write_texts
+    from ..label_maps import get_label_map
     from ..training.directories import replace_file
     from ..training.outputs import directory_for_files
 
     import_code(code_path)
     try:
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         setup_gpu(use_gpu, silent=True)
         directory_for_files(output_path, ("metrics.json", "texts.jsonl"), inputs=(pipeline, data_path, code_path))
         output_path.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
         nlp = load_pipeline(pipeline)
         load_seconds = time.perf_counter() - started
-        metrics, texts = evaluate(nlp, create_corpus(data_path)(nlp), seed=seed)
+        metrics, texts = evaluate(nlp, create_corpus(data_path)(nlp), seed=seed, label_map=renamed)
         metrics["data"] = data_path.name
+        metrics["label_map"] = label_map or None
         metrics["load_seconds"] = load_seconds
         metrics["size"] = size_on_disk(nlp, pipeline)
         if nlp.path is not None and (nlp.path / "config.cfg").is_file():

@@ -1,7 +1,7 @@
 """A text and its entities by characters in, a checked Record out, or what is wrong with them."""
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..annotated_labels import check_annotated_labels
 from ..text.characters import LONE_SURROGATE, trim_blank
@@ -37,6 +37,15 @@ class Record:
     @property
     def entities(self) -> List[Tuple[int, int, str]]:
         return [(span.char_start, span.char_end, span.label) for span in self.char_spans]
+
+    def renamed(self, label_map: Mapping[str, str]) -> "Record":
+        """With other labels, those that it was annotated for too; labels that the map does not have stay."""
+        if not label_map:
+            return self
+        rename = lambda label: label_map.get(label, label)
+        spans = tuple(span._replace(label=rename(span.label)) for span in self.char_spans)
+        known = self.annotated_labels
+        return replace(self, char_spans=spans, annotated_labels=known and tuple(dict.fromkeys(map(rename, known))))
 
 
 class BadRecord(ValueError):

@@ -1,7 +1,7 @@
 """A pipeline and Examples in; its metrics and its texts with gold and found entities out."""
 
 import time
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from spacy.language import Language
 from spacy.scorer import get_ner_prf
@@ -23,11 +23,12 @@ COUNTED = {
 
 
 def evaluate(
-    nlp: Language, examples: Iterable[Example], *, seed: int = 0
+    nlp: Language, examples: Iterable[Example], *, seed: int = 0, label_map: Mapping[str, str] = {}
 ) -> Tuple[Dict[str, Any], List[EvaluatedText]]:
     """Run a pipeline over the texts of Examples and compare.
 
     seed: of the bootstrap.
+    label_map: of gold labels and of found ones; those that it does not have stay.
     RETURNS: metrics, a dict that JSON can hold (its blocks are in COUNTED), and the texts.
     """
     examples = [example for example in examples if example.reference.has_annotation("ENT_IOB")]
@@ -43,11 +44,11 @@ def evaluate(
         raise ValueError(
             f"the pipeline gave {len(docs)} of {len(texts)} Docs back; its error handler hides what failed"
         )
-    evaluated = [evaluated_text(example.reference, doc) for example, doc in zip(examples, docs)]
+    evaluated = [evaluated_text(example.reference, doc, label_map) for example, doc in zip(examples, docs)]
     labels = labels_of(evaluated, LABELS)
     for example, doc in zip(examples, docs):
         example.predicted = doc
-    tokens = get_ner_prf(map(annotated_part, examples))
+    tokens = get_ner_prf(annotated_part(example, label_map) for example in examples)
     metrics = {
         "pipeline": {
             "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",

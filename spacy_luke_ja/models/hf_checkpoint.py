@@ -184,7 +184,7 @@ class Checkpoint:
 
 def is_embedded(name: str) -> bool:
     """Whether a checkpoint of this name comes with the package."""
-    return bool(name) and (EMBEDDED / name / CONFIG).exists()
+    return bool(name) and Path(name).name == name and (EMBEDDED / name / CONFIG).exists()
 
 
 def may_be_on_hub(name: str) -> bool:

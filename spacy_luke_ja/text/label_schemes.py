@@ -35,6 +35,50 @@ LABEL_MAPS: Dict[str, Dict[str, str]] = {
         "製品名": "PRODUCT",
         "イベント名": "EVENT",
     },
+    # Sekine's Extended Named Entities, as ja_ginza calls them; where it has finer ones, the one for "other".
+    "ene": {
+        "人名": "Person",
+        "法人名": "Company",
+        "政治的組織名": "Political_Organization_Other",
+        "その他の組織名": "Organization_Other",
+        "地名": "Location_Other",
+        "施設名": "Facility_Other",
+        "製品名": "Product_Other",
+        "イベント名": "Event_Other",
+    },
+    # IREX 1999, which has neither facilities nor events.
+    "irex": {
+        "人名": "PERSON",
+        "法人名": "ORGANIZATION",
+        "政治的組織名": "ORGANIZATION",
+        "その他の組織名": "ORGANIZATION",
+        "地名": "LOCATION",
+        "施設名": "LOCATION",
+        "製品名": "ARTIFACT",
+        "イベント名": "ARTIFACT",
+    },
+    # CoNLL-2003.
+    "conll": {
+        "人名": "PER",
+        "法人名": "ORG",
+        "政治的組織名": "ORG",
+        "その他の組織名": "ORG",
+        "地名": "LOC",
+        "施設名": "LOC",
+        "製品名": "MISC",
+        "イベント名": "MISC",
+    },
+    # presidio's entities; by default it ignores PRODUCT and EVENT.
+    "presidio": {
+        "人名": "PERSON",
+        "法人名": "ORGANIZATION",
+        "政治的組織名": "ORGANIZATION",
+        "その他の組織名": "ORGANIZATION",
+        "地名": "LOCATION",
+        "施設名": "LOCATION",
+        "製品名": "PRODUCT",
+        "イベント名": "EVENT",
+    },
 }
 
 OUTSIDE = "O"

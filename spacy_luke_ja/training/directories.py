@@ -120,16 +120,18 @@ def read_mark(path: Path) -> Dict[str, Any]:
 
 
 @contextmanager
-def lock_directory(path: Path) -> Iterator[None]:
-    """Keep every other process that calls this from the directory; a process that is killed locks nothing any more."""
+def lock_directory(path: Path, what: str = "training") -> Iterator[None]:
+    """Keep every other process that calls this from the directory; a process that is killed locks nothing any more.
+
+    what: is at work there, for the message.
+    """
     lock = path / LOCK
     while True:
         with open(lock, "a+b") as file_:
             if not try_lock(file_):
                 holder = read_mark(lock).get("process", "unknown")
                 raise OSError(
-                    f"another training writes to {path} (process {holder}); wait until it ends, or give another output "
-                    "directory"
+                    f"another {what} writes to {path} (process {holder}); wait until it ends, or give another output"
                 )
             if not is_at(lock, file_):
                 continue  # its holder removed it before we had it

@@ -15,6 +15,7 @@ from thinc.api import Config
 from ..models.hf_checkpoint import CONFIG, TOKENIZER_FILES, WEIGHT_FILES
 
 GENERATOR = '<meta name="generator" content="spacy_luke_ja">'  # in every page
+EXPORT_MARK = "<!-- made by spacy luke export-hf -->"  # in the model card of every exported directory
 MADE_BY = {"made_by": "spacy_luke_ja"}
 # What systems put into directories by themselves.
 SYSTEM_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
@@ -25,6 +26,7 @@ SPACY_TOKENIZER_FILES = {
     "pkuseg_processors",
 }  # of Japanese, Korean, Chinese
 VOCAB_FILES = {"strings.json", "vectors", "vectors.cfg", "key2row", "lookups.bin", "lexemes.bin"}
+EXPORT_FILES = {CONFIG, "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md"}
 CHECKPOINT_FILES = {CONFIG, *TOKENIZER_FILES, *WEIGHT_FILES}
 N_NAMED = 3  # entries of a directory in a message
 
@@ -49,6 +51,19 @@ def directory_for_pipeline(path: Path, *, inputs: Iterable[Union[str, Path, None
         raise OutputRefused(
             f"{path} cannot be replaced by a pipeline: {found}. Name another directory, or move it away"
         )
+    return place
+
+
+def directory_for_export(path: Path, *, inputs: Iterable[Union[str, Path, None]] = ()) -> Path:
+    """
+    path: a directory that a model for transformers is to replace.
+    RETURNS: the same with its links resolved; raises OutputRefused.
+    """
+    place = follow_links(path)
+    refuse_inputs(path, place, inputs)
+    found = find_foreign_in_export(place)
+    if found:
+        raise OutputRefused(f"{path} cannot be replaced by a model: {found}. Name another directory, or move it away")
     return place
 
 
@@ -153,6 +168,22 @@ def find_foreign_in_pipeline(place: Path) -> Optional[str]:
         return f"it is a directory with {list_names(place)}, and no spaCy pipeline"
     foreign = sorted(find_foreign_files(place, factories))
     return f"beside a pipeline it holds {join_names(foreign)}" if foreign else None
+
+
+def find_foreign_in_export(place: Path) -> Optional[str]:
+    """What there is at a path that `spacy luke export-hf` did not write, in words; None when nothing would be lost."""
+    if not place.exists():
+        return None
+    if not place.is_dir():
+        return f"it is a file ({describe(place)})"
+    entries = entries_of(place)
+    if not entries:
+        return None
+    card = place / "README.md"
+    if not card.is_file() or not is_of_kind(card, "export"):
+        return f"it is a directory with {list_names(place)}, which spacy luke export-hf did not write"
+    foreign = other_entries(place, EXPORT_FILES)
+    return f"beside an exported model it holds {join_names(foreign)}" if foreign else None
 
 
 def read_factories(place: Path) -> Optional[Dict[str, str]]:
@@ -281,6 +312,7 @@ KINDS: Dict[str, Tuple[str, Callable[[Path], bool]]] = {
     "training-log.jsonl": ("a training log", first_has_keys("epoch", "step", "score", "losses", "scores")),
     "card": ("a model card", is_card),
     "page": ("a page", begins_with(GENERATOR, within=4096)),
+    "export": ("the card of an exported model", begins_with(EXPORT_MARK, within=4096)),
     "docbin": ("a .spacy file", is_our_docbin),
     "data": ("a file", lambda place: False),  # nothing in data says who wrote it
 }

@@ -1,0 +1,139 @@
+"""`spacy luke annotate` beside nlp.pipe on the same texts in the same run: rate, processes, memory over size of input.
+
+    python benchmarks/annotate.py --texts 20000 --rounds 5 --sizes 1 4 16
+
+Each round measures all of them, one after the other, each in a process of its own, on input made of the texts of
+data/everyday. Rates are without loading. A ratio is the median over the rounds; memory is the peak of the process.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence
+
+DATA = Path(__file__).parents[1] / "data" / "everyday" / "dev.jsonl"
+# What is measured → what it is compared with.
+BASES = {
+    "pipe, 1 thread": "pipe, 1 thread",
+    "annotate, 1 thread": "pipe, 1 thread",
+    "pipe, 2 threads": "pipe, 2 threads",
+    "annotate, 2 threads": "pipe, 2 threads",
+    "annotate, 2 processes": "annotate, 2 threads",
+}
+# What a process measures; it prints seconds of work, and the peak of its memory and of its children's in KiB.
+PEAK = "from resource import *; peak = [getrusage(who).ru_maxrss for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]"
+PIPE = f"""
+import json, sys, time
+import torch
+from spacy_luke_ja.annotation.work import PipelineSettings, load
+torch.set_num_threads(int(sys.argv[3]))
+nlp = load(PipelineSettings(sys.argv[2]))
+list(nlp.pipe(["東京へ行った。"] * 64))
+texts = [json.loads(line)["text"] for line in open(sys.argv[1], encoding="utf8")]
+started = time.perf_counter()
+n = 0
+with nlp.memory_zone():
+    for doc in nlp.pipe(texts):
+        n += len(doc.ents)
+seconds = time.perf_counter() - started
+{PEAK}
+print(json.dumps([seconds, *peak]))
+"""
+ANNOTATE = f"""
+import json, sys, time
+from pathlib import Path
+import torch
+from spacy_luke_ja.annotation import run, work
+torch.set_num_threads(int(sys.argv[3]))
+n_process = int(sys.argv[4])
+if n_process == 1:
+    nlp = work.load(work.PipelineSettings(sys.argv[2]))
+    list(nlp.pipe(["東京へ行った。"] * 64))
+    work.load = lambda settings: nlp
+if __name__ == "__main__":
+    started = time.perf_counter()
+    first = []
+    real = run.do_all
+    def timed(*args):
+        for pair in real(*args):
+            first.append(time.perf_counter())
+            yield pair
+    run.do_all = timed
+    settings = run.AnnotateSettings(sys.argv[2], n_process=n_process, chunk_bytes=int(sys.argv[6]) * 1024)
+    run.annotate_files([sys.argv[1]], Path(sys.argv[5]), settings)
+    seconds = time.perf_counter() - started
+    if n_process > 1 and len(first) > 1:  # from the first chunk that was done, as what loads is not at work
+        seconds = (first[-1] - first[0]) * len(first) / (len(first) - 1)
+    {PEAK}
+    print(json.dumps([seconds, *peak]))
+"""
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="ja_luke_ner_sm")
+    parser.add_argument("--texts", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1, 4], help="times as many texts, for memory")
+    parser.add_argument("--chunk-size", type=int, default=128, help="KiB")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        path = write_texts(folder / "in.jsonl", args.texts, args.seed)
+        rounds = [measure_round(path, args.model, folder, args.chunk_size) for _ in range(args.rounds)]
+        print(f"{args.texts} texts, {path.stat().st_size / 1e6:.1f} MB, {os.cpu_count()} cores, {args.rounds} rounds\n")
+        print("| | seconds | rate / rate of | |\n|---|---|---|---|")
+        for name, base in BASES.items():
+            seconds = statistics.median(own[name] for own in rounds)
+            ratio = statistics.median(own[base] / own[name] for own in rounds)
+            print(f"| {name} | {seconds:.1f} | {ratio:.3f} | {base} |")
+        print("\n| input, MB | peak memory, MiB |\n|---|---|")
+        for times in args.sizes:
+            path = write_texts(folder / f"{times}.jsonl", args.texts * times, args.seed)
+            _, own, _ = run(ANNOTATE, path, args.model, 1, 1, folder / f"{times}.out.jsonl", args.chunk_size)
+            print(f"| {path.stat().st_size / 1e6:.1f} | {own / 1024:.0f} |", flush=True)
+
+
+def write_texts(path: Path, n: int, seed: int) -> Path:
+    """Texts with words that do not repeat: numbers, which a vocabulary would keep."""
+    texts = [json.loads(line)["text"] for line in DATA.read_text(encoding="utf8").splitlines()]
+    rng = random.Random(seed)
+    with path.open("w", encoding="utf8") as file_:
+        for i in range(n):
+            row = {"id": i, "text": f"{rng.choice(texts)}（{rng.randrange(10**9)}）"}
+            file_.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return path
+
+
+def measure_round(path: Path, model: str, folder: Path, chunk_size: int) -> Dict[str, float]:
+    output = folder / "out.jsonl"
+    return {
+        "pipe, 1 thread": run(PIPE, path, model, 1)[0],
+        "annotate, 1 thread": run(ANNOTATE, path, model, 1, 1, output, chunk_size)[0],
+        "pipe, 2 threads": run(PIPE, path, model, 2)[0],
+        "annotate, 2 threads": run(ANNOTATE, path, model, 2, 1, output, chunk_size)[0],
+        "annotate, 2 processes": run(ANNOTATE, path, model, 1, 2, output, chunk_size)[0],
+    }
+
+
+def run(code: str, *arguments: object) -> List[float]:
+    """RETURNS: seconds of work, peak memory of the process and of the largest child in KiB."""
+    with tempfile.TemporaryDirectory() as directory:
+        script = Path(directory) / "measured.py"  # processes that are spawned import it
+        script.write_text(code, encoding="utf8")
+        command = [sys.executable, str(script), *map(str, arguments)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for written in arguments[4:5]:
+        Path(str(written)).unlink()
+    return json.loads(output.splitlines()[-1])
+
+
+if __name__ == "__main__":
+    main()

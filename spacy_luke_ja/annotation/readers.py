@@ -1,0 +1,392 @@
+"""A source in; where its records begin and end, and the records between two such places, out."""
+
+import codecs
+import csv
+import io
+import json
+import sys
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from spacy.vocab import Vocab
+
+from ..corpora.docbin import open_docbin, text_of_doc
+from ..corpora.json_values import read_json_values, without_repeated_keys
+from ..corpora.records import BadRecord
+from ..text.characters import LONE_SURROGATE
+from ..text.messages import show
+from .parquet import RowCursor, columns_of_parquet, parquet_extents
+from .sources import Source
+from .streams import DamagedFile, LineCursor, decode, refuse_foreign_marks, without_break
+
+FIELDS = "luke_fields"  # in the user_data of Docs that we wrote
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+
+@dataclass(frozen=True)
+class ReadSettings:
+    text_column: str = "text"
+    encoding: str = "utf-8"
+
+
+class Extent(NamedTuple):
+    """Where a record stands.
+
+    start, end: bytes of what was unpacked; of formats that are read otherwise, records counted from 0.
+    line: its first line, or the record's number, from 1. size: bytes that it takes.
+    raw_offset: how far into the file on disk that is, in bytes, about.
+    """
+
+    start: int
+    end: int
+    line: int
+    size: int
+    raw_offset: int
+
+
+class Placed(NamedTuple):
+    """A record or what is wrong with it. line: where it stands, as in Extent."""
+
+    line: int
+    fields: Union[Dict[str, Any], BadRecord]
+
+
+Extents = Iterator[Union[Extent, DamagedFile]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """
+    extents: where all records of a source stand, and at last what ends it before its time, if anything does.
+    read: the records of a piece of a source, by a cursor that may have read what stands before it.
+    open: such a cursor.
+    columns: the names of columns of those formats that declare them.
+    unit: what "line" counts.
+    """
+
+    extents: Callable[[Source, ReadSettings], Extents]
+    open: Callable[[Source, ReadSettings], Any]
+    read: Callable[[Any, Source, int, int, int, ReadSettings], Iterator[Placed]]
+    columns: Optional[Callable[[Source, ReadSettings], List[str]]] = None
+    unit: str = "line"
+
+
+# Lines: plain text and JSON
+
+
+def open_lines(source: Source, settings: ReadSettings) -> LineCursor:
+    cursor = LineCursor(source.path, source.packing)
+    return cursor
+
+
+def line_extents(source: Source, settings: ReadSettings, *, skip_blank: bool) -> Extents:
+    cursor = open_lines(source, settings)
+    try:
+        while True:
+            start, n = cursor.offset, cursor.line
+            line = cursor.readline()
+            if not line:
+                return
+            if not (skip_blank and not line.strip()):
+                yield Extent(start, cursor.offset, n, len(line), cursor.raw_offset)
+    except DamagedFile as error:
+        yield error
+    finally:
+        cursor.close()
+
+
+def clean(line: bytes, n: int, settings: ReadSettings) -> str:
+    """A line without its break, and the first without a byte order mark."""
+    line = line.removeprefix(codecs.BOM_UTF8) if n == 1 else line
+    text = decode(without_break(line), settings.encoding)
+    check_decoded(text, line, settings)
+    return text
+
+
+def check_decoded(text: str, line: bytes, settings: ReadSettings) -> None:
+    if LONE_SURROGATE.search(text):
+        raise not_decoded(line, settings)
+
+
+def not_decoded(line: bytes, settings: ReadSettings) -> BadRecord:
+    try:
+        line.decode(settings.encoding)
+    except UnicodeDecodeError as error:
+        return BadRecord(f"this is not {settings.encoding}: {error}; --encoding names another, such as cp932")
+    return BadRecord("this has a lone surrogate, which no UTF-8 can hold")
+
+
+def read_lines(
+    cursor: LineCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
+) -> Iterator[Placed]:
+    """A text per line; a line without characters is an empty text."""
+    cursor.skip_to(start, line)
+    for raw in cursor.lines_until(end):
+        n = cursor.line - 1
+        try:
+            fields: Any = {"file": source.name, "line": n, settings.text_column: clean(raw, n, settings)}
+        except BadRecord as error:
+            fields = error
+        yield Placed(n, fields)
+
+
+def read_jsonl(
+    cursor: LineCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
+) -> Iterator[Placed]:
+    cursor.skip_to(start, line)
+    for raw in cursor.lines_until(end):
+        n = cursor.line - 1
+        if raw.strip():
+            yield Placed(n, parse_object(raw, n, settings))
+
+
+def parse_object(raw: bytes, n: int, settings: ReadSettings) -> Union[Dict[str, Any], BadRecord]:
+    try:
+        value = json.loads(clean(raw, n, settings), object_pairs_hook=without_repeated_keys)
+    except BadRecord as error:
+        return error
+    except (ValueError, RecursionError) as error:
+        return BadRecord(f"this is not JSON: {error}")
+    return value if isinstance(value, dict) else BadRecord(f"a JSON object is needed, got {show(value)}")
+
+
+# A text per file
+
+
+def file_extents(source: Source, settings: ReadSettings) -> Extents:
+    yield Extent(0, 1, 1, source.size, source.size)
+
+
+def read_file(
+    cursor: LineCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
+) -> Iterator[Placed]:
+    try:
+        content = b"".join(cursor.lines_until(float("inf"))).removeprefix(codecs.BOM_UTF8)
+        text = decode(content, settings.encoding)
+        check_decoded(text, content, settings)
+        fields: Any = {"file": source.name, settings.text_column: text}
+    except (BadRecord, DamagedFile) as error:
+        fields = BadRecord(str(error))
+    yield Placed(1, fields)
+
+
+# Tables: RFC 4180, as Python's csv and Excel read it
+
+
+class TableCursor(LineCursor):
+    """columns: of the header, which is read when a table is opened."""
+
+    columns: List[str]
+
+
+def open_table(source: Source, settings: ReadSettings) -> TableCursor:
+    cursor = TableCursor(source.path, source.packing)
+    rows = table_rows(cursor, source, settings, float("inf"))
+    first = next(rows, None)
+    cursor.columns = [] if first is None or isinstance(first[1], BadRecord) else first[1]
+    return cursor
+
+
+def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
+    cursor = open_table(source, settings)
+    cursor.close()
+    if not cursor.columns and cursor.offset == 0:
+        return []
+    if len(set(cursor.columns)) < len(cursor.columns):
+        raise ValueError(f"{source.name}: each column must have a name of its own, got {show(cursor.columns)}")
+    return cursor.columns
+
+
+def table_rows(
+    cursor: LineCursor, source: Source, settings: ReadSettings, end: float
+) -> Iterator[Tuple[Extent, Union[List[str], BadRecord]]]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # Python's own is 131,072 characters
+    taken: List[bytes] = []
+
+    def lines() -> Iterator[str]:
+        for raw in cursor.lines_until(end):
+            taken.append(raw)
+            line = raw.removeprefix(codecs.BOM_UTF8) if cursor.offset == len(raw) else raw
+            yield decode(line, settings.encoding)
+
+    rows = csv.reader(lines(), delimiter=DELIMITERS[source.format])
+    while True:
+        start, n = cursor.offset, cursor.line
+        taken.clear()
+        try:
+            row: Any = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            row = BadRecord(f"this is no row of a table: {error}")
+        if not row:
+            continue
+        raw = b"".join(taken)
+        if isinstance(row, list) and LONE_SURROGATE.search("".join(row)):
+            row = not_decoded(raw, settings)
+        if raw.count(b'"') % 2 and is_unclosed(raw, source, settings):
+            row = BadRecord(
+                f"the quotes that open here are not closed in the {len(taken)} lines to the end of the file"
+            )
+        yield Extent(start, cursor.offset, n, len(raw), cursor.raw_offset), row
+
+
+def is_unclosed(raw: bytes, source: Source, settings: ReadSettings) -> bool:
+    """Whether a row ends within quotes, which only a strict reader says, and only at the end of a file."""
+    lines = io.StringIO(decode(raw, settings.encoding), newline="")
+    try:
+        list(csv.reader(lines, delimiter=DELIMITERS[source.format], strict=True))
+    except csv.Error as error:
+        return "unexpected end" in str(error)
+    return False
+
+
+def table_extents(source: Source, settings: ReadSettings) -> Extents:
+    cursor = LineCursor(source.path, source.packing)
+    try:
+        rows = table_rows(cursor, source, settings, float("inf"))
+        next(rows, None)
+        yield from (extent for extent, _ in rows)
+    except DamagedFile as error:
+        yield error
+    finally:
+        cursor.close()
+
+
+def read_table(
+    cursor: TableCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
+) -> Iterator[Placed]:
+    cursor.skip_to(start, line)
+    for extent, row in table_rows(cursor, source, settings, end):
+        if isinstance(row, list) and len(row) != len(cursor.columns):
+            row = BadRecord(f"there are {len(row)} columns, and {len(cursor.columns)} in the header")
+        yield Placed(extent.line, row if isinstance(row, BadRecord) else dict(zip(cursor.columns, row)))
+
+
+# What is in memory as a whole: JSON over several lines, and DocBins
+
+
+class ItemCursor:
+    def __init__(self, items: Sequence[Placed]):
+        self.items = items
+
+    def close(self) -> None:
+        self.items = ()
+
+
+def open_json(source: Source, settings: ReadSettings) -> ItemCursor:
+    items = []
+    for i, (_, value) in enumerate(read_json_values(source.path), start=1):
+        if not isinstance(value, (dict, BadRecord)):
+            value = BadRecord(f"a JSON object is needed, got {show(value)}")
+        items.append(Placed(i, value))
+    return ItemCursor(items)
+
+
+def open_docs(source: Source, settings: ReadSettings) -> ItemCursor:
+    docs = open_docbin(source.path, Vocab())
+    return ItemCursor(
+        [
+            Placed(i, {**doc.user_data.get(FIELDS, {}), settings.text_column: text_of_doc(doc)})
+            for i, doc in enumerate(docs, start=1)
+        ]
+    )
+
+
+def item_extents(open_: Callable[[Source, ReadSettings], ItemCursor]) -> Callable[[Source, ReadSettings], Extents]:
+    def extents(source: Source, settings: ReadSettings) -> Extents:
+        try:
+            items = open_(source, settings).items
+        except ValueError as error:  # it names the file
+            yield DamagedFile(str(error))
+            return
+        for i, item in enumerate(items):
+            fields = item.fields
+            text = fields.get(settings.text_column) if isinstance(fields, dict) else None
+            size = 3 * len(text) if isinstance(text, str) else 1
+            yield Extent(i, i + 1, i + 1, size, source.size * (i + 1) // len(items))
+
+    return extents
+
+
+def read_items(
+    cursor: ItemCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
+) -> Iterator[Placed]:
+    return iter(cursor.items[start:end])
+
+
+# Parquet
+
+
+def open_rows(source: Source, settings: ReadSettings) -> RowCursor:
+    return RowCursor(source.path)
+
+
+def row_extents(source: Source, settings: ReadSettings) -> Extents:
+    n_before = 0
+    for size, n_rows in parquet_extents(source.path, settings.text_column):
+        yield Extent(n_before, n_before + 1, n_before + 1, size, source.size * (n_before + 1) // n_rows)
+        n_before += 1
+
+
+def read_rows(
+    cursor: RowCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
+) -> Iterator[Placed]:
+    for i, row in enumerate(cursor.rows(start, end), start=start + 1):
+        yield Placed(i, row)
+
+
+READERS: Dict[str, Reader] = {
+    "lines": Reader(lambda s, r: line_extents(s, r, skip_blank=False), open_lines, read_lines),
+    "file": Reader(file_extents, open_lines, read_file),
+    "jsonl": Reader(lambda s, r: line_extents(s, r, skip_blank=True), open_lines, read_jsonl),
+    "json": Reader(item_extents(open_json), open_json, read_items, unit="object"),
+    "csv": Reader(table_extents, open_table, read_table, columns_of_table),
+    "tsv": Reader(table_extents, open_table, read_table, columns_of_table),
+    "parquet": Reader(row_extents, open_rows, read_rows, lambda s, r: columns_of_parquet(s.path), "row"),
+    "docbin": Reader(item_extents(open_docs), open_docs, read_items, unit="Doc"),
+}
+TEXT_FORMATS = ("lines", "file", "jsonl", "json", "csv", "tsv")
+
+
+def check_source(source: Source, settings: ReadSettings, added: Sequence[str]) -> None:
+    """Raise a ValueError that names a source which cannot be read at all.
+
+    added: fields that the output gets.
+    """
+    if source.format in TEXT_FORMATS:
+        cursor = LineCursor(source.path, source.packing)
+        try:
+            refuse_foreign_marks(source.name, cursor.file.read(4))
+        except cursor.errors:
+            pass  # where it is damaged is said when it is read
+        finally:
+            cursor.close()
+    there = declared_columns(source, settings)
+    if there and settings.text_column not in there:
+        raise ValueError(
+            f"{source.name} has no column {show(settings.text_column)}; --text-column must name one of "
+            f"{', '.join(there)}"
+        )
+    taken = [column for column in added if column in there]
+    if taken:
+        raise ValueError(
+            f"{source.name} has a field {show(taken[0])} already; --entities-column gives entities another name"
+        )
+
+
+def declared_columns(source: Source, settings: ReadSettings) -> List[str]:
+    """The columns of a table; of other records, the fields of the first, if that has a text."""
+    reader = READERS[source.format]
+    if reader.columns is not None:
+        return reader.columns(source, settings) if source.size else []
+    if source.format not in ("jsonl", "json"):
+        return []
+    extent = next(reader.extents(source, settings), None)
+    if not isinstance(extent, Extent):
+        return []
+    cursor = reader.open(source, settings)
+    first = next(reader.read(cursor, source, extent.start, extent.end, extent.line, settings), None)
+    cursor.close()
+    fields = first.fields if first is not None else None
+    return list(fields) if isinstance(fields, dict) and settings.text_column in fields else []

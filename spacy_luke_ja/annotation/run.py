@@ -1,0 +1,409 @@
+"""Inputs and settings in; OUTPUT, its rejects and what was counted out; what is done is not done again after a kill."""
+
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+
+from ..label_maps import get_label_map
+from ..training.directories import lock_directory
+from ..training.outputs import OutputRefused, follow_links
+from . import parquet, progress
+from .chunks import Chunk, plan_chunks
+from .progress import Progress
+from .readers import READERS, ReadSettings, check_source
+from .records import RecordSettings
+from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
+from .streams import import_zstandard, packing_of
+from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
+from .writers import WRITERS, WriteSettings, choose_writer
+
+CHUNK_BYTES, CHUNK_RECORDS = 1 << 20, 10_000
+REJECTS = ".rejects.jsonl"
+
+
+@dataclass(frozen=True)
+class AnnotateSettings:
+    """As the options of the command, which says what they mean."""
+
+    model: str = "ja_luke_ner_sm"
+    text_column: str = "text"
+    id_column: Optional[str] = None
+    entities_column: str = "entities"
+    input_format: str = ""
+    output_format: str = ""
+    text_per: str = "line"
+    encoding: str = "utf-8"
+    questions: Tuple[str, ...] = ()
+    label_map: Optional[str] = None
+    threshold: Optional[float] = None
+    min_score: float = 0.0
+    batch_size: Optional[int] = None
+    chunk_bytes: int = CHUNK_BYTES
+    code: Optional[Path] = None
+    gpu_id: int = -1
+    n_process: int = 1
+    with_sample: bool = False
+    overwrite: bool = False
+
+
+# What changes neither the output nor where chunks end.
+FREE_SETTINGS = ("n_process", "overwrite", "code", "output_format")
+
+
+@dataclass(frozen=True)
+class Result:
+    """counts: of each chunk, in order. n_characters, seconds: of this run alone; what was done before is in counts."""
+
+    counts: Callable[[], Iterator[Dict[str, Any]]]
+    n_records: int
+    n_rejects: int
+    n_characters: int
+    seconds: float
+    notes: Sequence[str]
+    n_chunks: int
+
+
+def annotate_files(
+    inputs: Sequence[str],
+    output: Path,
+    settings: Optional[AnnotateSettings] = None,
+    *,
+    other_outputs: Sequence[Path] = (),
+    report: Callable[[Result], None] = lambda result: None,
+    stdin: Optional[IO[bytes]] = None,
+    stderr: Optional[IO[str]] = None,
+) -> Result:
+    """Annotate files chunk by chunk, and put the whole at `output` once all is done.
+
+    other_outputs: places that the caller writes to, which are no inputs. report: called before OUTPUT.parts goes.
+    Raises a ValueError or an OSError; what was done stays in OUTPUT.parts, and the same call goes on from there.
+    """
+    settings = settings or AnnotateSettings()
+    writer = choose_writer(output, settings.output_format)
+    place = follow_links(output)
+    rejects = place.with_name(place.name + REJECTS)
+    parts = progress.parts_of(place)
+    check_settings(settings, inputs, output)
+    check_outputs(output, place, rejects, parts, settings, inputs)
+    with progress.parts_directory(parts, output):
+        with lock_directory(parts, "annotation"):
+            progress.check_parts(parts)
+            state = Progress(parts, ending_of(place))
+            outputs = [place, parts, rejects, *other_outputs]
+            sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
+            reading = ReadSettings(settings.text_column, settings.encoding)
+            added = [settings.entities_column, *["answers"] * bool(settings.questions)]
+            for source in sources:
+                check_source(source, reading, added)
+            run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
+            begin(state, run, settings)
+            sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
+            job = make_job(settings, sources, reading, writer, place, state)
+            started, n_characters = time.perf_counter(), 0
+            if not (parts / progress.DONE).exists():
+                done = set(state.finished())
+                numbers: List[int] = []
+                n_before = 0
+                with show_bar(sources, stderr) as bar:
+                    for chunk, counts in do_all(job, done, settings.n_process):
+                        numbers.append(chunk.number)
+                        if counts is None:
+                            n_before += chunk.share
+                            bar.initial = n_before
+                        else:
+                            n_characters += counts["n_characters"]
+                            rate = n_characters / (time.perf_counter() - started)
+                            bar.set_postfix_str(f"{rate:,.0f} characters/s", refresh=False)
+                        bar.update(chunk.share)
+                join = WRITERS[writer].join
+                progress.join_parts(state, lambda paths, to: join(paths, to, job.writing), sorted(numbers), run)
+            progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
+            result = sum_up(state, n_characters, time.perf_counter() - started, notes)
+            report(result)
+            progress.remove_parts(parts, but=(progress.DONE,))
+        (parts / progress.DONE).unlink(missing_ok=True)  # last of all, after the lock
+    return result
+
+
+def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Path) -> None:
+    """Raise a ValueError that names an option, its value and what would be right."""
+    if not inputs:
+        raise ValueError("an INPUT is needed: a file, a folder, a pattern, or - for stdin")
+    if settings.input_format and settings.input_format not in READERS:
+        raise ValueError(f"--input-format must be one of {', '.join(READERS)}, got {settings.input_format}")
+    if settings.text_per not in ("line", "file"):
+        raise ValueError(f"--text-per must be line or file, got {settings.text_per}")
+    for option, number in (("--min-score", settings.min_score), ("--threshold", settings.threshold)):
+        if number is not None and not 0 <= number <= 1:
+            raise ValueError(f"{option} must be between 0 and 1, got {number}")
+    for option, least in (("n_process", 1), ("batch_size", 1), ("chunk_bytes", 1)):
+        number = getattr(settings, option)
+        if number is not None and number < least:
+            raise ValueError(f"{option_of(option)} must be at least {least}, got {number}")
+    if not settings.entities_column or settings.entities_column == settings.text_column:
+        raise ValueError(f"--entities-column must be another field than the text's, got {settings.entities_column!r}")
+    check_encoding(settings.encoding)
+    if output.suffix.lower() == ".zst":
+        import_zstandard()
+    if ending_of(output) == ".parquet":
+        parquet.import_pyarrow()
+    named_label_map(settings.label_map)
+
+
+def check_encoding(encoding: str) -> None:
+    """An encoding in which lines end with the byte 0x0a, and ASCII is ASCII."""
+    try:
+        is_plain = '\n,"{'.encode(encoding) == b'\n,"{'
+    except LookupError as error:
+        raise ValueError(f"--encoding must be one that Python knows, such as utf-8 or cp932, got {encoding}") from error
+    if not is_plain:
+        raise ValueError(f"--encoding cannot be {encoding}; iconv -f {encoding} -t UTF-8 makes a file that can be read")
+
+
+def named_label_map(name: Optional[str]) -> Dict[str, str]:
+    try:
+        return get_label_map(name) if name else {}
+    except ValueError as error:
+        raise ValueError(f"--label-map: {error}") from error
+
+
+def option_of(name: str) -> str:
+    names = {"questions": "--qa-question", "chunk_bytes": "--chunk-size", "with_sample": "--html"}
+    return names.get(name, "--" + name.replace("_", "-"))
+
+
+# Outputs
+
+
+def check_outputs(
+    output: Path, place: Path, rejects: Path, parts: Path, settings: AnnotateSettings, inputs: Sequence[str]
+) -> None:
+    """Raise OutputRefused where something would be lost."""
+    if place.is_dir():
+        raise OutputRefused(f"{output} must be a file to write, and there is a directory; name a file in it")
+    if place.exists() and not place.is_file():
+        raise OutputRefused(f"{output} must be a plain file, because what is done is kept beside it")
+    if not place.parent.is_dir():
+        raise OutputRefused(f"{output} cannot be written: there is no directory {output.parent}")
+    for name in (settings.model, *inputs):
+        if os.path.isfile(name) and place.exists() and os.path.samefile(name, place):
+            raise OutputRefused(f"{output} would be overwritten, and is what the command reads ({name})")
+    if (Path(settings.model) / "config.cfg").is_file() and Path(settings.model).resolve() in place.parents:
+        raise OutputRefused(f"{output} lies in the pipeline ({settings.model}); name a place outside of it")
+    progress.remove_empty(parts)  # of a run that was killed at its very end
+    if not settings.overwrite:
+        refuse_existing(output, place, rejects, parts)
+
+
+def refuse_existing(output: Path, place: Path, rejects: Path, parts: Path) -> None:
+    if (parts / progress.DONE).exists():
+        return  # it may be what was put there; put_in_place looks
+    for path in (place, rejects):
+        if path.exists():
+            shown = output if path == place else path
+            raise OutputRefused(f"{shown} is there already; give another output, or --overwrite to replace it")
+
+
+# Inputs
+
+
+def open_sources(
+    inputs: Sequence[str],
+    settings: AnnotateSettings,
+    state: Progress,
+    *,
+    outputs: Sequence[Path],
+    stdin: Optional[IO[bytes]],
+) -> Tuple[List[Source], List[str]]:
+    streams = [given for given in inputs if is_stream(given)]
+    if not streams:
+        return find_sources(inputs, format=settings.input_format, text_per=settings.text_per, outputs=outputs)
+    if len(inputs) > 1:
+        raise ValueError(f"{streams[0]} can be read only once, and must be the only input; got {', '.join(inputs)}")
+    return [spool(streams[0], settings, state, stdin)], []
+
+
+def spool(given: str, settings: AnnotateSettings, state: Progress, stdin: Optional[IO[bytes]]) -> Source:
+    """Copy what can be read only once to a file beside the output."""
+    path = state.spool.with_name(state.spool.name + ".tmp")
+    stream: Any = (stdin or sys.stdin.buffer) if given == STDIN else open(given, "rb")
+    with progress.writing(path), path.open("wb") as file_:
+        shutil.copyfileobj(stream, file_, progress.READ_AT_ONCE)
+    with path.open("rb") as file_:
+        start = file_.read(1024)
+    packing = packing_of(path)
+    format = settings.input_format or ("" if packing else format_of_stream(start, None))
+    if not format:
+        raise ValueError(f"what {given} gives is packed with {packing}; --input-format must say what it is")
+    if format == "lines" and settings.text_per == "file":
+        format = "file"
+    return Source(path, STDIN, format, packing, path.stat().st_size)
+
+
+def described(settings: AnnotateSettings, writer: str) -> Dict[str, Any]:
+    """What decides what the output is, by option."""
+    import spacy_luke_ja
+
+    values = {name: value for name, value in asdict(settings).items() if name not in FREE_SETTINGS}
+    run = {option_of(name): list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    run["--output-format"] = writer
+    run["the content of --model"] = digest_of_model(settings.model)
+    run["the content of --code"] = progress.digest_of(settings.code) if settings.code else None
+    run["the version of spacy_luke_ja"] = spacy_luke_ja.__version__
+    return run
+
+
+def digest_of_model(name: str) -> str:
+    """Of the files of a directory or an installed pipeline; else there is the name alone."""
+    from spacy.util import get_package_path, is_package
+
+    path = Path(name)
+    if not path.is_dir():
+        if not is_package(name):
+            return name
+        path = get_package_path(name)
+    files = sorted(each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc")
+    return " ".join([str(len(files)), progress.digest_of_texts(progress.digest_of(each) for each in files)])
+
+
+def begin(state: Progress, run: Mapping[str, Any], settings: AnnotateSettings) -> None:
+    """Go on with the run that was begun, or begin one; raises OutputRefused where another was begun."""
+    known = progress.read_json(state.path / progress.RUN) or progress.read_json(state.path / progress.DONE)
+    if known is not None:
+        try:
+            progress.check_same_run(state.path, known, run)
+        except OutputRefused:
+            if not settings.overwrite:
+                raise
+            progress.remove_parts(state.path, but=(state.spool.name + ".tmp",))
+            known = None
+    temporary = state.spool.with_name(state.spool.name + ".tmp")
+    if temporary.exists():
+        os.replace(temporary, state.spool)
+    if known is None:
+        progress.write_json(state.path / progress.RUN, run)
+
+
+# Work
+
+
+def make_job(
+    settings: AnnotateSettings,
+    sources: Sequence[Source],
+    reading: ReadSettings,
+    writer: str,
+    place: Path,
+    state: Progress,
+) -> Job:
+    n_threads = max(1, n_cores() // settings.n_process) if settings.n_process > 1 else 0
+    records = RecordSettings(
+        text_column=settings.text_column,
+        id_column=settings.id_column,
+        entities_column=settings.entities_column,
+        label_map=named_label_map(settings.label_map),
+        min_score=settings.min_score,
+        batch_size=settings.batch_size,
+        keep_docs=WRITERS[writer].needs_docs,
+    )
+    types: Dict[str, Any] = {}
+    if writer == "parquet":
+        for source in sources:
+            if source.format == "parquet":
+                types = {**parquet.types_of_parquet(source.path), **types}
+    suffix = place.suffix.lower()
+    writing = WriteSettings(
+        records,
+        model=settings.model,
+        as_lines=ending_of(place) != ".json",
+        packed=suffix if suffix in (".gz", ".zst") else "",
+        types=types,
+    )
+    pipeline = PipelineSettings(
+        settings.model, settings.code, settings.threshold, settings.questions, settings.gpu_id, n_threads
+    )
+    return Job(sources, reading, pipeline, records, writing, writer, state, settings.with_sample, settings.chunk_bytes)
+
+
+def n_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def do_all(job: Job, done: Any, n_process: int) -> Iterator[Tuple[Chunk, Optional[Dict[str, Any]]]]:
+    """RETURNS: each chunk with what was counted, as it is done; None for one that was done before."""
+    chunks = plan_chunks(job.sources, job.reading, chunk_bytes=job.chunk_bytes, chunk_records=CHUNK_RECORDS)
+    with closing(chunks):  # type: ignore[type-var]
+        if n_process > 1:
+            yield from do_in_processes(job, chunks, done, n_process)
+            return
+        ready = None
+        for chunk in chunks:
+            if chunk.number in done:
+                yield chunk, None
+            else:
+                ready = ready or prepare(job)
+                yield chunk, do_chunk(*ready, chunk)
+
+
+def do_in_processes(
+    job: Job, chunks: Iterator[Chunk], done: Any, n_process: int
+) -> Iterator[Tuple[Chunk, Optional[Dict[str, Any]]]]:
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(n_process, mp_context=context, initializer=start_worker, initargs=(job,))
+    running: Dict[Future, Chunk] = {}
+    try:
+        for chunk in chunks:
+            if chunk.number in done:
+                yield chunk, None
+                continue
+            while len(running) >= 2 * n_process:
+                yield from finished_of(running)
+            running[pool.submit(work, chunk)] = chunk
+        while running:
+            yield from finished_of(running)
+    except BrokenProcessPool as error:
+        raise OSError(
+            "a process of the pipeline ended before its time: the model could not be loaded, as it says above, or it "
+            "was killed, for lack of memory say. What is done is kept; the same command goes on"
+        ) from error
+    except BaseException:
+        for process in list((pool._processes or {}).values()):  # the executor itself would let them finish
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def finished_of(running: Dict[Future, Chunk]) -> Iterator[Tuple[Chunk, Optional[Dict[str, Any]]]]:
+    for future in wait(running, return_when=FIRST_COMPLETED).done:
+        yield running.pop(future), future.result()
+
+
+def show_bar(sources: Sequence[Source], stderr: Optional[IO[str]]) -> Any:
+    """Bytes of the inputs on disk; where stderr is no terminal there is no bar."""
+    from tqdm import tqdm
+
+    total = sum(source.size for source in sources)
+    return tqdm(total=total, unit="B", unit_scale=True, disable=None, file=stderr, dynamic_ncols=True, leave=False)
+
+
+def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[str]) -> Result:
+    numbers = state.finished()
+
+    def counts() -> Iterator[Dict[str, Any]]:
+        return (state.read_counts(number) for number in numbers)
+
+    n_records = n_rejects = 0
+    said = list(notes)
+    for each in counts():
+        n_records, n_rejects = n_records + each["n_records"], n_rejects + each["n_rejects"]
+        said += [warning for warning in each["warnings"] if warning not in said and len(said) < 20]
+    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers))

@@ -1,0 +1,141 @@
+"""Names of files, folders and patterns in; the files to read, each once and in order, with their formats out."""
+
+import glob
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from .streams import PACKINGS, packing_of
+
+STDIN = "-"
+# ending → format, a key of READERS in readers.py
+ENDINGS: Dict[str, str] = {
+    ".txt": "lines",
+    ".text": "lines",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".spacy": "docbin",
+}
+N_SHOWN = 3
+PROGRESS = "run.json"  # in directories of runs that are not done
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read.
+
+    name: as the user knows it. format: a key of READERS. packing: a key of PACKINGS, or "". size: bytes on disk.
+    """
+
+    path: Path
+    name: str
+    format: str
+    packing: str
+    size: int
+
+
+def find_sources(
+    inputs: Sequence[str], *, format: str = "", text_per: str = "line", outputs: Collection[Path] = ()
+) -> Tuple[List[Source], List[str]]:
+    """
+    inputs: files, folders (with all that is in them) and glob patterns.
+    format: of all files; "" goes by the endings of their names.
+    text_per: "line", or "file" for plain text that is one text.
+    outputs: places that the command writes to, which no folder gives.
+    RETURNS: the files, and what there is to say of those that were left out; raises a ValueError or an OSError.
+    """
+    found: Dict[Path, Source] = {}
+    notes: List[str] = []
+    written = {path.resolve() for path in outputs}
+    for given in inputs:
+        n_before, strange, repeated = len(found), [], []
+        for path, is_named in expand(given):
+            place = path.resolve()
+            if place in written or any(parent in written for parent in place.parents):
+                if is_named and path.is_file():
+                    raise ValueError(f"{path} is to be read, and is what the command writes to; name another output")
+                continue
+            own_format = format or ENDINGS.get(ending_of(path), "")
+            if not own_format and not is_named:
+                strange.append(path)
+                continue
+            if not own_format:
+                raise ValueError(
+                    f"{path}: the name must end in {', '.join(ENDINGS)}, each also with "
+                    f"{', '.join(ending for _, ending in PACKINGS.values())}, got {ending_of(path) or 'no ending'}; "
+                    "--input-format says what the file is"
+                )
+            if place in found:
+                repeated.append(path)
+                continue
+            if own_format == "lines" and text_per == "file":
+                own_format = "file"
+            found[place] = Source(path, path.as_posix(), own_format, packing_of(path), path.stat().st_size)
+        for reason, paths in {"of other kinds were left out": strange, "named before are read once": repeated}.items():
+            if paths:
+                shown = ", ".join(str(path) for path in paths[:N_SHOWN])
+                notes.append(f"{given}: {len(paths)} files {reason}: {shown}{' …' * (len(paths) > N_SHOWN)}")
+        if len(found) == n_before and not repeated:
+            raise ValueError(
+                f"{given} has no file to read: names must end in {', '.join(ENDINGS)}, or --input-format says what "
+                "they are"
+            )
+    return list(found.values()), notes
+
+
+def expand(given: str) -> Iterator[Tuple[Path, bool]]:
+    """RETURNS: files, and whether the user named them rather than a folder or a pattern."""
+    path = Path(given)
+    if path.is_dir():
+        yield from ((each, False) for each in files_in(path))
+    elif os.path.lexists(path):
+        path.stat()  # or an error that names it
+        yield path, True
+    elif glob.has_magic(given):
+        matches = sorted(map(Path, glob.glob(given, recursive=True)), key=Path.as_posix)
+        if not matches:
+            raise OSError(f"no file matches {given}")
+        for match in matches:
+            yield from ((each, False) for each in files_in(match)) if match.is_dir() else [(match, True)]
+    else:
+        raise OSError(f"there is no file or folder {given}")
+
+
+def files_in(folder: Path) -> List[Path]:
+    """All files below a folder whose names do not begin with a dot, in the order of their paths."""
+    paths = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not (name.startswith(".") or Path(place, name, PROGRESS).is_file())]
+        paths += [Path(place, name) for name in files if not name.startswith(".")]
+    return sorted((path for path in paths if path.is_file()), key=lambda path: path.parts)
+
+
+def ending_of(path: Path) -> str:
+    """.jsonl of a.jsonl and a.jsonl.gz, in small letters."""
+    endings = [ending for _, ending in PACKINGS.values()]
+    return Path(path.stem if path.suffix.lower() in endings else path.name).suffix.lower()
+
+
+def is_stream(given: str) -> bool:
+    """Whether an input can be read only once: - for stdin, or a pipe."""
+    if given == STDIN:
+        return True
+    try:
+        mode = os.stat(given).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def format_of_stream(start: bytes, format: Optional[str]) -> str:
+    """format: what the user says; start: the first bytes. Raises a ValueError where these look like something else."""
+    if not format and start.lstrip().startswith((b"{", b"[")):
+        raise ValueError("what stdin gives looks like JSON; --input-format must say jsonl, or lines for plain text")
+    return format or "lines"

@@ -1,0 +1,392 @@
+"""Annotated records in; the bytes of a part of the output out; and all parts as one file."""
+
+import csv
+import gzip
+import io
+import json
+import math
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+
+from spacy.tokens import DocBin
+
+from ..corpora.records import Record
+from ..corpora.token_tables import write_conll
+from ..text.decoding import CharSpan
+from ..text.messages import show
+from . import parquet
+from .readers import FIELDS
+from .records import AnnotatedRecord, RecordSettings
+from .sources import ending_of
+from .streams import PACKINGS, import_zstandard
+
+COPY_AT_ONCE = 1 << 20
+FOUND_COLUMNS = ("start", "end", "label", "entity", "score")
+PLACE_COLUMNS = ("source_file", "source_line")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A record to write. file, line: where it was read."""
+
+    record: AnnotatedRecord
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class WriteSettings:
+    """
+    model: its name, for formats that say what predicted.
+    as_lines: JSON lines, not an array.
+    packed: what the name of the output ends with, ".gz" or ".zst"; "" for none.
+    types: of the columns of Parquet sources, for Parquet.
+    """
+
+    records: RecordSettings
+    model: str = ""
+    as_lines: bool = True
+    packed: str = ""
+    types: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Part:
+    """What becomes a part of the output: add record by record, then write.
+
+    add raises a ValueError, which names the reason, for a record that the format cannot hold.
+    """
+
+    def __init__(self, settings: WriteSettings):
+        self.settings = settings
+
+    def add(self, written: Written) -> None:
+        raise NotImplementedError
+
+    def write(self, path: Path) -> None:
+        raise NotImplementedError
+
+
+# JSON
+
+
+def plain(value: Any) -> Any:
+    """What JSON does not know, as text: dates as ISO 8601, bytes as UTF-8 or hexadecimal."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf8")
+        except UnicodeDecodeError:
+            return value.hex()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null stands for them."""
+    if isinstance(value, dict):
+        return {name: finite(own) for name, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(own) for own in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def dump(value: Any) -> bytes:
+    encode = partial(json.dumps, ensure_ascii=False, default=plain, allow_nan=False)
+    try:
+        return encode(value).encode("utf8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"a field cannot be written as JSON: {error}") from error
+    except ValueError:
+        return encode(finite(value)).encode("utf8")
+
+
+class LinesPart(Part):
+    """JSON, an object per line."""
+
+    def __init__(self, settings: WriteSettings):
+        super().__init__(settings)
+        self.lines: List[bytes] = []
+
+    def add(self, written: Written) -> None:
+        self.lines.append(dump(self.row(written)))
+
+    def row(self, written: Written) -> Any:
+        return written.record.as_row(self.settings.records)
+
+    def write(self, path: Path) -> None:
+        if self.settings.as_lines:
+            path.write_bytes(b"".join(line + b"\n" for line in self.lines))
+        else:
+            path.write_bytes(b"[\n" + b",\n".join(self.lines) + b"\n]\n")
+
+
+def other_fields(record: AnnotatedRecord, settings: RecordSettings) -> Dict[str, Any]:
+    return {name: value for name, value in record.fields.items() if name != settings.text_column}
+
+
+class DoccanoPart(LinesPart):
+    """{"text": …, "label": [[start, end, label], …]} with the other fields."""
+
+    def row(self, written: Written) -> Any:
+        record = written.record
+        rest = other_fields(record, self.settings.records)
+        for name in ("text", "label"):
+            if name in rest:
+                raise ValueError(f"doccano's {name} has no place beside the field {show(name)}")
+        return {**rest, "text": record.text, "label": [[own.start, own.end, own.label] for own in record.entities]}
+
+
+class LabelStudioPart(LinesPart):
+    """Tasks with predictions."""
+
+    def row(self, written: Written) -> Any:
+        record = written.record
+        rest = other_fields(record, self.settings.records)
+        if "text" in rest:
+            raise ValueError(f"the task's text has no place beside the field {show('text')}")
+        regions = [
+            {
+                "id": f"e{i}", "from_name": "label", "to_name": "text", "type": "labels",
+                "value": {"start": own.start, "end": own.end, "text": own.text, "labels": [own.label]},
+                **({} if own.score is None else {"score": own.score}),
+            }
+            for i, own in enumerate(record.entities, start=1)
+        ]  # fmt: skip
+        scores = [own.score for own in record.entities if own.score is not None]
+        prediction: Dict[str, Any] = {"model_version": self.settings.model, "result": regions}
+        if scores:
+            prediction["score"] = min(scores)
+        return {"data": {**rest, "text": record.text}, "predictions": [prediction]}
+
+
+# Tables
+
+
+class TablePart(Part):
+    """A row for each entity and answer, one for a record without any; all fields but the text."""
+
+    delimiter = ","
+
+    def __init__(self, settings: WriteSettings):
+        super().__init__(settings)
+        self.rows: List[Dict[str, Any]] = []
+
+    def add(self, written: Written) -> None:
+        record = written.record
+        rest = other_fields(record, self.settings.records)
+        taken = [name for name in (*FOUND_COLUMNS, "question", *PLACE_COLUMNS) if name in rest]
+        if taken:
+            raise ValueError(f"the column {taken[0]} of the output has the name of a field; jsonl can hold both")
+        cells = {name: value if isinstance(value, str) else cell(value) for name, value in rest.items()}
+        place = dict(zip(PLACE_COLUMNS, (written.file, written.line)))
+        found: List[Dict[str, Any]] = [dict(zip(FOUND_COLUMNS, each)) for each in record.entities]
+        for reply in record.answers or ():
+            values = (reply.start, reply.end, reply.label, reply.text, reply.score)
+            found.append({"question": reply.question, **dict(zip(FOUND_COLUMNS, values))})
+        for name in rest:
+            cells[name].encode("utf8")
+        self.rows += [{**place, **cells, **each} for each in found or [dict.fromkeys(FOUND_COLUMNS, "")]]
+
+    def write(self, path: Path) -> None:
+        own = [*FOUND_COLUMNS, *["question"] * self.settings.records.with_answers]
+        fields = dict.fromkeys(name for row in self.rows for name in row if name not in (*own, *PLACE_COLUMNS))
+        with path.open("w", encoding="utf8", newline="") as file_:
+            write_table(file_, [*PLACE_COLUMNS, *fields, *own], self.rows, self.delimiter)
+
+
+class TabbedPart(TablePart):
+    delimiter = "\t"
+
+
+def cell(value: Any) -> str:
+    return "" if value is None else dump(value).decode("utf8") if not hasattr(value, "isoformat") else plain(value)
+
+
+def write_table(file_: Any, columns: Sequence[str], rows: Any, delimiter: str) -> None:
+    writer = csv.DictWriter(file_, columns, delimiter=delimiter, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+# Parquet, CoNLL, Docs
+
+
+class ParquetPart(Part):
+    def __init__(self, settings: WriteSettings):
+        super().__init__(settings)
+        self.rows: List[Dict[str, Any]] = []
+        self.types = dict(zip(("entities", "answers"), parquet.found_types()))
+
+    def add(self, written: Written) -> None:
+        row = written.record.as_row(self.settings.records)
+        dump(row)  # or there is a string in it that UTF-8 cannot hold
+        self.rows.append(row)
+
+    def write(self, path: Path) -> None:
+        own = self.settings.records
+        types = {own.text_column: parquet.text_type(), **self.settings.types}
+        types[own.entities_column] = self.types["entities"]
+        if own.with_answers:
+            types[own.answers_column] = self.types["answers"]
+        parquet.write_rows(self.rows, types, path)
+
+
+class ConllPart(Part):
+    """Tokens and tags in BIO, after the number of the record where it has one."""
+
+    def __init__(self, settings: WriteSettings):
+        super().__init__(settings)
+        self.blocks: List[bytes] = []
+
+    def add(self, written: Written) -> None:
+        record = written.record
+        if record.doc is None:
+            raise ValueError("CoNLL needs the Docs; keep_docs must be true")
+        own = Record(record.text, tuple(CharSpan(*each[:3]) for each in record.entities))
+        block = write_conll([own], [record.doc])
+        id_ = record.fields.get(self.settings.records.id_column or "id")
+        head = "" if id_ is None else "# id = " + " ".join(str(id_).split()) + "\n"
+        self.blocks.append(head.encode("utf8") + block)
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(b"".join(self.blocks))
+
+
+class DocsPart(Part):
+    """Docs with their scores, and the other fields in user_data["luke_fields"]."""
+
+    def __init__(self, settings: WriteSettings):
+        super().__init__(settings)
+        self.docs = DocBin(store_user_data=True)
+
+    def add(self, written: Written) -> None:
+        doc = written.record.doc
+        if doc is None:
+            raise ValueError(".spacy needs the Docs; keep_docs must be true")
+        rest = other_fields(written.record, self.settings.records)
+        if rest:
+            doc.user_data[FIELDS] = json.loads(dump(rest))
+        self.docs.add(doc)
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(self.docs.to_bytes())
+
+
+# Joining
+
+
+def join_bytes(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
+    with open_packed(output, settings.packed) as joined:
+        for path in paths:
+            with path.open("rb") as part:
+                shutil.copyfileobj(part, joined, COPY_AT_ONCE)
+
+
+def join_json(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
+    if settings.as_lines:
+        return join_bytes(paths, output, settings)
+    with open_packed(output, settings.packed) as joined:
+        joined.write(b"[")
+        between = b"\n"
+        for path in paths:
+            content = path.read_bytes().removeprefix(b"[\n").removesuffix(b"\n]\n")
+            if content:
+                joined.write(between + content)
+                between = b",\n"
+        joined.write(b"\n]\n")
+
+
+def join_tables(delimiter: str) -> Callable[[Sequence[Path], Path, WriteSettings], None]:
+    def join(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
+        fields: Dict[str, None] = {}
+        for path in paths:
+            with path.open(encoding="utf8", newline="") as part:
+                fields.update(dict.fromkeys(next(csv.reader(part, delimiter=delimiter))))
+        own = [name for name in (*FOUND_COLUMNS, "question") if name in fields]
+        columns = [name for name in fields if name not in own]
+        with open_packed(output, settings.packed) as joined:
+            text = io.TextIOWrapper(joined, encoding="utf8", newline="")
+            write_table(text, [*columns, *own], all_rows(paths, delimiter), delimiter)
+            text.flush()
+            text.detach()
+
+    return join
+
+
+def all_rows(paths: Sequence[Path], delimiter: str) -> Iterator[Dict[str, Any]]:
+    for path in paths:
+        with path.open(encoding="utf8", newline="") as part:
+            yield from csv.DictReader(part, delimiter=delimiter)
+
+
+def join_docs(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
+    """In memory: a DocBin is one packed value."""
+    docs = DocBin(store_user_data=True)
+    for path in paths:
+        docs.merge(DocBin(store_user_data=True).from_bytes(path.read_bytes()))
+    with open_packed(output, settings.packed) as joined:
+        joined.write(docs.to_bytes())
+
+
+def join_parquet(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
+    parquet.join_tables(paths, output)
+
+
+@contextmanager
+def open_packed(path: Path, packed: str) -> Iterator[Any]:
+    """A new file; the same content gives the same bytes, packed too."""
+    with path.open("wb") as file_:
+        if packed == PACKINGS["gzip"][1]:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file_, mtime=0) as gzipped:
+                yield gzipped
+        elif packed == PACKINGS["zstd"][1]:
+            with import_zstandard().ZstdCompressor().stream_writer(file_, closefd=False) as zipped:
+                yield zipped
+        else:
+            yield file_
+
+
+@dataclass(frozen=True)
+class Writer:
+    """
+    what: a line for those who choose. endings: of the names of its files.
+    part: collects records. join: parts → one file.
+    needs_docs: whether it writes tokens. packs: whether .gz and .zst may follow the ending.
+    """
+
+    what: str
+    endings: Tuple[str, ...]
+    part: Callable[[WriteSettings], Part]
+    join: Callable[[Sequence[Path], Path, WriteSettings], None]
+    needs_docs: bool = False
+    packs: bool = True
+
+
+# The first one with an ending is what a file with it is written in, where nothing else is asked for.
+WRITERS: Dict[str, Writer] = {
+    "jsonl": Writer("all fields, and entities with scores", (".jsonl", ".ndjson"), LinesPart, join_json),
+    "parquet": Writer("the same in columns", (".parquet",), ParquetPart, join_parquet, packs=False),
+    "csv": Writer("a row for each entity, all fields but the text", (".csv",), TablePart, join_tables(",")),
+    "tsv": Writer("the same between tabs", (".tsv",), TabbedPart, join_tables("\t")),
+    "docbin": Writer("spaCy's .spacy", (".spacy",), DocsPart, join_docs, needs_docs=True, packs=False),
+    "conll": Writer("tokens and tags in BIO", (".conll", ".bio", ".iob2"), ConllPart, join_bytes, needs_docs=True),
+    "label-studio": Writer("Label Studio's tasks with predictions", (".json", ".jsonl"), LabelStudioPart, join_json),
+    "doccano": Writer('doccano\'s {"text": …, "label": …}', (".jsonl",), DoccanoPart, join_json),
+}
+
+
+def choose_writer(path: Path, name: str = "") -> str:
+    """RETURNS: a key of WRITERS; raises a ValueError when there is none, or the ending does not fit."""
+    if name and name not in WRITERS:
+        raise ValueError(f"--output-format must be one of {', '.join(WRITERS)}, got {name}")
+    ending = ending_of(path)
+    is_packed = path.suffix.lower() in (own for _, own in PACKINGS.values())
+    for own, writer in WRITERS.items():
+        if ending in writer.endings and name in ("", own):
+            if is_packed and not (writer.packs and path.suffix.lower() in (".gz", ".zst")):
+                raise ValueError(f"{path}: {own} cannot be packed as {path.suffix}; leave that ending out")
+            return own
+    known = WRITERS[name].endings if name else tuple(dict.fromkeys(e for w in WRITERS.values() for e in w.endings))
+    raise ValueError(f"{path}: the name must end in {', '.join(known)}, got {ending or 'no ending'}")

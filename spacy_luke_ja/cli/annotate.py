@@ -1,0 +1,136 @@
+"""Files of texts in, the same with entities out: chunk by chunk, and on from there after a kill."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Optional
+
+from typer import Argument, Exit, Option
+
+from . import app
+
+if TYPE_CHECKING:
+    from ..annotation.run import Result
+
+HAS_REJECTS, INTERRUPTED = 3, 130
+
+
+@app.command("annotate")
+def annotate_cli(
+    inputs: List[str] = Argument(
+        ...,
+        metavar="INPUT...",
+        help="Files, folders, patterns, or - for stdin: .txt, .jsonl, .csv, .tsv, .parquet, .json, .spacy; .gz, .zst, "
+        ".bz2, .xz may follow",
+    ),
+    output: Path = Argument(
+        ..., help="A file: .jsonl, .parquet, .csv, .tsv, .spacy, .conll, .json (Label Studio); .gz or .zst may follow"
+    ),
+    model: str = Option("ja_luke_ner_sm", "--model", "-m", help="A pipeline or a checkpoint"),
+    text_column: str = Option("text", "--text-column", help="The field or column with the text"),
+    id_column: Optional[str] = Option(None, "--id-column", help="A field that each record must have"),
+    entities_column: str = Option("entities", "--entities-column", help="The field that entities get"),
+    input_format: str = Option(
+        "", "--input-format", help="lines, jsonl, json, csv, tsv, parquet, docbin; default: by the names' endings"
+    ),
+    output_format: str = Option(
+        "",
+        "--output-format",
+        help="jsonl, parquet, csv, tsv, docbin, conll, label-studio, doccano; default: by the name's ending",
+    ),
+    text_per: str = Option("line", "--text-per", help="line or file: what one text is in plain text"),
+    encoding: str = Option("utf-8", "--encoding", help="Of text files; cp932 for those of Japanese Windows"),
+    questions: List[str] = Option(
+        [], "--qa-question", help="A question to ask of each text, by luke_qa; may be given several times"
+    ),
+    label_map: Optional[str] = Option(None, "--label-map", help="Other names for the labels: ontonotes …"),
+    threshold: Optional[float] = Option(None, "--threshold", help="luke_ner's least score; default: the pipeline's"),
+    min_score: float = Option(0.0, "--min-score", help="The least score of what is written"),
+    batch_size: Optional[int] = Option(None, "--batch-size", help="Texts at once; default: the pipeline's"),
+    n_process: int = Option(1, "--n-process", help="Processes, each with a pipeline; they share the cores"),
+    use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    html: Optional[Path] = Option(None, "--html", help="Write a page of a sample, in displaCy's colours"),
+    stats: bool = Option(False, "--stats", help="Print entities per label, the most frequent names and the rate"),
+    chunk_size: int = Option(
+        1024, "--chunk-size", help="KiB of input that are done and kept together; memory grows with it"
+    ),
+    overwrite: bool = Option(False, "--overwrite", help="Replace OUTPUT, and an unfinished run that was another"),
+    code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
+) -> None:
+    """Write the entities of all texts of INPUT to OUTPUT, with all other fields, in order.
+
+    What is done is kept in OUTPUT.parts until all is: the same command goes on after a kill. Records that cannot be
+    annotated go to OUTPUT.rejects.jsonl, with the reason; the exit code is then 3.
+    """
+    from wasabi import msg
+
+    from ..annotation.run import AnnotateSettings, Result, annotate_files
+    from ..training.outputs import file_for
+
+    settings = AnnotateSettings(
+        model=model,
+        text_column=text_column,
+        id_column=id_column,
+        entities_column=entities_column,
+        input_format=input_format,
+        output_format=output_format,
+        text_per=text_per,
+        encoding=encoding,
+        questions=tuple(questions),
+        label_map=label_map,
+        threshold=threshold,
+        min_score=min_score,
+        batch_size=batch_size,
+        n_process=n_process,
+        gpu_id=use_gpu,
+        chunk_bytes=chunk_size * 1024,
+        code=code_path,
+        with_sample=html is not None,
+        overwrite=overwrite,
+    )
+
+    def report(result: Result) -> None:
+        if html is not None:
+            write_page(result, html)
+        if stats:
+            print_statistics(result)
+
+    try:
+        if html is not None:
+            file_for(html, "page", inputs=(*inputs, output, model), needs_parent=True)
+        result = annotate_files(inputs, output, settings, other_outputs=[] if html is None else [html], report=report)
+    except (OSError, ValueError, ImportError) as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
+    except KeyboardInterrupt:
+        msg.fail(f"Stopped. What is done is in {output}.parts; the same command goes on")
+        raise Exit(INTERRUPTED) from None
+    for note in result.notes:
+        msg.warn(note)
+    msg.good(f"Wrote {result.n_records:,} records to {output}")
+    if result.n_rejects:
+        msg.warn(f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why")
+        raise Exit(HAS_REJECTS)
+
+
+def write_page(result: "Result", path: Path) -> None:
+    from ..annotation.reports import choose_sample, draw_page
+    from ..training.directories import replace_file
+
+    page = draw_page(choose_sample(result.counts(), result.n_chunks))
+    replace_file(path, lambda own: own.write_text(page, encoding="utf8"))
+
+
+def print_statistics(result: "Result") -> None:
+    from wasabi import msg
+
+    from ..annotation.reports import add_up
+    from .tables import print_table
+
+    found = add_up(result.counts())
+    print(f"{found.n_entities:,} entities in {found.n_records:,} texts of {found.n_characters:,} characters")
+    if found.labels:
+        msg.divider("Entities")
+        print_table(("label", "entities"), [(label, f"{n:,}") for label, n in found.labels])
+        msg.divider("Most frequent names")
+        print_table(("name", "entities"), [(f"{text} ({label})", f"{n:,}") for label, text, n in found.names])
+    if result.n_characters:
+        print(f"{result.n_characters / result.seconds:,.0f} characters a second, loading included")

@@ -1,0 +1,166 @@
+"""The eight labels in the words of other label sets: in Python, in the setting label_map, and by --label-map."""
+
+import json
+
+import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner
+
+import spacy_luke_ja
+import toys
+from spacy_luke_ja.annotated_labels import get_annotated_labels, set_annotated_labels
+from spacy_luke_ja.cli import app
+from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja.corpora.formats import read_records
+from spacy_luke_ja.label_maps import get_label_map, rename_entities
+from spacy_luke_ja.text.label_schemes import LABEL_MAPS, LABELS
+
+NAMES = ["ontonotes", "ene", "irex", "conll", "presidio"]
+# What each label set has, as far as our eight go.
+SETS = {
+    "stockmark": set(LABELS),
+    "ontonotes": {"PERSON", "ORG", "GPE", "FAC", "PRODUCT", "EVENT"},
+    "irex": {"PERSON", "ORGANIZATION", "LOCATION", "ARTIFACT"},
+    "conll": {"PER", "ORG", "LOC", "MISC"},
+    "presidio": {"PERSON", "ORGANIZATION", "LOCATION", "PRODUCT", "EVENT"},
+}
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("name", LABEL_MAPS)
+def test_every_map_has_all_eight_labels(name):
+    label_map = get_label_map(name)
+    assert set(LABELS) <= set(label_map) and all(label_map.values())
+    assert {label_map[label] for label in LABELS} <= SETS.get(name, set(label_map.values()))
+    label_map.clear()  # a copy
+    assert get_label_map(name)
+
+
+def test_ene_are_labels_of_ginza():
+    ginza = pytest.importorskip("ja_ginza", reason="ja_ginza is in the third environment, make test-interop")
+    nlp = ginza.load(exclude=["parser", "attribute_ruler", "compound_splitter", "bunsetu_recognizer"])
+    assert {get_label_map("ene")[label] for label in LABELS} <= set(nlp.get_pipe("ner").labels)
+
+
+def test_an_unknown_name_is_an_error_with_the_known_ones():
+    with pytest.raises(ValueError, match="name must be one of stockmark, ontonotes, ene, .*presidio, got iob"):
+        get_label_map("iob")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_setting_of_the_component(name, make_nlp):
+    nlp = make_nlp("luke", label_map={"@misc": "spacy-luke-ja.label_map.v1", "name": name})
+    found = [(ent.text, ent.label_) for ent in nlp("山田花子は東京都の国会で日立製作所と").ents]
+    label_map = get_label_map(name)
+    gold = {"山田花子": "人名", "東京都": "地名", "国会": "政治的組織名", "日立製作所": "法人名"}
+    assert dict(found) == {text: label_map[label] for text, label in gold.items()}
+
+
+def test_entities_of_any_pipeline_are_renamed():
+    doc = Doc(spacy.blank("ja").vocab, words=["山田", "は", "東京", "の", "会社", "へ"])
+    doc.set_ents(
+        [Span(doc, 0, 1, "人名", kb_id="Q1", span_id="a"), Span(doc, 2, 3, "地名"), Span(doc, 4, 5, "道具")],
+        missing=[doc[5:6]],
+    )
+    renamed = rename_entities(doc, {**get_label_map("conll"), "地名": ""})
+    assert renamed is doc
+    assert [(ent.text, ent.label_, ent.kb_id_, ent.id_) for ent in doc.ents] == [
+        ("山田", "PER", "Q1", "a"),
+        ("会社", "道具", "", ""),
+    ]
+    assert [token.ent_iob_ for token in doc] == ["B", "O", "O", "O", "B", ""]
+
+
+@pytest.fixture
+def pipeline(make_nlp, tmp_path):
+    make_nlp().to_disk(tmp_path / "pipeline")
+    return tmp_path / "pipeline"
+
+
+def write_data(path, label_map):
+    nlp = spacy_luke_ja.blank()
+    docs = []
+    for text, spans in toys.EXAMPLES:
+        renamed = [(start, end, label_map.get(label, label)) for start, end, label in spans]
+        docs.append(make_example(nlp, text, renamed).reference)
+        set_annotated_labels(
+            docs[-1], [label_map.get(label, label) for label in ("人名", "地名", "法人名", "政治的組織名")]
+        )
+    DocBin(docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("gold", ["ours", "theirs"])
+def test_evaluate_compares_in_one_label_set(name, gold, pipeline, tmp_path):
+    """Whichever of the two names the data has."""
+    label_map = get_label_map(name)
+    data = write_data(tmp_path / "data.spacy", label_map if gold == "theirs" else {})
+    run("evaluate", pipeline, data, tmp_path / "out", "--label-map", name)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf8"))
+    assert metrics["characters"]["micro"]["r"] == 1.0 and metrics["tokens"]["micro"]["r"] == 1.0
+    assert metrics["calibration"] is not None  # entities keep their scores
+    assert metrics["label_map"] == name
+    texts = [json.loads(line) for line in (tmp_path / "out" / "texts.jsonl").read_text(encoding="utf8").splitlines()]
+    assert {span[2] for text in texts for span in (*text["gold"], *text["found"])} <= set(label_map.values())
+
+
+def test_compare_passes_it_on(pipeline, tmp_path):
+    data = write_data(tmp_path / "data.spacy", get_label_map("irex"))
+    arguments = ("compare", data, tmp_path / "out", "--pipeline", f"a={pipeline}", "--runs", 1)
+    run(*arguments, "--label-map", "irex")
+    (row,) = json.loads((tmp_path / "out" / "compare.json").read_text(encoding="utf8"))
+    assert row["r"] == 1.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_convert_writes_other_labels(name, tmp_path):
+    label_map = get_label_map(name)
+    data = write_data(tmp_path / "data.spacy", {})
+    run("convert", data, tmp_path / "out.jsonl", "--label-map", name)
+    records = list(read_records(tmp_path / "out.jsonl"))
+    assert [record.entities for record in records] == [
+        [(start, end, label_map[label]) for start, end, label in spans] for _, spans in toys.EXAMPLES
+    ]
+    run("convert", data, tmp_path / "out.spacy", "--label-map", name)
+    (doc, *_) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(spacy.blank("ja").vocab)
+    assert get_annotated_labels(doc) in (
+        None,
+        {label_map[label] for label in ("人名", "地名", "法人名", "政治的組織名")},
+    )
+
+
+def test_convert_says_which_labels_stay(tmp_path):
+    line = {"text": "東京へ金槌", "label": [[0, 2, "地名"], [3, 5, "道具"]]}
+    (tmp_path / "data.jsonl").write_text(json.dumps(line, ensure_ascii=False), encoding="utf8")
+    printed = run("convert", tmp_path / "data.jsonl", tmp_path / "out.jsonl", "--label-map", "conll")
+    assert "--label-map conll does not have the labels 道具; they stay as they are" in printed
+    (record,) = read_records(tmp_path / "out.jsonl")
+    assert record.entities == [(0, 2, "LOC"), (3, 5, "道具")]
+
+
+def test_demo_shows_other_labels_and_the_scores(pipeline, tmp_path):
+    page = tmp_path / "page.html"
+    printed = run("demo", "山田花子は東京都へ", "-m", pipeline, "-o", page, "--label-map", "presidio")
+    assert "PERSON" in printed and "LOCATION" in printed and "人名" not in printed and "1.00" in printed
+    assert "PERSON" in page.read_text(encoding="utf8") and "人名" not in page.read_text(encoding="utf8")
+
+
+@pytest.mark.parametrize("command", ["demo", "evaluate", "compare", "convert"])
+def test_an_unknown_map_is_refused_before_anything_is_written(command, pipeline, tmp_path):
+    data = write_data(tmp_path / "data.spacy", {})
+    arguments = {
+        "demo": ("東京", "-m", pipeline, "-o", tmp_path / "out"),
+        "evaluate": (pipeline, data, tmp_path / "out"),
+        "compare": (data, tmp_path / "out", "-p", pipeline),
+        "convert": (data, tmp_path / "out.jsonl"),
+    }[command]
+    printed = run(command, *arguments, "--label-map", "iob", code=1)
+    assert "--label-map must be one of stockmark, ontonotes, ene, irex, conll, presidio, got iob" in printed
+    assert not list(tmp_path.glob("out*"))
