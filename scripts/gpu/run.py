@@ -146,7 +146,7 @@ class Run:
         stage = f"{size} questions"
         say(stage)
         train_answers(model, cloze, self.budget(stage), learn_rate=learn_rate, n_subwords=self.n_subwords(16384))
-        torch.nn.init.normal_(model.heads["answers"].weight, std=0.02)
+        torch.nn.init.normal_(model.heads["answers"].get_parameter("weight"), std=0.02)
         stage = f"{size} answers"
         say(stage)
         train_answers(

@@ -36,7 +36,7 @@ class Tagged:
 class Averages:
     """Running means of the weights, nearer to plain means at first: Polyak averaging with a warm-up."""
 
-    def __init__(self, model: nn.Module, decay: float):
+    def __init__(self, model: Classifier, decay: float):
         self.model = copy.deepcopy(model).eval()
         self.decay = decay
         self.n_updates = 0

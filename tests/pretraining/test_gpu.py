@@ -1,18 +1,33 @@
-"""What runs on a GPU, on a CPU and small: rows and batches, masks, a wider encoder, questions from the corpus."""
+"""What runs on a GPU, on a CPU and small: rows and batches, masks, a wider encoder, questions, the whole run."""
 
+import json
 import random
+import sys
+from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from scripts.gpu import rate, run, unpack
+from scripts.gpu.arrays import BOS, EOS, NONE, PAD, load_array, save_array
 from scripts.gpu.cloze import make_questions, name_spans
-from scripts.gpu.network import Encoder, Model, widen
-from scripts.gpu.rows import BOS, EOS, NONE, PAD, Rows, Stream, load_array, make_batches, save_array
+from scripts.gpu.growth import widen
+from scripts.gpu.learner import Budget, Clock
+from scripts.gpu.network import Encoder, Model
+from scripts.gpu.pack_qa import make_pairs
+from scripts.gpu.pretrain import mask_units
+from scripts.gpu.rows import Rows, make_batches
 from scripts.gpu.shards import read_shards, to_tensors, write_shards
-from scripts.gpu.stages import Pairs, bio_spans, exact_match, finetune, mask_units, predict, train_answers
+from scripts.gpu.stream import Stream
+from scripts.gpu.train_ner import bio_spans, finetune, predict
+from scripts.gpu.train_qa import Pairs, exact_match, train_answers
 from spacy_luke_ja.models import roberta
+from spacy_luke_ja.text.subwords import Subwords
 
+ROOT = Path(__file__).parents[2]
 CONFIG = {
     "model_type": "xlm-roberta", "vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
     "intermediate_size": 32, "max_position_embeddings": 66, "type_vocab_size": 1, "layer_norm_eps": 1e-5,
@@ -59,14 +74,14 @@ def test_a_batch_has_its_rows_between_the_special_ids():
 
 def test_an_epoch_has_every_row_as_often_as_it_says():
     batches = list(make_batches({"a": make_rows()}, {"a": 8}, 16, np.random.default_rng(0)))
-    read = sorted(int(batch.ids[i, 1]) for _, batch in batches for i in range(len(batch.ids)))
+    read = sorted(int(ids[1]) for batch in batches for ids in batch.ids)
     assert read == sorted([4, 9, 12, 21] * 2)
 
 
 def test_whole_units_are_masked():
     ids = torch.tensor([[BOS, 10, 11, 12, 13, EOS]] * 200)
     is_start = torch.tensor([[1, 1, 0, 1, 0, 1]] * 200) > 0
-    read, words = mask_units(ids, is_start, 0.5, 59, torch.Generator().manual_seed(0))
+    read, words = mask_units(ids, is_start, share=0.5, mask_id=59, generator=torch.Generator().manual_seed(0))
     assert ((words[:, 1] >= 0) == (words[:, 2] >= 0)).all() and ((words[:, 3] >= 0) == (words[:, 4] >= 0)).all()
     assert (words[:, [0, 5]] < 0).all() and (read == ids)[words < 0].all()
     assert 0.4 < (words[:, 1:5] >= 0).float().mean() < 0.6
@@ -105,11 +120,47 @@ def test_spans_of_tags(tags, spans):
     assert bio_spans(tags) == spans
 
 
+@pytest.mark.parametrize("n_steps, share", [(0, 1e-3), (5, 0.5 + 1e-3), (10, 1.0), (50, 1.0), (75, 0.5), (100, 0.0)])
+def test_the_learning_rate_follows_the_steps(n_steps, share):
+    clock = Clock(Budget(n_steps=100), warmup=0.1, decay=0.5)
+    clock.n_steps = n_steps
+    assert clock.learn_rate_share() == pytest.approx(share)
+
+
+def test_seconds_are_a_budget_too():
+    with mock.patch("time.time", side_effect=[100.0, 103.0]):
+        assert Clock(Budget(seconds=4.0), warmup=0.1, decay=0.5).share == 0.75
+
+
 def test_a_classifier_learns(encoder):
     model = Model(encoder, tags=3)
     rows = make_rows()
-    finetune(model, {"a": rows}, {"a": 8}, 2.0, learn_rate=3e-3, n_subwords=64, dropout=0.0, averages=0.5)
-    assert predict(model, rows)[3] > 0.9
+    finetune(
+        model, {"a": rows}, {"a": 8}, Budget(n_steps=150), learn_rate=3e-3, n_subwords=64, dropout=0.0, averages=0.5
+    )
+    assert predict(model, rows).f1 > 0.9
+
+
+def test_a_classifier_learns_from_another_alone():
+    """Rows without tags have what the teacher finds."""
+    teacher, pupil = (Model(Encoder(CONFIG), tags=3) for _ in range(2))
+    rows = make_rows()
+    finetune(
+        teacher, {"a": rows}, {"a": 8}, Budget(n_steps=150), learn_rate=3e-3, n_subwords=64, dropout=0.0, averages=0.5
+    )
+    bare = {"a": Rows(rows.ids, rows.starts, rows.lengths)}
+    finetune(
+        pupil,
+        bare,
+        {"a": 8},
+        Budget(n_steps=150),
+        learn_rate=3e-3,
+        n_subwords=64,
+        teacher=teacher,
+        dropout=0.0,
+        averages=0.5,
+    )
+    assert predict(pupil, rows).f1 > 0.9
 
 
 def test_names_are_asked_for_from_another_place_of_their_document():
@@ -122,14 +173,96 @@ def test_names_are_asked_for_from_another_place_of_their_document():
     questions = [q for seed in range(5) for q in make_questions(ids, tags, facts, random.Random(seed), 1.0)]
     assert questions
     for question in questions:
-        assert question["ids"][question["start"] : question["end"] + 1].tolist() == [20, 21]
-        asked = question["ids"][1 : question["first"] - 2].tolist()
-        assert 51 in asked and asked[-1] == 54 and 20 not in asked and question["start"] >= question["first"]
+        assert question.ids[question.start : question.end + 1].tolist() == [20, 21]
+        asked = question.ids[1 : question.first - 2].tolist()
+        assert 51 in asked and asked[-1] == 54 and 20 not in asked and question.start >= question.first
 
 
 def test_answers_are_learned(encoder):
     ids = np.array([BOS, 10, EOS, EOS, 20, 21, 22, 23, EOS, BOS, 11, EOS, EOS, 20, 21, 22, 23, EOS])
     pairs = Pairs({"ids": ids, "lengths": np.array([9, 9]), "first": np.array([4, 4]), "start": np.array([5, 7]), "end": np.array([6, 7])}, "cpu")  # fmt: skip
     model = Model(encoder, answers=2)
-    train_answers(model, pairs, 3.0, learn_rate=3e-3, n_subwords=32, dropout=0.0, averages=0.5)
+    train_answers(model, pairs, Budget(n_steps=150), learn_rate=3e-3, n_subwords=32, dropout=0.0, averages=0.5)
     assert exact_match(model, pairs) == 1.0
+
+
+def test_a_long_paragraph_has_windows_and_the_answer_where_it_is_whole():
+    ids = np.arange(4, 904)
+    text = Subwords("あ" * 900, ids, np.stack([np.arange(900), np.arange(1, 901)], axis=1))
+    pairs = list(make_pairs(np.array([5, 6]), text, (390, 400)))
+    assert all(len(pair.ids) <= 512 and pair.first == 5 for pair in pairs)
+    assert {i for pair in pairs for i in pair.ids[pair.first : -1]} == set(ids)
+    found = [pair.ids[pair.start : pair.end + 1].tolist() for pair in pairs if pair.start]
+    assert found and all(answer == ids[390:400].tolist() for answer in found)
+
+
+def test_the_network_is_that_of_transformers():
+    network = rate.load_network(ROOT / "spacy_luke_ja" / "models" / "roberta.py")
+    with mock.patch.dict(rate.SIZES, {"xs": (16, 2, 2, 32)}):
+        ours, theirs = rate.make_models(network, "xs", "cpu")
+    with torch.no_grad():
+        difference, greatest = rate.compare_logits(ours, theirs, torch.arange(4, 14), [3, 7])
+    assert difference < 1e-5 < greatest
+
+
+def write_inputs(path):
+    """What pack.py writes, of a language of 60 ids: every document has two names, 20 21 and 22 23, in many places."""
+    rng = np.random.default_rng(0)
+    write_shards(
+        path,
+        "start",
+        Encoder({**CONFIG, "max_position_embeddings": 514}).tensors(),
+        {**CONFIG, "max_position_embeddings": 514},
+        bits=8,
+    )
+    labels = {"names": ["O", "B-person", "I-person"], "wac": ["O", "B-X", "I-X"], "gsd": ["O", "B-Y", "I-Y"]}
+    words = {"誰": [50, 51], "どこ": [52], "何": [53], "か？": [54]}
+    facts = {"labels": labels, "tags": ["O", "B-人名", "I-人名"], "full_stops": [9], "blank": 50, "words": words}
+    (path / "facts.json").write_text(json.dumps(facts), encoding="utf8")
+    sentences = [[*name, *rng.integers(24, 50, 10), 9] for name in [(20, 21), (22, 23)] * 24]
+    document = np.array([i for sentence in sentences for i in sentence])
+    ids = np.tile(document, 3).astype("uint16")
+    tags = np.select([np.isin(ids, [20, 22]), np.isin(ids, [21, 23])], [1, 2], 0).astype("uint8")
+    for name, part in {"corpus": "names", "wac": "tags", "gsd": "tags"}.items():
+        save_array(path / f"{name}-ids", ids)
+        save_array(path / f"{name}-{part}", tags)
+        save_array(path / f"{name}-lengths", np.full(3, len(document), "uint32"))
+    save_array(path / "corpus-is_start", np.packbits(tags != 2))
+    for name in ("stockmark", "other", "slots", "empty", "poor", "dev", "everyday"):
+        save_array(path / f"{name}-ids", ids[:130])
+        save_array(path / f"{name}-tags", tags[:130])
+        save_array(path / f"{name}-weights", np.full(130, 255, "uint8"))
+        save_array(path / f"{name}-lengths", np.full(10, 13, "uint16"))
+    for name in ("qa", "qa-heldout"):
+        pair = np.array([BOS, 53, 54, EOS, EOS, *document[:13], EOS], dtype="uint16")
+        for part, array in {
+            "ids": np.tile(pair, 5),
+            "lengths": [len(pair)] * 5,
+            "first": [5] * 5,
+            "start": [5] * 5,
+            "end": [6] * 5,
+        }.items():
+            save_array(path / f"{name}-{part}", np.asarray(array, dtype="uint16"))
+
+
+def call(module, *args):
+    with mock.patch.object(sys, "argv", ["x", *map(str, args)]):
+        module.main()
+
+
+def test_the_whole_run_leaves_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    inputs, output = tmp_path / "in", tmp_path / "out"
+    write_inputs(inputs)
+    few = {name: dict.fromkeys(counts, 10) for name, counts in run.ABLATIONS.items()}
+    monkeypatch.setattr(run, "ABLATIONS", few)
+    call(run, inputs, output, "--tiny", "--seconds", 0.5)
+    assert len(np.load(output / "logits.npz")["md tags dev"]) == 130
+    for name, head in {"md-encoder": None, "md-tags": "classifier", "sm-answers": "qa_outputs"}.items():
+        (tmp_path / "sentencepiece.bpe.model").write_bytes(b"")
+        call(unpack, output, name, tmp_path / name, "--vocabulary", tmp_path, "--facts", inputs / "facts.json")
+        tensors = load_file(tmp_path / name / "model.safetensors")
+        assert (f"{head}.weight" in tensors) == bool(head)
+        config = json.loads((tmp_path / name / "config.json").read_text(encoding="utf8"))
+        assert tensors["roberta.embeddings.word_embeddings.weight"].shape == (60, config["hidden_size"])
+    assert config["architectures"] == ["XLMRobertaForQuestionAnswering"]
