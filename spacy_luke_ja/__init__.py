@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from spacy.vocab import Vocab
 
     from .annotated_labels import set_annotated_labels
+    from .annotation.records import RecordSettings, annotate_records
     from .corpora.examples import make_example, make_qa_example
+    from .dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
+    from .label_maps import get_label_map, rename_entities
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
@@ -22,12 +25,20 @@ __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "CharSpan",
+    "ENTITIES_TYPE",
     "LukeNer",
     "LukeQa",
+    "RecordSettings",
+    "annotate_records",
     "blank",
+    "entities_udf",
     "get_gold_answers",
+    "get_label_map",
     "make_example",
     "make_qa_example",
+    "map_frames",
+    "map_rows",
+    "rename_entities",
     "set_annotated_labels",
     "set_gold_answers",
 ]
@@ -35,11 +46,19 @@ __all__ = [
 _MODULES = {
     "Answer": "pipeline.qa_doc",
     "CharSpan": "text.decoding",
+    "ENTITIES_TYPE": "dataframes",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
+    "RecordSettings": "annotation.records",
+    "annotate_records": "annotation.records",
+    "entities_udf": "dataframes",
     "get_gold_answers": "qa_data",
+    "get_label_map": "label_maps",
     "make_example": "corpora.examples",
     "make_qa_example": "corpora.examples",
+    "map_frames": "dataframes",
+    "map_rows": "dataframes",
+    "rename_entities": "label_maps",
     "set_annotated_labels": "annotated_labels",
     "set_gold_answers": "qa_data",
 }

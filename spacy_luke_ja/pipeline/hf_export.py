@@ -43,7 +43,7 @@ def export_hf(luke_ner: Any, path: Path, *, title: str) -> None:
             "was made from"
         )
     n_special = len(luke_ner.subword_encoder.prefix_ids) + len(luke_ner.subword_encoder.suffix_ids)
-    max_subwords = luke_ner.model.get_ref("windows").attrs["max_window"] + n_special
+    max_subwords = luke_ner.model.attrs["frame"].max_window + n_special
     files = export_tokenizer(checkpoint, luke_ner.subword_encoder, max_subwords=max_subwords)
     names = name_tags(luke_ner._tag_labels)
     config = {
