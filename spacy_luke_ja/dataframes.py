@@ -85,7 +85,8 @@ def entities_udf(pipeline: Union[str, Path], *, label_map: LabelMap = None, batc
         for texts in columns:
             yield finder.in_series(texts)
 
-    return pandas_udf(find_entities, ENTITIES_TYPE)  # type: ignore[call-overload]
+    make_udf: Any = pandas_udf  # whose annotations, where PySpark is installed, know no iterators
+    return make_udf(find_entities, ENTITIES_TYPE)
 
 
 @dataclass(frozen=True)

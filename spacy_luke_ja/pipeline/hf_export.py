@@ -158,14 +158,14 @@ def make_card(luke_ner: Any, title: str, max_subwords: int) -> str:
         ),
         (luke_ner.threshold, "No `threshold` is applied."),
         (
-            luke_ner.model.get_ref("windows").attrs["window"] or "window" in luke_ner._shim.checkpoint.config,
+            luke_ner.model.attrs["settings"].window or "window" in luke_ner._shim.checkpoint.config,
             "A long text is read at once, not in short windows, in which the model does better.",
         ),
     ]
     return CARD.format(
         mark=EXPORT_MARK,
         title=title,
-        license=LICENSE if is_embedded(settings["name"]) else "",
+        license=LICENSE if is_embedded(luke_ner.model.attrs["settings"].name) else "",
         labels=" ".join(luke_ner.labels),
         differences="".join(f"- {text}\n" for holds, text in held if holds),
     )
