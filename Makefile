@@ -8,6 +8,9 @@ VENV ?= .venv
 COMPAT_VENV ?= .venv-compat
 GINZA_VENV ?= .venv-ginza
 BIN = $(VENV)/bin
+# A file of tests to a worker; each worker computes with one thread.
+PYTEST = -m pytest -q -n auto --dist loadfile
+test test-compat: export OMP_NUM_THREADS = 1
 # A pip of Python 3.10 would build seqeval with what setuptools fetches, and fail.
 PIP_FLAGS ?= --quiet --disable-pip-version-check --use-pep517
 # Importable from everywhere, also from the directory that holds the clone.
@@ -24,10 +27,10 @@ demo: $(VENV)/.installed
 	@$(BIN)/python -m spacy luke demo $(if $(filter-out undefined,$(origin TEXT)),-- "$$DEMO_TEXT")
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -q
+	$(BIN)/python $(PYTEST)
 
 test-compat: $(COMPAT_VENV)/.installed
-	$(COMPAT_VENV)/bin/python -m pytest -q
+	$(COMPAT_VENV)/bin/python $(PYTEST)
 
 # What meets other components, and what depends on the version of Sudachi.
 test-interop: $(GINZA_VENV)/.installed
@@ -39,7 +42,7 @@ lint: $(VENV)/.installed
 	$(BIN)/mypy spacy_luke_ja scripts benchmarks
 
 check: lint
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python $(PYTEST) -m "not slow"
 
 # BUILD=--no-isolation takes setuptools from the environment, without a network.
 dist: $(VENV)/.installed
