@@ -12,7 +12,7 @@ from typing import Any, Collection, Dict, Iterator, List, Optional, Tuple
 
 import spacy_luke_ja
 
-from ..models.hf_checkpoint import is_embedded
+from ..evaluation.pipelines import name_anywhere
 from .chunks import Chunk
 from .progress import RUN
 from .work import Job, close_cursors, digest_of_model, do_chunk, prepare, try_each
@@ -156,9 +156,7 @@ def count_units(ray: Any, *, with_gpus: bool) -> Tuple[str, int]:
 
 def absolute(job: Job) -> Job:
     """The job with paths that hold in any working directory."""
-    model, code = job.pipeline.model, job.pipeline.code
-    if Path(model).is_dir() and not is_embedded(model):
-        model = str(Path(model).absolute())
+    model, code = name_anywhere(job.pipeline.model), job.pipeline.code
     return replace(
         job,
         sources=[replace(source, path=source.path.absolute()) for source in job.sources],

@@ -14,6 +14,7 @@ from spacy_luke_ja.annotation.readers import ReadSettings
 from spacy_luke_ja.annotation.records import RecordSettings
 from spacy_luke_ja.annotation.sources import find_sources
 from spacy_luke_ja.annotation.writers import WriteSettings
+from spacy_luke_ja.evaluation.pipelines import name_anywhere
 
 
 @pytest.mark.parametrize(
@@ -112,6 +113,16 @@ def test_code_that_cannot_be_loaded(job):
     job = replace(job, pipeline=replace(job.pipeline, code=Path("code.py")))
     with pytest.raises(OSError, match="cannot import --code code.py"):
         ray_engine.ChunkActor(job, work.digest_of_model(job.pipeline.model)).get_ready()
+
+
+def test_names_of_models_hold_in_any_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    Path("ja_luke_ner_sm").mkdir()  # which is no pipeline: the embedded one has this name
+    for name, same in (("mine", "mine"), ("./mine", "mine"), ("nowhere", None), ("ja_luke_ner_sm", None)):
+        assert name_anywhere(name) == (name if same is None else str(tmp_path / same))
+    Path("ja_luke_ner_sm/meta.json").touch()
+    assert name_anywhere("ja_luke_ner_sm") == str(tmp_path / "ja_luke_ner_sm")
 
 
 @pytest.mark.parametrize(
