@@ -1,6 +1,7 @@
 """`spacy luke annotate` beside nlp.pipe on the same texts in the same run: rate, processes, memory over size of input.
 
     python benchmarks/annotate.py --texts 20000 --rounds 5 --sizes 1 4 16
+    python benchmarks/annotate.py --ray  # with --engine ray
 
 Each round measures all of them, one after the other, each in a process of its own, on input made of the texts of
 data/everyday. Rates are without loading. A ratio is the median over the rounds; memory is the peak of the process.
@@ -25,6 +26,8 @@ BASES = {
     "pipe, 2 threads": "pipe, 2 threads",
     "annotate, 2 threads": "pipe, 2 threads",
     "annotate, 2 processes": "annotate, 2 threads",
+    "ray, 1 actor": "pipe, 1 thread",
+    "ray, 2 actors": "annotate, 2 processes",
 }
 # What a process measures; it prints seconds of work, and the peak of its memory and of its children's in KiB.
 PEAK = "from resource import *; peak = [getrusage(who).ru_maxrss for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]"
@@ -51,8 +54,9 @@ from pathlib import Path
 import torch
 from spacy_luke_ja.annotation import run, work
 torch.set_num_threads(int(sys.argv[3]))
-n_process = int(sys.argv[4])
-if n_process == 1:
+n_process, engine = int(sys.argv[4]), sys.argv[7]
+is_elsewhere = n_process > 1 or engine == "ray"
+if not is_elsewhere:
     nlp = work.load(work.PipelineSettings(sys.argv[2]))
     list(nlp.pipe(["東京へ行った。"] * 64))
     work.load = lambda settings: nlp
@@ -65,10 +69,11 @@ if __name__ == "__main__":
             first.append(time.perf_counter())
             yield pair
     run.do_all = timed
-    settings = run.AnnotateSettings(sys.argv[2], n_process=n_process, chunk_bytes=int(sys.argv[6]) * 1024)
+    several = {{"concurrency": n_process}} if engine == "ray" else {{"n_process": n_process}}
+    settings = run.AnnotateSettings(sys.argv[2], engine=engine, chunk_bytes=int(sys.argv[6]) * 1024, **several)
     run.annotate_files([sys.argv[1]], Path(sys.argv[5]), settings)
     seconds = time.perf_counter() - started
-    if n_process > 1 and len(first) > 1:  # from the first chunk that was done, as what loads is not at work
+    if is_elsewhere and len(first) > 1:  # from the first chunk that was done, as what loads is not at work
         seconds = (first[-1] - first[0]) * len(first) / (len(first) - 1)
     {PEAK}
     print(json.dumps([seconds, *peak]))
@@ -83,21 +88,25 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[1, 4], help="times as many texts, for memory")
     parser.add_argument("--chunk-size", type=int, default=128, help="KiB")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ray", action="store_true", help="measure --engine ray on this machine, too")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         path = write_texts(folder / "in.jsonl", args.texts, args.seed)
-        rounds = [measure_round(path, args.model, folder, args.chunk_size) for _ in range(args.rounds)]
+        rounds = [measure_round(path, args.model, folder, args.chunk_size, args.ray) for _ in range(args.rounds)]
         print(f"{args.texts} texts, {path.stat().st_size / 1e6:.1f} MB, {os.cpu_count()} cores, {args.rounds} rounds\n")
-        print("| | seconds | rate / rate of | |\n|---|---|---|---|")
+        n_characters = sum(len(json.loads(line)["text"]) for line in path.open(encoding="utf8"))
+        print("| | seconds | characters/s | rate / rate of | |\n|---|---|---|---|---|")
         for name, base in BASES.items():
+            if name not in rounds[0]:
+                continue
             seconds = statistics.median(own[name] for own in rounds)
             ratio = statistics.median(own[base] / own[name] for own in rounds)
-            print(f"| {name} | {seconds:.1f} | {ratio:.3f} | {base} |")
+            print(f"| {name} | {seconds:.1f} | {n_characters / seconds:,.0f} | {ratio:.3f} | {base} |")
         print("\n| input, MB | peak memory, MiB |\n|---|---|")
         for times in args.sizes:
             path = write_texts(folder / f"{times}.jsonl", args.texts * times, args.seed)
-            _, own, _ = run(ANNOTATE, path, args.model, 1, 1, folder / f"{times}.out.jsonl", args.chunk_size)
+            _, own, _ = run(ANNOTATE, path, args.model, 1, 1, folder / f"{times}.out.jsonl", args.chunk_size, "local")
             print(f"| {path.stat().st_size / 1e6:.1f} | {own / 1024:.0f} |", flush=True)
 
 
@@ -112,15 +121,20 @@ def write_texts(path: Path, n: int, seed: int) -> Path:
     return path
 
 
-def measure_round(path: Path, model: str, folder: Path, chunk_size: int) -> Dict[str, float]:
-    output = folder / "out.jsonl"
-    return {
+def measure_round(path: Path, model: str, folder: Path, chunk_size: int, with_ray: bool) -> Dict[str, float]:
+    def annotate(n_threads: int, n_process: int, engine: str = "local") -> float:
+        return run(ANNOTATE, path, model, n_threads, n_process, folder / "out.jsonl", chunk_size, engine)[0]
+
+    seconds = {
         "pipe, 1 thread": run(PIPE, path, model, 1)[0],
-        "annotate, 1 thread": run(ANNOTATE, path, model, 1, 1, output, chunk_size)[0],
+        "annotate, 1 thread": annotate(1, 1),
         "pipe, 2 threads": run(PIPE, path, model, 2)[0],
-        "annotate, 2 threads": run(ANNOTATE, path, model, 2, 1, output, chunk_size)[0],
-        "annotate, 2 processes": run(ANNOTATE, path, model, 1, 2, output, chunk_size)[0],
+        "annotate, 2 threads": annotate(2, 1),
+        "annotate, 2 processes": annotate(1, 2),
     }
+    if with_ray:
+        seconds.update({"ray, 1 actor": annotate(1, 1, "ray"), "ray, 2 actors": annotate(1, 2, "ray")})
+    return seconds
 
 
 def run(code: str, *arguments: object) -> List[float]:

@@ -3,6 +3,7 @@
     run.json               what is done here, so that nothing else is mixed with it
     00000000.jsonl         what a chunk became, in the format of the output
     00000000.rejects       its records that could not be annotated, as JSON lines; where there are none, no file
+    00000000.trying        which of its records is tried, where processes ended at one of them
     00000000.done          what was counted, as JSON; written last, it says that the chunk is done
     stdin                  what was read from there
     joined.tmp done.json   the output made whole, and what says so
@@ -14,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ from ..training.outputs import MADE_BY, OutputRefused, entries_of, join_names
 
 ENDING = ".parts"
 RUN, DONE, SPOOL, JOINED, JOINED_REJECTS = "run.json", "done.json", "stdin", "joined.tmp", "joined-rejects.tmp"
-OURS = re.compile(r"\d{8}\.[a-z0-9]+(\.tmp)?|(run|done)\.json(\.tmp)?|stdin(\.tmp)?|joined(-rejects)?\.tmp")
+OURS = re.compile(r"(\d{8}\.[a-z0-9]+|(run|done)\.json)(\.[0-9a-f]{8}\.tmp)?|stdin(\.tmp)?|joined(-rejects)?\.tmp")
 READ_AT_ONCE = 1 << 20
 
 
@@ -48,6 +50,9 @@ class Progress:
 
     def counts(self, number: int) -> Path:
         return self.path / f"{number:08d}.done"
+
+    def note(self, number: int) -> Path:
+        return self.path / f"{number:08d}.trying"
 
     @property
     def spool(self) -> Path:
@@ -76,8 +81,11 @@ class Progress:
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` write a file under another name, and rename it; an OSError names the file."""
-    temporary = path.with_name(path.name + ".tmp")
+    """Let `write` write a file under another name, and rename it; an OSError names the file.
+
+    Two processes may write the same: each has a name of its own.
+    """
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with writing(path):
             write(temporary)

@@ -17,13 +17,15 @@ from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
 from .chunks import Chunk, plan_chunks
 from .progress import Progress
+from .ray_engine import do_in_actors, import_ray
 from .readers import READERS, ReadSettings, check_source
 from .records import RecordSettings
 from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
 from .streams import import_zstandard, packing_of
-from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
+from .work import Job, PipelineSettings, digest_of_model, do_chunk, prepare, start_worker, work
 from .writers import WRITERS, WriteSettings, choose_writer
 
+ENGINES = ("local", "ray")
 CHUNK_BYTES, CHUNK_RECORDS = 1 << 20, 10_000
 REJECTS = ".rejects.jsonl"
 
@@ -49,12 +51,14 @@ class AnnotateSettings:
     code: Optional[Path] = None
     gpu_id: int = -1
     n_process: int = 1
+    engine: str = "local"
+    concurrency: Optional[int] = None
     with_sample: bool = False
     overwrite: bool = False
 
 
 # What changes neither the output nor where chunks end.
-FREE_SETTINGS = ("n_process", "overwrite", "code", "output_format")
+FREE_SETTINGS = ("n_process", "engine", "concurrency", "overwrite", "code", "output_format")
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def annotate_files(
                 numbers: List[int] = []
                 n_before = 0
                 with show_bar(sources, stderr) as bar:
-                    for chunk, counts in do_all(job, done, settings.n_process):
+                    for chunk, counts in do_all(job, done, settings):
                         numbers.append(chunk.number)
                         if counts is None:
                             n_before += chunk.share
@@ -143,7 +147,15 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
     for option, number in (("--min-score", settings.min_score), ("--threshold", settings.threshold)):
         if number is not None and not 0 <= number <= 1:
             raise ValueError(f"{option} must be between 0 and 1, got {number}")
-    for option, least in (("n_process", 1), ("batch_size", 1), ("chunk_bytes", 1)):
+    if settings.engine not in ENGINES:
+        raise ValueError(f"--engine must be {' or '.join(ENGINES)}, got {settings.engine}")
+    if settings.engine == "ray" and settings.n_process != 1:
+        raise ValueError(f"--n-process is for one machine; give --concurrency {settings.n_process} with --engine ray")
+    if settings.engine != "ray" and settings.concurrency is not None:
+        raise ValueError(f"--concurrency is for --engine ray; give --n-process {settings.concurrency} on one machine")
+    if settings.engine == "ray":
+        import_ray()
+    for option, least in (("concurrency", 1), ("n_process", 1), ("batch_size", 1), ("chunk_bytes", 1)):
         number = getattr(settings, option)
         if number is not None and number < least:
             raise ValueError(f"{option_of(option)} must be at least {least}, got {number}")
@@ -260,19 +272,6 @@ def described(settings: AnnotateSettings, writer: str) -> Dict[str, Any]:
     return run
 
 
-def digest_of_model(name: str) -> str:
-    """Of the files of a directory or an installed pipeline; else there is the name alone."""
-    from spacy.util import get_package_path, is_package
-
-    path = Path(name)
-    if not path.is_dir():
-        if not is_package(name):
-            return name
-        path = get_package_path(name)
-    files = sorted(each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc")
-    return " ".join([str(len(files)), progress.digest_of_texts(progress.digest_of(each) for each in files)])
-
-
 def begin(state: Progress, run: Mapping[str, Any], settings: AnnotateSettings) -> None:
     """Go on with the run that was begun, or begin one; raises OutputRefused where another was begun."""
     known = progress.read_json(state.path / progress.RUN) or progress.read_json(state.path / progress.DONE)
@@ -335,12 +334,15 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def do_all(job: Job, done: Any, n_process: int) -> Iterator[Tuple[Chunk, Optional[Dict[str, Any]]]]:
+def do_all(job: Job, done: Any, settings: AnnotateSettings) -> Iterator[Tuple[Chunk, Optional[Dict[str, Any]]]]:
     """RETURNS: each chunk with what was counted, as it is done; None for one that was done before."""
     chunks = plan_chunks(job.sources, job.reading, chunk_bytes=job.chunk_bytes, chunk_records=CHUNK_RECORDS)
     with closing(chunks):  # type: ignore[type-var]
-        if n_process > 1:
-            yield from do_in_processes(job, chunks, done, n_process)
+        if settings.engine == "ray":
+            yield from do_in_actors(job, chunks, done, settings.concurrency)
+            return
+        if settings.n_process > 1:
+            yield from do_in_processes(job, chunks, done, settings.n_process)
             return
         ready = None
         for chunk in chunks:

@@ -6,12 +6,13 @@ import warnings
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from spacy.language import Language
 
+from ..corpora.records import BadRecord
 from .chunks import Chunk, Piece
-from .progress import Progress
+from .progress import Progress, digest_of, digest_of_texts
 from .readers import READERS, Placed, ReadSettings
 from .records import AnnotatedRecord, RecordSettings, annotate_records
 from .sources import Source
@@ -86,6 +87,19 @@ def load(settings: PipelineSettings) -> Language:
     return nlp
 
 
+def digest_of_model(name: str) -> str:
+    """Of the files of a directory or an installed pipeline; else there is the name alone."""
+    from spacy.util import get_package_path, is_package
+
+    path = Path(name)
+    if not path.is_dir():
+        if not is_package(name):
+            return name
+        path = get_package_path(name)
+    files = sorted(each for each in path.rglob("*") if each.is_file() and each.suffix != ".pyc")
+    return " ".join([str(len(files)), digest_of_texts(digest_of(each) for each in files)])
+
+
 def prepare(job: Job) -> Tuple[Language, Job]:
     """RETURNS: the pipeline, and the job with what only the pipeline knows."""
     nlp = load(job.pipeline)
@@ -105,8 +119,6 @@ def read_piece(job: Job, piece: Piece) -> Iterator[Placed]:
     for other in [own for own in job.cursors if own != piece.source]:
         job.cursors.pop(other).close()
     if piece.damage:
-        from ..corpora.records import BadRecord
-
         yield Placed(piece.line, BadRecord(piece.damage))
         return
     if piece.source not in job.cursors:
@@ -117,18 +129,44 @@ def read_piece(job: Job, piece: Piece) -> Iterator[Placed]:
         raise OSError(f"{source.name} has changed while it was read: {error}") from error
 
 
-def do_chunk(nlp: Language, job: Job, chunk: Chunk) -> Dict[str, Any]:
-    """RETURNS: what was counted."""
+def close_cursors(job: Job) -> None:
+    """So that what was read can be read once more: cursors go forwards."""
+    while job.cursors:
+        job.cursors.popitem()[1].close()
+
+
+def read_chunk(job: Job, chunk: Chunk) -> Tuple[List[Tuple[Source, int]], List[Any]]:
+    """RETURNS: where each record stands, and the records."""
     places: List[Tuple[Source, int]] = []
     records: List[Any] = []
     for piece in chunk.pieces:
         for placed in read_piece(job, piece):
             places.append((job.sources[piece.source], placed.line))
             records.append(placed.fields)
+    return places, records
+
+
+def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], note: Callable[[int], Any]) -> None:
+    """Annotate the records one by one, without those of lethal, only to see whether the process survives it.
+
+    note: called before each, so that the one that it ends at is known.
+    """
+    for i, record in enumerate(read_chunk(job, chunk)[1]):
+        if i not in lethal:
+            note(i)
+            with warnings.catch_warnings(), nlp.memory_zone():
+                warnings.simplefilter("ignore")
+                annotate_records(nlp, [record], job.records)
+
+
+def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[int, str]] = None) -> Dict[str, Any]:
+    """refused: records of the chunk that are rejected unseen, with the reason. RETURNS: what was counted."""
+    places, records = read_chunk(job, chunk)
+    given = [BadRecord(refused[i]) if refused and i in refused else record for i, record in enumerate(records)]
     part = WRITERS[job.writer].part(job.writing)
     with warnings.catch_warnings(record=True) as caught, nlp.memory_zone():
         warnings.simplefilter("always")
-        annotated, rejected = annotate_records(nlp, records, job.records)
+        annotated, rejected = annotate_records(nlp, given, job.records)
         reasons: Dict[int, str] = dict(rejected)
         written: List[AnnotatedRecord] = []
         for record in annotated:

@@ -46,6 +46,10 @@ def annotate_cli(
     min_score: float = Option(0.0, "--min-score", help="The least score of what is written"),
     batch_size: Optional[int] = Option(None, "--batch-size", help="Texts at once; default: the pipeline's"),
     n_process: int = Option(1, "--n-process", help="Processes, each with a pipeline; they share the cores"),
+    engine: str = Option("local", "--engine", help="local: this machine; ray: the actors of a Ray cluster"),
+    concurrency: Optional[int] = Option(
+        None, "--concurrency", help="Actors of --engine ray, each with a pipeline; default: as many as cores or GPUs"
+    ),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
     html: Optional[Path] = Option(None, "--html", help="Write a page of a sample, in displaCy's colours"),
     stats: bool = Option(False, "--stats", help="Print entities per label, the most frequent names and the rate"),
@@ -80,6 +84,8 @@ def annotate_cli(
         min_score=min_score,
         batch_size=batch_size,
         n_process=n_process,
+        engine=engine,
+        concurrency=concurrency,
         gpu_id=use_gpu,
         chunk_bytes=chunk_size * 1024,
         code=code_path,

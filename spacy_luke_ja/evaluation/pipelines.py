@@ -45,6 +45,13 @@ def load_pipeline(name: str, *, factory: str = "luke_ner", split_mode: Optional[
     return nlp
 
 
+def name_anywhere(name: str) -> str:
+    """By what load_pipeline loads the same in any working directory."""
+    path = Path(name)
+    is_first = (path / "meta.json").exists() or not (is_embedded(name) or is_package(name))
+    return str(path.absolute()) if path.is_dir() and is_first else name
+
+
 def find_component(nlp: Language, component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:
     """RETURNS: the name of the one component of these factories, or of the one that --component asks for."""
     names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in factories]
