@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
     from .annotated_labels import set_annotated_labels
     from .corpora.examples import make_example, make_qa_example
+    from .corpora.typing import make_typing_example
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
+    from .pipeline.typing import LukeEntityTyping
     from .qa_data import get_gold_answers, set_gold_answers
     from .text.decoding import CharSpan
 
@@ -22,12 +24,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Answer",
     "CharSpan",
+    "LukeEntityTyping",
     "LukeNer",
     "LukeQa",
     "blank",
     "get_gold_answers",
     "make_example",
     "make_qa_example",
+    "make_typing_example",
     "set_annotated_labels",
     "set_gold_answers",
 ]
@@ -35,11 +39,13 @@ __all__ = [
 _MODULES = {
     "Answer": "pipeline.qa_doc",
     "CharSpan": "text.decoding",
+    "LukeEntityTyping": "pipeline.typing",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
     "get_gold_answers": "qa_data",
     "make_example": "corpora.examples",
     "make_qa_example": "corpora.examples",
+    "make_typing_example": "corpora.typing",
     "set_annotated_labels": "annotated_labels",
     "set_gold_answers": "qa_data",
 }

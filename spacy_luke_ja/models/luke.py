@@ -73,8 +73,8 @@ class EntityAwareAttention(SelfAttention):
 
     def __init__(self, config: Mapping[str, Any]):
         super().__init__(config)
-        for name in ("w2e_query", "e2w_query", "e2e_query"):
-            self.add_module(name, Linear(config["hidden_size"], config["hidden_size"]))
+        width = config["hidden_size"]
+        self.w2e_query, self.e2w_query, self.e2e_query = (Linear(width, width) for _ in range(3))
 
     def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
         if not any(run.n_entities for run in runs):
