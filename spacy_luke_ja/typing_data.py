@@ -1,6 +1,6 @@
 """Types of mentions in a Doc, kept in its user_data: gold and predicted alike.
 
-They stand under the keys of extension attributes of their characters: so they survive to_bytes and a DocBin with
+They stand under keys like those of extension attributes of their characters: so they survive to_bytes and a DocBin with
 store_user_data=True, and Doc.copy, Doc.from_docs and Span.as_doc(copy_user_data=True) move them along.
 """
 
@@ -11,7 +11,8 @@ from spacy.tokens import Doc, Span
 from .text.typing import TypedMention
 from .user_data import register_extension, text_length
 
-TYPES, GOLD = "luke_types", "luke_gold_types"
+# Not the name of the extension attribute, which others may have registered before us.
+TYPES, GOLD = "luke_typed", "luke_gold_types"
 
 
 def get_luke_types(span: Span) -> List[Tuple[str, float]]:
@@ -79,4 +80,4 @@ def keys_of(doc: Doc, name: str) -> List[Sequence[Any]]:
 
 
 def register_extensions() -> None:
-    register_extension(Span, TYPES, getter=get_luke_types)
+    register_extension(Span, "luke_types", getter=get_luke_types)
