@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from .annotated_labels import set_annotated_labels
     from .annotation.records import RecordSettings, annotate_records
     from .corpora.examples import make_example, make_qa_example
+    from .corpora.typing import make_typing_example
     from .dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
     from .label_maps import get_label_map, rename_entities
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
+    from .pipeline.typing import LukeEntityTyping
     from .qa_data import get_gold_answers, set_gold_answers
     from .text.decoding import CharSpan
 
@@ -26,6 +28,7 @@ __all__ = [
     "Answer",
     "CharSpan",
     "ENTITIES_TYPE",
+    "LukeEntityTyping",
     "LukeNer",
     "LukeQa",
     "RecordSettings",
@@ -39,6 +42,7 @@ __all__ = [
     "map_frames",
     "map_rows",
     "rename_entities",
+    "make_typing_example",
     "set_annotated_labels",
     "set_gold_answers",
 ]
@@ -47,6 +51,7 @@ _MODULES = {
     "Answer": "pipeline.qa_doc",
     "CharSpan": "text.decoding",
     "ENTITIES_TYPE": "dataframes",
+    "LukeEntityTyping": "pipeline.typing",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
     "RecordSettings": "annotation.records",
@@ -59,6 +64,7 @@ _MODULES = {
     "map_frames": "dataframes",
     "map_rows": "dataframes",
     "rename_entities": "label_maps",
+    "make_typing_example": "corpora.typing",
     "set_annotated_labels": "annotated_labels",
     "set_gold_answers": "qa_data",
 }

@@ -55,6 +55,7 @@ def test_there_is_one_for_each_architecture_and_size():
     assert names == {
         "luke_ner_sm", "luke_ner_base", "luke_ner_large", "xlmr_ner_base", "luke_ner_published", "luke_shared", "spacy_ner",
         "luke_qa_sm", "luke_qa_base", "modernbert_ner_base", "tohoku_ner_base",
+        "luke_typing_sm",
     }  # fmt: skip
 
 
@@ -71,6 +72,8 @@ def test_it_trains(path, checkpoints, tmp_path):
         DocBin(docs=docs).to_disk(data)
     if "SquadCorpus" in path.read_text(encoding="utf8"):
         data = toy_corpora.write_squad(tmp_path / "data.json")
+    if "TypingCorpus" in path.read_text(encoding="utf8"):
+        data = toy_corpora.write_typed(tmp_path / "data.jsonl")
     config = load_config(path, overrides={"paths.train": str(data), "paths.dev": str(data), "training.max_steps": 1})
     for component in config["components"].values():
         if component["model"]["@architectures"].startswith("spacy-luke-ja."):
@@ -82,5 +85,8 @@ def test_it_trains(path, checkpoints, tmp_path):
     if "luke_qa" in config["components"]:
         nlp = spacy.load(tmp_path / "out" / "model-best")
         assert nlp.get_pipe("luke_qa").ask(nlp("山田花子は東京へ行った。"), "誰が行きましたか。")
+        return
+    if "luke_entity_typing" in config["components"]:
+        assert "luke_entity_typing" in spacy.load(tmp_path / "out" / "model-best").pipe_names
         return
     assert spacy.load(tmp_path / "out" / "model-best")("山田花子は東京へ行った。").has_annotation("ENT_IOB")

@@ -9,7 +9,7 @@ import lzma
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from toys import TEXTS
+from toys import EXAMPLES, TEXTS
 
 PLAIN = (
     "kyoto_wiki", "jawiki_gocon", "jaquad_train_contexts", "gsd_train", "wikinews", "ntrex_news", "ict_white_paper",
@@ -133,4 +133,14 @@ def write_corpora(
         ]
         write_lines(path / "qa" / f"{name}.json.xz", [json.dumps({"data": articles}, ensure_ascii=False)])
     write_lines(path / "linked" / "ipadic_names.tsv.xz", ["\t".join(name) for name in names])
+    return path
+
+
+def write_typed(path: Path) -> Path:
+    """The entities of toys.EXAMPLES as mentions with types, for spacy-luke-ja.TypingCorpus.v1."""
+    records = [
+        {"text": text, "spans": [{"start": a, "end": b, "types": [label, "名"]} for a, b, label in spans]}
+        for text, spans in EXAMPLES
+    ]
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
     return path

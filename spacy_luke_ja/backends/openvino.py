@@ -48,7 +48,7 @@ def OpenVINOModel(settings: ModelSettings) -> Model[List[Any], List[Any]]:
 class OpenVINOShim(CheckpointShim):
     """Runs a checkpoint by OpenVINO, and saves it as it was stored, or in eight bits where it runs in them."""
 
-    takes_type_ids = False
+    takes_type_ids = takes_entities = False
     can_train = False
 
     def __init__(self, settings: ModelSettings = ModelSettings()):

@@ -37,10 +37,13 @@ def fill_model(model: Model, task: Task, checkpoint: Checkpoint, *, new_head: bo
 
     new_head: the layer behind the encoder starts at random, for training on the checkpoint's tags.
     """
+    checkpoint = task.prepare(checkpoint)
     attrs = task.read_checkpoint(checkpoint)
     checkpoint = settle_tokenizer(checkpoint)
     encoder = open_encoder(checkpoint)
     shim, frame = shim_of(model), task.frame(encoder, checkpoint)
+    if task.needs_entities and not shim.takes_entities:
+        raise ValueError("the OpenVINO model takes no entities, which this task has; use spacy-luke-ja.HFModel.v1")
     if frame.special.text_type_id and not shim.takes_type_ids:
         raise ValueError(
             f"the encoder of {checkpoint.name} is told which text is the question and which the context, and the "

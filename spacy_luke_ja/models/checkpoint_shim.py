@@ -25,6 +25,7 @@ class CheckpointShim(Shim, ABC):
     """
 
     takes_type_ids = True  # of pairs of texts, see WindowBatch
+    takes_entities = True  # behind the words, see WindowBatch
     can_train = True
     head: Head  # of what is loaded
 

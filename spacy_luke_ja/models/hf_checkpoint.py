@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
@@ -66,12 +67,14 @@ class Checkpoint:
     files: file name → content: config.json and what its tokenizer needs.
     weights: the files the tensors are in, or the content of one safetensors file.
     stamps: size and time of change of each of those files when the checkpoint was opened.
+    entity_rows: which rows of the entity embeddings in those files are its own; None: all.
     """
 
     name: str
     files: Mapping[str, bytes]
     weights: Any
     stamps: Tuple[Tuple[int, int], ...] = ()
+    entity_rows: Optional[Tuple[int, ...]] = None
 
     @property
     def config(self) -> Dict[str, Any]:
@@ -81,6 +84,22 @@ class Checkpoint:
     def has_entities(self) -> bool:
         """Whether it is a LUKE that was opened with what it knows of entities."""
         return self.config.get("model_type") in LUKE_TYPES
+
+    @cached_property
+    def entity_vocab(self) -> Dict[str, int]:
+        """The ids of a LUKE's entities by their names, Wikipedia's titles and such as [MASK]; read at the first use."""
+        refused = f"{ENTITY_VOCAB} of the checkpoint {self.name}"
+        if ENTITY_VOCAB not in self.files:
+            raise ValueError(f"{refused} is not there: it has the ids of entities, which this task needs")
+        try:
+            vocabulary = json.loads(self.files[ENTITY_VOCAB])
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{refused} is damaged: {error}") from error
+        size = self.config.get("entity_vocab_size")
+        numbers = vocabulary.values() if isinstance(vocabulary, dict) else [None]
+        if not all(type(number) is int and 0 <= number < (size or number + 1) for number in numbers):
+            raise ValueError(f"{refused} must give each entity a number from 0 to {size} - 1 (entity_vocab_size)")
+        return vocabulary
 
     @property
     def vocab_size(self) -> int:
@@ -270,8 +289,10 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]], *, with_en
         if not paths or len(paths) < len(shards):
             raise OSError(f"the checkpoint {name} lacks some of the files {', '.join(shards)}")
     if config.get("model_type") in LUKE_TYPES and with_entities:
-        entity_vocab = find(ENTITY_VOCAB)
-        files.update({ENTITY_VOCAB: entity_vocab.read_bytes()} if entity_vocab is not None else {})
+        # Beside the vocabulary, what names the ids of <ent> and <ent2>: transformers 5 writes no added_tokens.json.
+        more = [ENTITY_VOCAB, "tokenizer_config.json", *(() if "added_tokens.json" in files else ("tokenizer.json",))]
+        opened = {f: find(f) for f in more}
+        files.update({f: path.read_bytes() for f, path in opened.items() if path is not None})
     elif config.get("model_type") in LUKE_TYPES:
         config = as_xlm_roberta(config)
     if config.get("model_type") == "roberta" and names_class(config, files, "T5Tokenizer"):

@@ -9,6 +9,7 @@ from .config_checks import CONFIG, check_encoder
 from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
+from .luke import LukeClassifier
 from .modernbert import ModernBertClassifier
 from .ner import TOKEN_CLASSIFIER
 from .refusals import describe_own_code
@@ -41,11 +42,13 @@ def build_module(
     new_head: the classifier starts at random, for training on the checkpoint's tags.
     Raises a ValueError when tensors are missing or of the wrong shape.
     """
-    if checkpoint.has_entities:
-        architecture = hf_architecture(checkpoint, head)
-    elif can_build(checkpoint.config):
+    if can_build(checkpoint.config):
         check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
-        architecture = own_architecture(Classifier, PREFIXES[checkpoint.config["model_type"]], checkpoint, head.layer)
+        if checkpoint.has_entities:
+            architecture = own_architecture(LukeClassifier, "luke", checkpoint, head.layer)
+        else:
+            prefix = PREFIXES[checkpoint.config["model_type"]]
+            architecture = own_architecture(Classifier, prefix, checkpoint, head.layer)
     elif modernbert.can_build(checkpoint.config):
         architecture = own_architecture(ModernBertClassifier, modernbert.PREFIX, checkpoint, "classifier")
     else:
@@ -121,7 +124,7 @@ class Architecture(NamedTuple):
 def own_architecture(
     kind: Callable[..., JoinedClassifier], prefix: str, checkpoint: Checkpoint, last: str
 ) -> Architecture:
-    """BERT's family, by models/roberta.py, or ModernBERT, by models/modernbert.py.
+    """BERT's family, by models/roberta.py, LUKE by models/luke.py, or ModernBERT, by models/modernbert.py.
 
     last: the name of the last layer.
     """

@@ -17,6 +17,7 @@ from .checkpoint_shim import CheckpointShim
 from .hf_checkpoint import Checkpoint
 from .hf_loader import build_module, max_subwords, resize_head
 from .hf_tensors import Tensors
+from .luke import Entities
 from .ner import TOKEN_CLASSIFIER
 from .roberta import Encoder, JoinedClassifier
 from .settings import ModelSettings
@@ -230,7 +231,10 @@ class HFShim(CheckpointShim, PyTorchShim):
         device = self.device
         if isinstance(self._model, (Encoder, JoinedClassifier)):
             ids, type_ids = (send(array, device) for array in (inputs.ids, inputs.type_ids))
-            return self._model(ids, inputs.lengths.tolist(), type_ids)
+            arguments: Any = {}
+            if inputs.entity_counts is not None and inputs.mentions is not None:
+                arguments["entities"] = Entities(inputs.entity_counts.tolist(), inputs.mentions.tolist())
+            return self._model(ids, inputs.lengths.tolist(), type_ids, **arguments)
         is_subword = torch.from_numpy(inputs.is_subword()).to(device)
         arguments = {"input_ids": send(inputs.padded_ids(), device), "attention_mask": is_subword.long()}
         if inputs.type_ids is not None:

@@ -14,6 +14,7 @@ import torch
 from .hf_checkpoint import Checkpoint, stamps_of
 from .int8 import SCALES, describe, multiply_scales
 
+ENTITY_TABLE = "entity_embeddings.entity_embeddings.weight"
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
 
 # Of a file, cast at a time.
@@ -40,12 +41,15 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
     sources = checkpoint.weights if isinstance(checkpoint.weights, list) else [checkpoint.weights]
     check_unchanged(checkpoint)
     rename = str if checkpoint.has_entities else tensor_name
+    rows = checkpoint.entity_rows
     tensors: Tensors = {}
     for source in sources:
         where = source.name if isinstance(source, Path) else "the serialised pipeline"
         try:
-            for name, tensor in iterate_tensors(source, dtype, rename):
+            for name, tensor in iterate_tensors(source, dtype, rename, few_entities=rows is not None):
                 check_tensor(name, tensor)
+                if rows is not None and name.endswith(ENTITY_TABLE):
+                    tensor = tensor[list(rows)]
                 tensors[name] = tensor.to(dtype) if must_cast(name, tensor, dtype) else tensor
         except NotOnlyTensors as error:
             raise OSError(f"{where} of the checkpoint {checkpoint.name} {error}") from None
@@ -93,14 +97,19 @@ def check_unchanged(checkpoint: Checkpoint) -> None:
 Rename = Callable[[str], Optional[str]]
 
 
-def iterate_tensors(source: Any, dtype: Optional[torch.dtype], rename: Rename) -> Iterator[Tuple[str, torch.Tensor]]:
-    """source: the path of a .safetensors or .bin file, or the content of a safetensors file."""
+def iterate_tensors(
+    source: Any, dtype: Optional[torch.dtype], rename: Rename, *, few_entities: bool = False
+) -> Iterator[Tuple[str, torch.Tensor]]:
+    """source: the path of a .safetensors or .bin file, or the content of a safetensors file.
+
+    few_entities: few of the rows of the entity embeddings are needed; they come mapped, as they are stored.
+    """
     from safetensors.torch import load
 
     if isinstance(source, bytes):
         yield from load(source).items()
     elif source.suffix == ".safetensors":
-        yield from iterate_safetensors(source, dtype, rename)
+        yield from iterate_safetensors(source, dtype, rename, few_entities=few_entities)
     else:
         for name, tensor in load_bin(source).items():
             own_name = rename(name)
@@ -108,7 +117,9 @@ def iterate_tensors(source: Any, dtype: Optional[torch.dtype], rename: Rename) -
                 yield own_name, tensor
 
 
-def iterate_safetensors(path: Path, dtype: Optional[torch.dtype], rename: Rename) -> Iterator[Tuple[str, torch.Tensor]]:
+def iterate_safetensors(
+    path: Path, dtype: Optional[torch.dtype], rename: Rename, *, few_entities: bool
+) -> Iterator[Tuple[str, torch.Tensor]]:
     """What needs no cast comes mapped; the rest is cast part by part.
 
     What was read of a mapped file stays in memory as long as it is open: so it is opened anew for each PART_BYTES.
@@ -122,7 +133,8 @@ def iterate_safetensors(path: Path, dtype: Optional[torch.dtype], rename: Rename
             continue
         stored = file_.get_slice(name)
         shape = stored.get_shape()
-        if not shape or not must_cast(name, stored[:0], dtype):
+        is_mapped = few_entities and name.endswith(ENTITY_TABLE)
+        if is_mapped or not shape or not must_cast(name, stored[:0], dtype):
             yield own_name, file_.get_tensor(name)
             continue
         cast = torch.empty(shape, dtype=dtype)

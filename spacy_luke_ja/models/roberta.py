@@ -50,11 +50,15 @@ PLAIN_LENGTH = 96
 
 
 class Run(NamedTuple):
-    """Neighbouring windows of one length: rows first_row … first_row + n_windows × length of the joined windows."""
+    """Neighbouring windows of one length: rows first_row … first_row + n_windows × length of the joined windows.
+
+    n_entities: how many of the rows of each are entities, behind its words; see luke.py.
+    """
 
     first_row: int
     n_windows: int
     length: int
+    n_entities: int = 0
 
 
 def find_blocks(lengths: Sequence[int], max_rows: int) -> List[Sequence[int]]:
@@ -75,11 +79,12 @@ def round_up(n_rows: int) -> int:
     return -(-n_rows // step) * step
 
 
-def find_runs(lengths: Sequence[int]) -> List[Run]:
+def find_runs(lengths: Sequence[int], entity_counts: Sequence[int] = ()) -> List[Run]:
+    """entity_counts: how many entities are among the rows of each window; none where there are no counts."""
     runs: List[Run] = []
     row = 0
-    for length, group in groupby(lengths):
-        runs.append(Run(row, len(list(group)), length))
+    for (length, n_entities), group in groupby(zip(lengths, entity_counts or [0] * len(lengths))):
+        runs.append(Run(row, len(list(group)), length, n_entities))
         row += runs[-1].n_windows * length
     return runs
 
@@ -130,8 +135,13 @@ def plain_attention(
     query: Tensor, key: Tensor, value: Tensor, dropout: Callable[[Tensor], Tensor] = lambda weights: weights
 ) -> Tensor:
     """(n_windows, n_heads, length, width of a head) each."""
-    scores = query @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
-    return dropout(torch.softmax(scores, dim=-1)).to(value.dtype) @ value
+    return softmax_of_scores(query @ key.transpose(-1, -2), value, dropout)
+
+
+def softmax_of_scores(scores: Tensor, value: Tensor, dropout: Callable[[Tensor], Tensor]) -> Tensor:
+    """scores: (n_windows, n_heads, length, length), products of queries and keys."""
+    scaled = scores * (1 / math.sqrt(value.shape[-1]))
+    return dropout(torch.softmax(scaled, dim=-1)).to(value.dtype) @ value
 
 
 class Embeddings(nn.Module):
@@ -339,9 +349,11 @@ class JoinedClassifier(nn.Module):
 class Classifier(JoinedClassifier):
     """An encoder with a linear layer to n_tags logits, under the tensor names of transformers' classes."""
 
+    encoder_class = Encoder
+
     def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
         """head: the name of the linear layer."""
-        super().__init__(Encoder(config), n_tags, head)
+        super().__init__(self.encoder_class(config), n_tags, head)
         dropout = self.config.classifier_dropout
         self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
 

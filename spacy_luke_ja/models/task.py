@@ -63,13 +63,15 @@ class Frame:
 class FramedWindow(NamedTuple):
     """A window as the encoder takes it.
 
-    ids: special ones included. type_ids: as in WindowBatch.
+    ids: special ones included, and behind them those of entities. type_ids: as in WindowBatch.
     rows: which of the encoder's rows the task reads.
+    mentions: (n_entities, 2) as in WindowBatch; None: no entities.
     """
 
     ids: np.ndarray
     rows: Union[slice, np.ndarray] = slice(None)
     type_ids: Optional[np.ndarray] = None
+    mentions: Optional[np.ndarray] = None
 
 
 class Task:
@@ -85,6 +87,10 @@ class Task:
 
     def check_settings(self, settings: ModelSettings) -> None:
         """Raise a ValueError for settings that fit no checkpoint."""
+
+    def prepare(self, checkpoint: Checkpoint) -> Checkpoint:
+        """RETURNS: what of a checkpoint is loaded, and saved; a ValueError where it cannot do this."""
+        return checkpoint
 
     def read_checkpoint(self, checkpoint: Checkpoint) -> Dict[str, Any]:
         """RETURNS: what a checkpoint says of this task, for the model's attrs; a ValueError where it cannot do it."""

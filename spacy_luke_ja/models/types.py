@@ -30,12 +30,17 @@ class WindowBatch:
     pad_id: for models that take windows side by side.
     type_ids: (n_subwords,) int64, which of a pair's two texts each belongs to, for encoders that are told; None: the
         first everywhere.
+    entity_counts: (n_windows,) how many of the ids of each, the last ones, are entities; None: none.
+    mentions: (n_entities, 2) int64, the first subword of each one's mention and the one behind its last, counted in its
+        window with the special ones.
     """
 
     ids: np.ndarray
     lengths: np.ndarray
     pad_id: int
     type_ids: Optional[np.ndarray] = None
+    entity_counts: Optional[np.ndarray] = None
+    mentions: Optional[np.ndarray] = None
 
     def is_subword(self) -> np.ndarray:
         """(n_windows, length of the longest) bool: False is padding."""

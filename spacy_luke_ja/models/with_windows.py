@@ -1,5 +1,6 @@
 """Inputs of any length in, what the model says of each out, through windows that the encoder can take."""
 
+from dataclasses import replace
 from typing import Any, Callable, List, Sequence, Tuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from .settings import ModelSettings
 from .task import FramedWindow, Task
 from .types import ClassifierModel, WindowBatch
 
+NO_MENTIONS = np.zeros((0, 2), dtype="int64")
 Runner = Callable[[List[WindowBatch]], Tuple[List[np.ndarray], Callable[[List[np.ndarray]], Any]]]
 
 
@@ -88,4 +90,8 @@ def join_windows(windows: Sequence[FramedWindow], *, pad_id: int) -> WindowBatch
     ids = np.concatenate([window.ids for window in windows])
     type_ids = [window.type_ids for window in windows if window.type_ids is not None]
     lengths = np.array([len(window.ids) for window in windows])
-    return WindowBatch(ids, lengths, pad_id, np.concatenate(type_ids) if type_ids else None)
+    batch = WindowBatch(ids, lengths, pad_id, np.concatenate(type_ids) if type_ids else None)
+    if all(window.mentions is None for window in windows):
+        return batch
+    mentions = [NO_MENTIONS if window.mentions is None else window.mentions for window in windows]
+    return replace(batch, entity_counts=np.array(list(map(len, mentions))), mentions=np.concatenate(mentions))

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-OURS = {"Doc": ["luke_entities", "luke_alignment", "luke_questions", "luke_answers"], "Span": ["luke_score"]}
+OURS = {
+    "Doc": ["luke_entities", "luke_alignment", "luke_questions", "luke_answers"],
+    "Span": ["luke_score", "luke_types"],
+}
 
 
 def run(code, *flags):

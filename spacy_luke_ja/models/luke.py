@@ -1,0 +1,196 @@
+"""LUKE's encoder without padding: windows in, each with its entities behind its words, hidden states or logits out.
+
+It is the network of roberta.py. An entity is a row more: what its own table has for it, the mean of the positions of
+its mention's subwords, a type, normalised. With entity-aware attention, words and entities ask words and entities by
+four queries. The tensors have the names that transformers' LukeModel gives them.
+"""
+
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .roberta import (
+    BLOCK_ROWS,
+    Classifier,
+    Dropout,
+    Embedding,
+    Encoder,
+    LayerNorm,
+    Linear,
+    Run,
+    SelfAttention,
+    find_blocks,
+    find_runs,
+    round_up,
+    softmax_of_scores,
+)
+
+# What transformers takes where a config.json says nothing.
+DEFAULTS = {"entity_vocab_size": 500000, "entity_emb_size": 256, "use_entity_aware_attention": True}
+
+
+class Entities(NamedTuple):
+    """The entities of windows joined end to end; their ids stand behind the words of their window.
+
+    counts: of each window.
+    mentions: of each entity, the first subword of its mention and the one behind its last, counted in its window with
+        the special ones; at least one.
+    """
+
+    counts: Sequence[int]
+    mentions: Sequence[Tuple[int, int]]
+
+
+class EntityEmbeddings(nn.Module):
+    def __init__(self, config: Mapping[str, Any]):
+        super().__init__()
+        width, own_width = config["hidden_size"], config["entity_emb_size"]
+        self.entity_embeddings = Embedding(config["entity_vocab_size"], own_width)
+        if own_width != width:
+            self.entity_embedding_dense = Linear(own_width, width, bias=False)
+        self.position_embeddings = Embedding(config["max_position_embeddings"], width)
+        self.token_type_embeddings = Embedding(config["type_vocab_size"], width)
+        self.LayerNorm = LayerNorm(width, eps=config["layer_norm_eps"])
+        self.dropout = Dropout(config["hidden_dropout_prob"])
+
+    def forward(self, ids: Tensor, mentions: Sequence[Tuple[int, int]]) -> Tensor:
+        """(n_entities,) → (n_entities, width). Here positions count from 0, unlike words' own."""
+        embedded = self.entity_embeddings(ids)
+        if hasattr(self, "entity_embedding_dense"):
+            embedded = self.entity_embedding_dense(embedded)
+        counts = torch.tensor([end - start for start, end in mentions], device=ids.device)
+        owners = torch.arange(len(mentions), device=ids.device).repeat_interleave(counts)
+        positions = torch.cat([torch.arange(start, end) for start, end in mentions]).to(ids.device)
+        rows = self.position_embeddings(positions)
+        sums = rows.new_zeros(len(mentions), rows.shape[1]).index_add(0, owners, rows)
+        means = sums / counts[:, None].to(sums.dtype)
+        return self.dropout(self.LayerNorm(embedded + means + self.token_type_embeddings.weight[0]))
+
+
+class EntityAwareAttention(SelfAttention):
+    """As SelfAttention where there are no entities; its query is that of words for words."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        super().__init__(config)
+        width = config["hidden_size"]
+        self.w2e_query, self.e2w_query, self.e2e_query = (Linear(width, width) for _ in range(3))
+
+    def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
+        if not any(run.n_entities for run in runs):
+            return super().forward(hidden, runs)
+        width = hidden.shape[1]
+        joined = nn.functional.linear(hidden, self.weight, self.bias)
+        words_for_entities = self.w2e_query(hidden)
+        _, entity_rows = split_rows(runs, hidden.device)
+        entities = hidden[entity_rows]
+        entities_for_words, entities_for_entities = self.e2w_query(entities), self.e2e_query(entities)
+        attended, n_before = [], 0
+        for run in runs:
+            rows = slice(run.first_row, run.first_row + run.n_windows * run.length)
+            own = slice(n_before, n_before + run.n_windows * run.n_entities)
+            n_before = own.stop
+            query, key, value = (self._by_head(part, run.n_windows) for part in joined[rows].chunk(3, dim=1))
+            n_words = run.length - run.n_entities
+            w2e = self._by_head(words_for_entities[rows], run.n_windows)
+            e2w, e2e = (self._by_head(part[own], run.n_windows) for part in (entities_for_words, entities_for_entities))
+            for_words = torch.cat([query[:, :, :n_words], e2w], dim=2) @ key[:, :, :n_words].transpose(-1, -2)
+            for_entities = torch.cat([w2e[:, :, :n_words], e2e], dim=2) @ key[:, :, n_words:].transpose(-1, -2)
+            scores = torch.cat([for_words, for_entities], dim=3)
+            found = softmax_of_scores(scores, value, self.dropout)
+            attended.append(found.transpose(1, 2).reshape(-1, width))
+        n_rows = sum(map(len, attended))
+        return torch.cat([*attended, hidden.new_zeros(len(hidden) - n_rows, width).to(attended[0].dtype)])
+
+    def _by_head(self, rows: Tensor, n_windows: int) -> Tensor:
+        """(n_windows × length, width) → (n_windows, n_heads, length, width of a head)."""
+        length = len(rows) // n_windows
+        return rows.reshape(n_windows, length, self.n_heads, rows.shape[1] // self.n_heads).transpose(1, 2)
+
+
+class LukeEncoder(Encoder):
+    def __init__(self, config: Mapping[str, Any]):
+        """config: the content of a LUKE's config.json that roberta.can_build takes."""
+        config = {**DEFAULTS, **config}
+        super().__init__(config)
+        self.base_model_prefix = "luke"
+        whole = vars(self.config)
+        self.entity_embeddings = EntityEmbeddings(whole)
+        if config["use_entity_aware_attention"]:
+            for layer in self.encoder.layer:  # type: ignore[union-attr]
+                layer.attention["self"] = EntityAwareAttention(whole)
+
+    def forward(
+        self,
+        ids: Tensor,
+        lengths: Sequence[int],
+        type_ids: Optional[Tensor] = None,
+        entities: Optional[Entities] = None,
+    ) -> Tensor:
+        """
+        ids: (n,) windows joined end to end: the ids of each one's words, then of its entities.
+        lengths: of the windows, entities counted.
+        type_ids: for encoders that are told; only without entities.
+        RETURNS: (n, width).
+        """
+        return self.in_blocks(ids, lengths, type_ids, lambda hidden: hidden, entities)
+
+    def in_blocks(
+        self,
+        ids: Tensor,
+        lengths: Sequence[int],
+        type_ids: Optional[Tensor],
+        head: Callable[[Tensor], Tensor],
+        entities: Optional[Entities] = None,
+    ) -> Tensor:
+        if entities is None or not any(entities.counts):
+            return super().in_blocks(ids, lengths, type_ids, head)
+        on_cpu = ids.device.type == "cpu"
+        outputs: List[Tensor] = []
+        n_windows = n_rows = n_entities = 0
+        for block in find_blocks(lengths, BLOCK_ROWS) if on_cpu else [lengths]:
+            counts = entities.counts[n_windows : n_windows + len(block)]
+            mentions = entities.mentions[n_entities : n_entities + sum(counts)]
+            own = ids[n_rows : n_rows + sum(block)]
+            n_windows, n_rows, n_entities = n_windows + len(block), n_rows + len(own), n_entities + len(mentions)
+            runs = find_runs(block, counts)
+            hidden = self._embed(own, runs, mentions)
+            if on_cpu:
+                hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(len(own)) - len(own)))
+            outputs.append(head(self.run_layers(hidden, runs))[: len(own)])
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def _embed(self, ids: Tensor, runs: Sequence[Run], mentions: Sequence[Tuple[int, int]]) -> Tensor:
+        word_rows, entity_rows = split_rows(runs, ids.device)
+        of_words = [run._replace(length=run.length - run.n_entities) for run in runs]
+        embedded = [self.embeddings(ids[word_rows], of_words, None)]
+        if mentions:
+            embedded.append(self.entity_embeddings(ids[entity_rows], mentions))
+        return torch.cat(embedded)[torch.cat([word_rows, entity_rows]).argsort()]
+
+
+class LukeClassifier(Classifier):
+    """A linear layer on each row, be it of a word or of an entity."""
+
+    encoder_class = LukeEncoder
+
+    def forward(
+        self,
+        ids: Tensor,
+        lengths: Sequence[int],
+        type_ids: Optional[Tensor] = None,
+        entities: Optional[Entities] = None,
+    ) -> Tensor:
+        """As LukeEncoder takes them. RETURNS: (n, n_tags)."""
+        encoder: Any = self.base_model
+        return encoder.in_blocks(ids, lengths, type_ids, self.classify, entities)
+
+
+def split_rows(runs: Sequence[Run], device: torch.device) -> Tuple[Tensor, Tensor]:
+    """RETURNS: the rows of words, and those of entities, in order."""
+    words, entities = [], []
+    for run in runs:
+        rows = torch.arange(run.first_row, run.first_row + run.n_windows * run.length).view(run.n_windows, -1)
+        words.append(rows[:, : run.length - run.n_entities].flatten())
+        entities.append(rows[:, run.length - run.n_entities :].flatten())
+    return torch.cat(words).to(device), torch.cat(entities).to(device)
