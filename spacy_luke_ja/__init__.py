@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
+    from .pipeline.textcat import LukeTextcat
     from .qa_data import get_gold_answers, set_gold_answers
     from .text.decoding import CharSpan
 
@@ -24,6 +25,7 @@ __all__ = [
     "CharSpan",
     "LukeNer",
     "LukeQa",
+    "LukeTextcat",
     "blank",
     "get_gold_answers",
     "make_example",
@@ -37,6 +39,7 @@ _MODULES = {
     "CharSpan": "text.decoding",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
+    "LukeTextcat": "pipeline.textcat",
     "get_gold_answers": "qa_data",
     "make_example": "corpora.examples",
     "make_qa_example": "corpora.examples",
