@@ -89,7 +89,11 @@ def test_every_setting_has_a_row():
 
     from spacy_luke_ja.models.settings import ModelSettings
 
-    for factory, page in (("luke_ner", "entities-and-settings"), ("luke_qa", "questions-and-answers")):
+    for factory, page in (
+        ("luke_ner", "entities-and-settings"),
+        ("luke_qa", "questions-and-answers"),
+        ("luke_textcat", "textcat"),
+    ):
         settings = list(Japanese().get_factory_meta(factory).default_config)
         settings.remove("model")
         if factory == "luke_ner":

@@ -24,7 +24,7 @@ def quantize_cli(
     component: Optional[str] = Option(None, "--component", help="Which component, where there are several"),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
 ) -> None:
-    """Write a pipeline that runs luke_ner, luke_qa or luke_textcat by OpenVINO, as a rule in eight bits: smaller, and quicker.
+    """Write a pipeline that runs one of our components by OpenVINO, as a rule in eight bits: smaller, and quicker.
 
     It needs the extra openvino wherever it runs. It does not train: keep the pipeline it was made from.
     """

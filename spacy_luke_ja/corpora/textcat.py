@@ -37,7 +37,7 @@ def create_textcat_corpus(
     path: Optional[Path], on_bad_record: str = "raise"
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: JSON lines or an array of objects, {"text": …, "label": "スポーツ"}, {"text": …, "labels": ["政治", "経済"]} or
+    path: JSON lines or an array of objects, {"text": …, "label": "スポーツ"}, {"text": …, "labels": ["政治"]} or
         {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}, also with .gz; or a .spacy whose Docs have doc.cats.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
 

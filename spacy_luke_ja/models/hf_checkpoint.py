@@ -241,7 +241,8 @@ def find_in_pipeline(directory: Path) -> Path:
         return found[0]
     if not found:
         raise OSError(
-            f"{directory} is a spaCy pipeline with no luke_ner, luke_qa or luke_textcat, so there is no checkpoint in it to take"
+            f"{directory} is a spaCy pipeline with no luke_ner, luke_qa or luke_textcat, so there is no checkpoint in "
+            "it to take"
         )
     names = ", ".join(map(str, found))
     raise OSError(f"{directory} is a pipeline with several checkpoints: name one of {names}")

@@ -17,7 +17,7 @@ TEXT_CLASSIFIER = Head(
 # problem_type in config.json → whether a text may have several labels.
 PROBLEM_TYPES = {None: None, "single_label_classification": False, "multi_label_classification": True}
 # Heads that a checkpoint has before it is fine-tuned.
-OF_PRETRAINING = ("", "MaskedLM", "PreTraining")
+OF_PRETRAINING = ("MaskedLM", "PreTraining")
 
 
 class TextcatTask(Task):
@@ -33,8 +33,8 @@ class TextcatTask(Task):
         if checkpoint.task not in ("", self.head.task):
             what = "an encoder" if checkpoint.task in OF_PRETRAINING else f"a model for {checkpoint.task}"
             raise ValueError(
-                f"the checkpoint {checkpoint.name} is {what} ({checkpoint.config['architectures'][0]}); classes of texts "
-                f"need one for {self.head.task}, or nlp.initialize() or spacy train, which trains a new classifier"
+                f"the checkpoint {checkpoint.name} is {what} ({checkpoint.config['architectures'][0]}); classes of "
+                f"texts need one for {self.head.task}, or nlp.initialize() or spacy train, which train a new classifier"
             )
         return {"multi_label": read_problem_type(checkpoint)}
 

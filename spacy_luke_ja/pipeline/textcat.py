@@ -145,8 +145,8 @@ class LukeTextcat(CheckpointPipe):
         labels = list(own_labels) if has_own else list(dict.fromkeys(labels))
         if len(labels) < 2 and not multi_label:
             raise ValueError(
-                f"[{self.name}] there is one label, {labels[0]}, and where a text has exactly one, there must be two or "
-                "more; set multi_label to true where a text has the label or not"
+                f"[{self.name}] there is one label, {labels[0]}, and where a text has exactly one, there must be two "
+                "or more; set multi_label to true where a text has the label or not"
             )
         if positive_label is not None and (positive_label not in labels or len(labels) != 2 or multi_label):
             raise ValueError(

@@ -16,7 +16,7 @@ def window_weights(plan: Sequence[Window]) -> np.ndarray:
 
 
 def average_windows(rows: Sequence[np.ndarray], plan: Sequence[Window], *, n_tags: int) -> np.ndarray:
-    """rows: (1, n_tags) per window. RETURNS: (n_tags,) float32, their mean by window_weights; zeros without a window."""
+    """rows: (1, n_tags) per window. RETURNS: (n_tags,) float32, their mean by window_weights; zeros without any."""
     joined = np.concatenate([np.zeros((0, n_tags), dtype="float32"), *rows])
     return (window_weights(plan) @ joined).astype("float32")
 
