@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
+    from .pipeline.textcat import LukeTextcat
     from .pipeline.typing import LukeEntityTyping
     from .qa_data import get_gold_answers, set_gold_answers
     from .text.decoding import CharSpan
@@ -33,6 +34,7 @@ __all__ = [
     "LukeQa",
     "RecordSettings",
     "annotate_records",
+    "LukeTextcat",
     "blank",
     "entities_udf",
     "get_gold_answers",
@@ -57,6 +59,7 @@ _MODULES = {
     "RecordSettings": "annotation.records",
     "annotate_records": "annotation.records",
     "entities_udf": "dataframes",
+    "LukeTextcat": "pipeline.textcat",
     "get_gold_answers": "qa_data",
     "get_label_map": "label_maps",
     "make_example": "corpora.examples",

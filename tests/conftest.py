@@ -65,7 +65,7 @@ def answerers(checkpoints, tmp_path_factory):
         "luke": toys.write_luke(root / "luke", **luke, answers=toys.ANSWERS),
         "random_luke": toys.write_luke(root / "random_luke", **luke),
         **{
-            name: toys.write_answerer(root / name, checkpoints[name])
+            name: toys.write_for_task(root / name, checkpoints[name], "QuestionAnswering")
             for name in ("xlmr", "fast_xlmr", "bert", "slow_bert", "roberta", "deberta")
         },
     }

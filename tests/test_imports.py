@@ -55,13 +55,9 @@ MAY_IMPORT = {
         "colors",
     },
 }
-# Each task has a file of its name in each of these; what more it needs there begins with its name.
-TASKS = (
-    "ner",
-    "qa",
-    "typing",
-)
-LAYERS = ("text", "models", "pipeline", "corpora", "scorers", "evaluation")
+# Each task has a file of its name in each of these, and may have one elsewhere; what more it needs there begins with it.
+TASKS = ("ner", "qa", "textcat", "typing")
+LAYERS = ("text", "models", "pipeline", "corpora", "scorers")
 HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
 
 

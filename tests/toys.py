@@ -297,19 +297,22 @@ def write_random(path: Path, model_class, config) -> Path:
     return path
 
 
-def write_answerer(path: Path, encoder: Path) -> Path:
-    """A model for question answering with the tokenizer and the sizes of another toy checkpoint, and random weights."""
+def write_for_task(path: Path, encoder: Path, task: str, **further: object) -> Path:
+    """A model for another task with the tokenizer and the sizes of a toy checkpoint, and random weights.
+
+    task: "QuestionAnswering" or "SequenceClassification". further: settings of its config.
+    """
     import shutil
 
-    from transformers import AutoConfig, AutoModelForQuestionAnswering
+    import transformers
 
     shutil.copytree(encoder, path)
     settings = json.loads((encoder / "config.json").read_text(encoding="utf8"))
     for key in ("id2label", "label2id", "num_labels", "architectures"):
         settings.pop(key, None)
-    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    config = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings, **further)
     torch.manual_seed(0)
-    model = AutoModelForQuestionAnswering.from_config(config)
+    model = getattr(transformers, f"AutoModelFor{task}").from_config(config)
     spread_out(model, std=0.2)
     write_files(path, model, config, weights="model.safetensors")
     return path

@@ -8,13 +8,13 @@ from openvino import Model, PartialShape, Type
 from torch import Tensor
 
 from ..models.int8 import round_rows
-from ..models.roberta import Classifier
+from ..models.roberta import JoinedClassifier, TextClassifier
 
 # Added to the scores of what is padding.
 FAR_BELOW = -1e4
 
 
-def build_graph(module: Classifier, *, int8: bool) -> Model:
+def build_graph(module: JoinedClassifier, *, int8: bool) -> Model:
     """Inputs: ids (n_windows, n_subwords) int32, padded on the right; lengths (n_windows,) int32.
 
     int8: whether the encoder's weight matrices, its words' embeddings among them, are rounded to eight bits.
@@ -28,8 +28,10 @@ def build_graph(module: Classifier, *, int8: bool) -> Model:
     hidden = embed(module.base_model.embeddings, ids, places, int8=int8)
     for layer in module.base_model.encoder.layer:  # type: ignore[union-attr]
         hidden = add_layer(layer, hidden, mask, int8=int8)
-    head = module.head
-    return Model([linear(hidden, head.weight, head.bias, int8=False)], [ids, lengths], "classifier")
+    if isinstance(module, TextClassifier):
+        hidden = ops.tanh(linear(hidden, module.dense.weight, module.dense.bias, int8=False))
+    last = module.last_layer
+    return Model([linear(hidden, last.weight, last.bias, int8=False)], [ids, lengths], "classifier")
 
 
 def embed(embeddings: Any, ids: Any, places: Any, *, int8: bool) -> Any:

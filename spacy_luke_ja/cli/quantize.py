@@ -21,10 +21,10 @@ def quantize_cli(
     data_path: Optional[Path] = Option(
         None, "--data", "-d", help="Texts (.spacy, .jsonl, .conll; annotated or not) to compare both pipelines on"
     ),
-    component: Optional[str] = Option(None, "--component", help="Which luke_ner or luke_qa, where there are several"),
+    component: Optional[str] = Option(None, "--component", help="Which component, where there are several"),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
 ) -> None:
-    """Write a pipeline that runs luke_ner or luke_qa by OpenVINO, as a rule in eight bits: smaller, and quicker.
+    """Write a pipeline that runs one of our components by OpenVINO, as a rule in eight bits: smaller, and quicker.
 
     It needs the extra openvino wherever it runs. It does not train: keep the pipeline it was made from.
     """
@@ -32,7 +32,7 @@ def quantize_cli(
     from wasabi import msg
 
     from ..corpora.formats import read_texts
-    from ..evaluation.pipelines import factory_for, find_component, load_pipeline
+    from ..evaluation.pipelines import FACTORIES, factory_for, find_component, load_pipeline
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
@@ -41,9 +41,12 @@ def quantize_cli(
         directory_for_pipeline(output_path, inputs=(pipeline, data_path, code_path))
         texts = list(read_texts(data_path)) if data_path else []
         nlp = load_pipeline(pipeline, factory=factory_for(pipeline))
-        name = find_component(nlp, component, ("luke_ner", "luke_qa"))
-        if texts and nlp.get_pipe_meta(name).factory == "luke_qa":
-            raise ValueError("--data compares entities, which luke_qa does not find; compare by spacy luke evaluate-qa")
+        name = find_component(nlp, component, tuple(FACTORIES.values()))
+        factory = nlp.get_pipe_meta(name).factory
+        if texts and factory != "luke_ner":
+            raise ValueError(
+                f"--data compares entities, which {factory} does not find; compare their scores on gold data"
+            )
         replace_directory(
             output_path,
             lambda path: write_on_openvino(nlp, name, precision, path),

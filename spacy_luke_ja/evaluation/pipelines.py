@@ -14,7 +14,12 @@ import spacy_luke_ja
 from spacy_luke_ja.models.hf_checkpoint import is_embedded, open_checkpoint
 
 # What the names of classes in transformers end with.
-QUESTION_ANSWERING = "ForQuestionAnswering"
+# What a checkpoint is for, as the names of transformers' classes have it → the component that runs it.
+FACTORIES = {
+    "TokenClassification": "luke_ner",
+    "QuestionAnswering": "luke_qa",
+    "SequenceClassification": "luke_textcat",
+}
 
 
 def named_pipelines(pipelines: Sequence[str]) -> Dict[str, str]:
@@ -30,7 +35,7 @@ def load_pipeline(name: str, *, factory: str = "luke_ner", split_mode: Optional[
 
     name: the first that there is of a pipeline's directory, an embedded checkpoint, an installed pipeline, a directory
         in the Hugging Face layout, and a name on the hub.
-    factory: of the component that a checkpoint becomes, "luke_ner" or "luke_qa".
+    factory: of the component that a checkpoint becomes, "luke_ner", say.
     split_mode: Sudachi's units with a checkpoint, A when None; a pipeline has a tokenizer of its own.
     """
     if (Path(name) / "model-best").is_dir():
@@ -68,10 +73,10 @@ def find_component(nlp: Language, component: Optional[str], factories: Sequence[
 def factory_for(name: str) -> str:
     """The factory of the component that a checkpoint is for, as its config.json says; "luke_ner" for all else."""
     try:
-        architectures = open_checkpoint(name, allow_download=False).config.get("architectures") or [""]
+        task = open_checkpoint(name, allow_download=False).task
     except (OSError, ValueError):
         return "luke_ner"
-    return "luke_qa" if architectures[0].endswith(QUESTION_ANSWERING) else "luke_ner"
+    return FACTORIES.get(task, "luke_ner")
 
 
 def fingerprint(path: Path) -> str:

@@ -81,6 +81,12 @@ class Checkpoint:
         return json.loads(self.files[CONFIG])
 
     @property
+    def task(self) -> str:
+        """What it is for, as the names of transformers' classes have it; "" where config.json names none."""
+        named = re.search("For([A-Z].*)$", (self.config.get("architectures") or [""])[0])
+        return named[1] if named else ""
+
+    @property
     def has_entities(self) -> bool:
         """Whether it is a LUKE that was opened with what it knows of entities."""
         return self.config.get("model_type") in LUKE_TYPES
@@ -179,7 +185,7 @@ class Checkpoint:
 
     def with_tags(self, tags: Sequence[str]) -> "Checkpoint":
         tag_names = {"id2label": dict(enumerate(tags)), "label2id": {t: i for i, t in enumerate(tags)}}
-        return self._with_config({**self.config, **tag_names})
+        return self.with_config(**tag_names)
 
     def naming_outputs(self, tags: Optional[Sequence[str]]) -> "Checkpoint":
         """The same, its outputs named by the setting tags where config.json says nothing of them."""
@@ -195,9 +201,13 @@ class Checkpoint:
             config["architectures"] = [re.sub("(Model|For[A-Z].*)$", f"For{task}", config["architectures"][0])]
         for key in (SCORE_TEMPERATURE, CUT_COST, LINE_BREAK_COST, LONGEST_ENTITY):
             config.pop(key, None)
-        return self._with_config(config)
+        return self._replace_config(config)
 
-    def _with_config(self, config: Mapping[str, Any]) -> "Checkpoint":
+    def with_config(self, **settings: Any) -> "Checkpoint":
+        """settings: of config.json, in place of its own."""
+        return self._replace_config({**self.config, **settings})
+
+    def _replace_config(self, config: Mapping[str, Any]) -> "Checkpoint":
         return replace(self, files={**self.files, CONFIG: json.dumps(config, ensure_ascii=False, indent=2).encode()})
 
 
@@ -250,7 +260,8 @@ def find_in_pipeline(directory: Path) -> Path:
         return found[0]
     if not found:
         raise OSError(
-            f"{directory} is a spaCy pipeline with no luke_ner or luke_qa, so there is no checkpoint in it to take"
+            f"{directory} is a spaCy pipeline with no luke_ner, luke_qa or luke_textcat, so there is no checkpoint in "
+            "it to take"
         )
     names = ", ".join(map(str, found))
     raise OSError(f"{directory} is a pipeline with several checkpoints: name one of {names}")

@@ -13,7 +13,7 @@ from .luke import LukeClassifier
 from .modernbert import ModernBertClassifier
 from .ner import TOKEN_CLASSIFIER
 from .refusals import describe_own_code
-from .roberta import PREFIXES, Classifier, JoinedClassifier, can_build, with_defaults
+from .roberta import PREFIXES, Classifier, JoinedClassifier, TextClassifier, can_build, with_defaults
 from .task import Head
 
 # Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
@@ -47,9 +47,9 @@ def build_module(
         if checkpoint.has_entities:
             architecture = own_architecture(LukeClassifier, "luke", checkpoint, head.layer)
         else:
-            prefix = PREFIXES[checkpoint.config["model_type"]]
-            architecture = own_architecture(Classifier, prefix, checkpoint, head.layer)
-    elif modernbert.can_build(checkpoint.config):
+            kind = TextClassifier if head.of_window else Classifier
+            architecture = own_architecture(kind, PREFIXES[checkpoint.config["model_type"]], checkpoint, head.layer)
+    elif modernbert.can_build(checkpoint.config, of_window=head.of_window):
         architecture = own_architecture(ModernBertClassifier, modernbert.PREFIX, checkpoint, "classifier")
     else:
         architecture = hf_architecture(checkpoint, head)
@@ -61,14 +61,15 @@ def build_module(
     if new_head:  # what is between the encoder and the last layer stays: ModernBERT's head, say
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(LAST_LAYERS)}
     module, report = architecture.fill(tensors, dtype)
-    missing = [name for name in report["missing_keys"] if not (new_head and not name.startswith(prefix))]
+    is_of_encoder = lambda name: name.startswith(prefix) and ".pooler." not in name
+    missing = [name for name in report["missing_keys"] if is_of_encoder(name) or not new_head]
     if missing:
         lacks = (
             f"the checkpoint {checkpoint.name} lacks {len(missing)} of the tensors that its {CONFIG} asks for, "
             f"say {sorted(missing)[0]}"
         )
         last = {name for name in module.state_dict() if name.startswith(LAST_LAYERS)}
-        if last <= set(missing) and not any(name.startswith(prefix) for name in missing):
+        if last <= set(missing) and not any(map(is_of_encoder, missing)):
             trained = "to be trained with nlp.initialize() or spacy train"
             raise NoClassifier(f"{lacks}: it is an encoder without a classifier for {head.task}, {trained}")
         raise ValueError(lacks)

@@ -239,11 +239,13 @@ class HFShim(CheckpointShim, PyTorchShim):
         arguments = {"input_ids": send(inputs.padded_ids(), device), "attention_mask": is_subword.long()}
         if inputs.type_ids is not None:
             arguments["token_type_ids"] = send(inputs.padded_type_ids(), device)
-        return self._rows(self._model(**arguments))[is_subword]
+        return self._rows(self._model(**arguments), is_subword.shape[1])[is_subword]
 
-    def _rows(self, outputs: Any) -> torch.Tensor:
+    def _rows(self, outputs: Any, n_subwords: int) -> torch.Tensor:
         """outputs: of a module of transformers. RETURNS: (n_windows, n_subwords, n_tags)."""
         logits = [getattr(outputs, name) for name in self.head.outputs]
+        if self.head.of_window:
+            logits = [own[:, None].expand(-1, n_subwords, -1) for own in logits]
         return logits[0] if len(logits) == 1 else torch.stack(logits, dim=-1)
 
     def _build(

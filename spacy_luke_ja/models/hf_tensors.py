@@ -32,6 +32,15 @@ def tensor_name(name: str) -> Optional[str]:
     return "roberta." + name[len("luke.") :] if name.startswith("luke.") else name
 
 
+def text_classifier_name(name: str) -> Optional[str]:
+    """The same for classes of texts: LUKE's pooler and last layer are the two that XLM-RoBERTa's classifier has."""
+    if name in ("classifier.weight", "classifier.bias"):
+        return name.replace("classifier.", "classifier.out_proj.")
+    if name.startswith("luke.pooler.dense."):
+        return name.replace("luke.pooler.", "classifier.")
+    return tensor_name(name)
+
+
 def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None) -> Tensors:
     """Read the tensors that the module needs, each cast to dtype as it comes.
 
@@ -40,7 +49,9 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
     """
     sources = checkpoint.weights if isinstance(checkpoint.weights, list) else [checkpoint.weights]
     check_unchanged(checkpoint)
-    rename = str if checkpoint.has_entities else tensor_name
+    rename: Rename = str if checkpoint.has_entities else tensor_name
+    if checkpoint.config.get("model_type") == "xlm-roberta" and checkpoint.task == "SequenceClassification":
+        rename = text_classifier_name
     rows = checkpoint.entity_rows
     tensors: Tensors = {}
     for source in sources:

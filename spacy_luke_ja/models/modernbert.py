@@ -36,9 +36,9 @@ def with_defaults(config: Mapping[str, Any]) -> Dict[str, Any]:
     return {**DEFAULTS, **config}
 
 
-def can_build(config: Mapping[str, Any]) -> bool:
-    """Whether a config.json asks for nothing that this network lacks."""
-    if config.get("model_type") != "modernbert":
+def can_build(config: Mapping[str, Any], *, of_window: bool = False) -> bool:
+    """Whether a config.json asks for nothing that this network lacks. of_window: as in Head."""
+    if config.get("model_type") != "modernbert" or (of_window and config.get("classifier_pooling", "cls") != "cls"):
         return False
     whole = with_defaults(config)
     ropes = [kind.get("rope_type", "default") for kind in (whole["rope_parameters"] or {}).values() if kind]

@@ -304,6 +304,14 @@ class Encoder(nn.Module):
         return hidden
 
 
+def new_linear(n_in: int, n_out: int, dtype: torch.dtype) -> Linear:
+    """With random weights."""
+    layer = Linear(n_in, n_out, dtype=dtype)
+    nn.init.normal_(layer.weight, std=0.02)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class JoinedClassifier(nn.Module):
     """An encoder of windows end to end, with what makes n_tags logits of its hidden states.
 
@@ -324,13 +332,11 @@ class JoinedClassifier(nn.Module):
 
     @property
     def last_layer(self) -> nn.Linear:
-        return getattr(self, self._last)
+        return self.get_submodule(self._last)  # type: ignore[return-value]
 
     def reset_head(self, dtype: torch.dtype) -> None:
         """Give the last layer random weights."""
-        self.add_module(self._last, Linear(self.config.hidden_size, self.num_labels, dtype=dtype))
-        nn.init.normal_(self.last_layer.weight, std=0.02)
-        nn.init.zeros_(self.last_layer.bias)
+        self.add_module(self._last, new_linear(self.config.hidden_size, self.num_labels, dtype))
 
     def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
         """Give random weights to what is behind the encoder. missing: the names of tensors that a checkpoint lacks."""
@@ -363,3 +369,35 @@ class Classifier(JoinedClassifier):
 
     def classify(self, hidden: Tensor) -> Tensor:
         return self.head(self.dropout(hidden))
+
+
+class TextClassifier(JoinedClassifier):
+    """An encoder with the two layers that classify a window by its first row: BERT's pooler and classifier, or those of
+    RoBERTa's classifier, under the tensor names of transformers' classes. All rows go through them alike."""
+
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
+        super().__init__(Encoder(config), n_tags, last)
+        self.has_pooler = self.config.model_type == "bert"
+        dense = Linear(self.config.hidden_size, self.config.hidden_size)
+        if self.has_pooler:
+            self._dense = f"{self.base_model_prefix}.pooler.dense"
+            self.base_model.pooler = nn.ModuleDict({"dense": dense})
+        else:
+            self._dense, self._last = f"{last}.dense", f"{last}.out_proj"
+            self.add_module(last, nn.ModuleDict({"dense": dense, "out_proj": self._modules[last]}))  # type: ignore[dict-item]
+        dropout = self.config.classifier_dropout
+        self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
+
+    @property
+    def dense(self) -> nn.Linear:
+        return self.get_submodule(self._dense)  # type: ignore[return-value]
+
+    def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
+        for name, width in ((self._dense, self.config.hidden_size), (self._last, self.num_labels)):
+            if f"{name}.weight" in missing:
+                parent, _, own = name.rpartition(".")
+                self.get_submodule(parent).add_module(own, new_linear(self.config.hidden_size, width, dtype))
+
+    def classify(self, hidden: Tensor) -> Tensor:
+        pooled = torch.tanh(self.dense(hidden if self.has_pooler else self.dropout(hidden)))
+        return self.last_layer(self.dropout(pooled))

@@ -21,12 +21,14 @@ class Head(NamedTuple):
     mapping: the name of transformers' mapping from configs to such classes.
     layer: the name of the linear layer in BERT's family.
     outputs: those of transformers' classes that are the logits, stacked where there are several.
+    of_window: whether a window has one row of logits, made of its first subword; else each subword has one.
     """
 
     task: str
     mapping: str
     layer: str
     outputs: Tuple[str, ...]
+    of_window: bool = False
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ def find_foreign_files(place: Path, factories: Dict[str, str]) -> Iterator[str]:
             yield from (f"{name}/{entry}" for entry in other_entries(path, SPACY_TOKENIZER_FILES))
         elif name == "vocab":
             yield from (f"{name}/{entry}" for entry in other_entries(path, VOCAB_FILES))
-        elif factories.get(name) in ("luke_ner", "luke_qa"):
+        elif factories.get(name, "").startswith("luke_"):
             yield from (f"{name}/{entry}" for entry in other_entries(path, {"cfg"}) if entry not in ("vocab", "model"))
             yield from (f"{name}/vocab/{entry}" for entry in other_entries(path / "vocab", VOCAB_FILES))
             for entry in entries_of(path / "model"):

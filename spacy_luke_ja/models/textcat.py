@@ -1,0 +1,76 @@
+"""Classes of texts as a task of the window layer: a row of logits for each window, and their mean for the text."""
+
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from ..text.subwords import Subwords
+from ..text.textcat import average_windows, split_average
+from ..text.windows import Window, plan_windows
+from .hf_checkpoint import Checkpoint
+from .settings import ModelSettings
+from .task import Frame, FramedWindow, Head, Task, overlap_for
+
+TEXT_CLASSIFIER = Head(
+    "SequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "classifier", ("logits",), of_window=True
+)
+# problem_type in config.json → whether a text may have several labels.
+PROBLEM_TYPES = {None: None, "single_label_classification": False, "multi_label_classification": True}
+# Heads that a checkpoint has before it is fine-tuned.
+OF_PRETRAINING = ("MaskedLM", "PreTraining")
+
+
+class TextcatTask(Task):
+    """A text is read in as few windows as the encoder can take, each of whole sentences where it may be.
+
+    What a text's logits are: those of its window; of several, their mean, each weighted by how many subwords of the
+    text it has. A text without subwords is a window of special ones.
+    """
+
+    head = TEXT_CLASSIFIER
+
+    def read_checkpoint(self, checkpoint: Checkpoint) -> Dict[str, Any]:
+        if checkpoint.task not in ("", self.head.task):
+            what = "an encoder" if checkpoint.task in OF_PRETRAINING else f"a model for {checkpoint.task}"
+            raise ValueError(
+                f"the checkpoint {checkpoint.name} is {what} ({checkpoint.config['architectures'][0]}); classes of "
+                f"texts need one for {self.head.task}, or nlp.initialize() or spacy train, which train a new classifier"
+            )
+        return {"multi_label": read_problem_type(checkpoint)}
+
+    def plan(self, item: Subwords, settings: ModelSettings, frame: Frame) -> List[Window]:
+        if not len(item):
+            return [Window(0, 0, 0, 0)] if frame.n_special else []
+        limit = frame.max_window
+        overlap = overlap_for(settings.overlap, limit)
+        return plan_windows(item, window=settings.window or limit, overlap=overlap, limit=limit)
+
+    def place(self, item: Subwords, window: Window, frame: Frame) -> FramedWindow:
+        return super().place(item, window, frame)._replace(rows=slice(0, 1))
+
+    def join(self, item: Subwords, plan: Sequence[Window], rows: Sequence[np.ndarray], *, n_tags: int) -> np.ndarray:
+        """RETURNS: (n_tags,)."""
+        return average_windows(rows, plan, n_tags=n_tags)
+
+    def split(self, d_output: np.ndarray, plan: Sequence[Window]) -> List[np.ndarray]:
+        return split_average(d_output, plan)
+
+
+def read_problem_type(checkpoint: Checkpoint) -> Optional[bool]:
+    """RETURNS: whether a text may have several labels; None where config.json does not say."""
+    problem_type = checkpoint.config.get("problem_type")
+    if problem_type not in PROBLEM_TYPES:
+        raise ValueError(
+            f"problem_type in config.json of the checkpoint {checkpoint.name} must be one of "
+            f"{', '.join(filter(None, PROBLEM_TYPES))}, got {problem_type}"
+        )
+    return PROBLEM_TYPES[problem_type]
+
+
+def with_new_classes(checkpoint: Checkpoint, labels: Sequence[str], *, multi_label: bool) -> Checkpoint:
+    """The same encoder with a classifier to be trained, whose config.json says how to read it."""
+    problem_type = next(name for name, several in PROBLEM_TYPES.items() if several is multi_label)
+    return checkpoint.with_new_classifier(labels, TEXT_CLASSIFIER.task).with_config(problem_type=problem_type)
+
+
+TEXTCAT = TextcatTask()
