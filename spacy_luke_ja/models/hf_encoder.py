@@ -70,7 +70,7 @@ class EncoderShim(HFShim):
         self.load_once()
         return super().to_bytes()
 
-    def _rows(self, outputs: Any) -> torch.Tensor:
+    def _rows(self, outputs: Any, n_subwords: int) -> torch.Tensor:
         return outputs.last_hidden_state
 
     def _build(
