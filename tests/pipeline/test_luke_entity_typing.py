@@ -16,6 +16,7 @@ from spacy_luke_ja import make_typing_example
 from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.pipeline.typing_loss import typing_loss
 from spacy_luke_ja.text.typing import find_types, make_targets
+from spacy_luke_ja.training.outputs import directory_for_pipeline
 from spacy_luke_ja.typing_data import get_gold_types, get_typed_mentions
 
 TYPES = ["人", "場所", "組織", "都市"]
@@ -129,6 +130,7 @@ def test_it_learns_is_scored_and_is_saved(checkpoints, tmp_path):
     assert scores["typing_f"] > 0.9 and scores["typing_per_type"]["組織"]["support"] == 2
     expected = types_of(next(nlp.pipe([examples[0].predicted.copy()])))
     nlp.to_disk(tmp_path)
+    assert directory_for_pipeline(tmp_path) == tmp_path  # another may be written over it
     loaded = spacy.load(tmp_path)
     for again in (loaded, make_nlp(checkpoints["random_luke"]).from_bytes(nlp.to_bytes())):
         found = types_of(next(again.pipe([examples[0].predicted.copy()])))
