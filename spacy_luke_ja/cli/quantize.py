@@ -44,9 +44,8 @@ def quantize_cli(
         name = find_component(nlp, component, tuple(FACTORIES.values()))
         factory = nlp.get_pipe_meta(name).factory
         if texts and factory != "luke_ner":
-            raise ValueError(
-                f"--data compares entities, which {factory} does not find; compare their scores on gold data"
-            )
+            how = "by spacy luke evaluate-qa" if factory == "luke_qa" else "by their scores on gold data"
+            raise ValueError(f"--data compares entities, which {factory} does not find; compare {how}")
         replace_directory(
             output_path,
             lambda path: write_on_openvino(nlp, name, precision, path),
