@@ -83,7 +83,7 @@ class Progress:
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` write a file under another name, and rename it; an OSError names the file.
 
-    Two processes may write the same: each has a name of its own.
+    The temporary name is unique, so that two processes may write the same file.
     """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -193,7 +193,7 @@ def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
     if not cursor.columns and cursor.offset == 0:
         return []
     if len(set(cursor.columns)) < len(cursor.columns):
-        raise ValueError(f"{source.name}: each column must have a name of its own, got {show(cursor.columns)}")
+        raise ValueError(f"{source.name}: column names must be unique, got {show(cursor.columns)}")
     return cursor.columns
 
 

@@ -37,7 +37,7 @@ class LukeNer(BeforeListeners, LearningTagPipe):
 
     alignment_mode: "strict", "contract", "expand" as in Doc.char_span; "split" splits tokens at entity edges.
     temperature: what the logits are divided by before they become scores, so that these are probabilities: found by
-        `spacy luke calibrate`. No entity changes by it. The checkpoint's own (score_temperature in its config.json,
+        `spacy luke calibrate`. It changes scores only. The checkpoint's own (score_temperature in its config.json,
         else 1.0) when None.
     cut_cost: what it costs an entity to begin or end inside a token, as a natural logarithm of probability: with
         2.0, such an edge must make the tags exp(2) times as likely as the best without it. The checkpoint's own

@@ -353,7 +353,7 @@ def test_a_field_that_is_taken_is_refused_by_name(run, tmp_path, name):
 
 def test_columns_must_have_names_of_their_own(run, tmp_path):
     (tmp_path / "a.csv").write_text("text,text\na,b\n")
-    with pytest.raises(ValueError, match="a.csv: each column must have a name of its own"):
+    with pytest.raises(ValueError, match="a.csv: column names must be unique"):
         run("a.csv", "out.jsonl")
 
 
