@@ -42,6 +42,8 @@ def check(files: List[Path], directory: Path) -> None:
     venv.create(directory, with_pip=True, symlinks=True)
     python = directory / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     purelib = sysconfig.get_path("purelib", "venv", vars={"base": str(directory), "platbase": str(directory)})
+    # A venv of Python 3.10 or 3.11 brings a setuptools that needs wheel, and would hide this environment's.
+    subprocess.run([str(python), "-m", "pip", "uninstall", "--quiet", "--yes", "setuptools"], check=True, cwd=directory)
     dependencies = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     Path(purelib, "dependencies.pth").write_text("\n".join(dependencies), encoding="utf8")
     options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
