@@ -15,7 +15,7 @@ import hashlib
 import random
 import time
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Mapping, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 import sentencepiece
@@ -31,7 +31,7 @@ from spacy_luke_ja.models.roberta import Classifier
 from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
 from spacy_luke_ja.text.ner import encode_tags, find_entities
-from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
+from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords, fairseq_layout
 from spacy_luke_ja.text.windows import plan_windows
 
 from .blocks import UNK
@@ -53,8 +53,9 @@ WINDOWS = (32, 32, 64, 128)  # in subwords, of which one is drawn for each text 
 class Sentences:
     """Stockmark's sentences as subwords with tags, changed or not."""
 
-    def __init__(self, sp_path: Path, scheme: TagScheme):
-        self.encoder = SentencePieceEncoder(sentencepiece.SentencePieceProcessor(model_file=str(sp_path)))
+    def __init__(self, sp_path: Path, scheme: TagScheme, line_break_id: Optional[int] = None):
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(sp_path))
+        self.encoder = SentencePieceEncoder(processor, fairseq_layout(processor.get_piece_size(), line_break_id))
         self.scheme = scheme
 
     def tag(self, text: str, char_spans: Sequence[CharSpan]) -> Tagged:
@@ -123,11 +124,17 @@ def read_soft(path: Path, sp_path: Path, tags: Sequence[str]) -> List[Tagged]:
 
 
 def join_some(
-    sentences: Sequence[Tagged], share: float, blank: int, ends: Collection[int], rng: np.random.Generator
+    sentences: Sequence[Tagged],
+    share: float,
+    blank: int,
+    ends: Collection[int],
+    rng: np.random.Generator,
+    line_break_id: Optional[int] = None,
 ) -> List[Tagged]:
     """Put a share of the sentences together to texts of two to ten.
 
-    Between them is nothing, where the first ends in a full stop, or a blank or line break, which are one subword.
+    Between them is nothing, where the first ends in a full stop, or a blank or line break, which are one subword unless
+    there is a line_break_id.
 
     blank: the id of "▁", with which each sentence begins. ends: the ids of full stops.
     """
@@ -146,12 +153,23 @@ def join_some(
             skip = int(
                 bool(ids) and len(own.ids) > 0 and own.ids[0] == blank and ids[-1][-1] in ends and rng.random() < 0.6
             )
+            if ids and not skip and line_break_id is not None and rng.random() < 0.6:
+                ids.append(np.array([line_break_id], dtype=own.ids.dtype))
+                tags.append(outside_like(own.tags))
             ids.append(own.ids[skip:])
             tags.append(own.tags[skip:])
             n_subwords += len(own.ids)
             first += 1
         texts.append(Tagged(np.concatenate(ids), np.concatenate(tags)))
     return texts
+
+
+def outside_like(tags: np.ndarray) -> np.ndarray:
+    """One subword outside of entities, as Tagged has tags: (n,) or (n, n_tags)."""
+    outside = np.zeros((1, *tags.shape[1:]), dtype=tags.dtype)
+    if tags.ndim == 2:
+        outside[0, 0] = 1
+    return outside
 
 
 class Training:
@@ -222,6 +240,9 @@ def main() -> None:
         "--join-share", type=float, default=0.0, help="of the sentences, that are put together to texts"
     )
     parser.add_argument(
+        "--line-break-id", type=int, help="a subword put where a line ends, say 2, </s>; none by default"
+    )
+    parser.add_argument(
         "--go-on", action="store_true", help="ENCODER is a classifier of these tags: its last layer stays"
     )
     parser.add_argument(
@@ -245,7 +266,7 @@ def main() -> None:
     keep_heap()
     torch.manual_seed(0)  # all seeds begin with the same classifier, so that the mean of their weights is of use
     tags = make_tags(LABELS, args.scheme)
-    sentences = Sentences(args.encoder / "sentencepiece.bpe.model", make_scheme(tags))
+    sentences = Sentences(args.encoder / "sentencepiece.bpe.model", make_scheme(tags), args.line_break_id)
     parts = split_records(read_stockmark(args.data, md5=args.md5))
     train = parts["train"]
     if args.n_train:
@@ -291,7 +312,7 @@ def main() -> None:
             examples += [own for text, w in zip(texts, windows) for own in sentences.tag_windows(text, int(w))]
         hard = [one for one in examples if one.tags.ndim == 1]
         soft_ones = [one for one in examples if one.tags.ndim == 2]
-        examples = [text for own in (hard, soft_ones) for text in join_some(own, args.join_share, blank, ends, rng)]
+        examples = [text for own in (hard, soft_ones) for text in join_some(own, args.join_share, blank, ends, rng, args.line_break_id)]
         mean_loss = training.run_epoch(
             make_batches(examples, args.n_subwords, rng),
             n_epochs=args.epochs,
@@ -307,7 +328,7 @@ def main() -> None:
         mean_f1 = float(np.mean([own[2] for own in scores.values()]))
         if mean_f1 > training.best or args.keep_last:
             training.best = mean_f1
-            save_classifier(training.averages.model, args.encoder, args.output, tags)
+            save_classifier(training.averages.model, args.encoder, args.output, tags, line_break_id=args.line_break_id)
         training.save(state_path, settings)
     state_path.unlink(missing_ok=True)
     print(f"best F1 {training.best:.4f}")

@@ -102,7 +102,9 @@ def predict(model: Classifier, ids: Sequence[np.ndarray], *, n_subwords: int = 8
         yield row
 
 
-def save_classifier(model: Classifier, start: Path, output: Path, tags: Sequence[str]) -> None:
+def save_classifier(
+    model: Classifier, start: Path, output: Path, tags: Sequence[str], *, line_break_id: Optional[int] = None
+) -> None:
     """In the layout of XLMRobertaForTokenClassification; start: the encoder's directory."""
     output.mkdir(parents=True, exist_ok=True)
     shutil.copy(start / "sentencepiece.bpe.model", output)
@@ -112,6 +114,8 @@ def save_classifier(model: Classifier, start: Path, output: Path, tags: Sequence
         id2label={str(i): tag for i, tag in enumerate(tags)},
         label2id={tag: i for i, tag in enumerate(tags)},
     )
+    if line_break_id is not None:
+        config["line_break_id"] = line_break_id
     (output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
     state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     save_file(state, output / "model.safetensors", metadata={"format": "pt"})

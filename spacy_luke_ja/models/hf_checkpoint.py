@@ -20,6 +20,7 @@ QA_CHECKPOINT = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
 # The position of the first subword, where it is not the one after the padding's id.
 FIRST_POSITION = "first_position"
 LINE_BREAK_COST = "line_break_cost"
+LINE_BREAK_ID = "line_break_id"
 LONGEST_ENTITY = "longest_entity"
 WINDOW = "window"
 # Subwords in a window of a checkpoint that says nothing: 128 with special ones. Most were fine-tuned on single
@@ -143,6 +144,19 @@ class Checkpoint:
     def line_break_cost(self) -> float:
         """What it costs an entity to go on in the next line; 0.0 where it is not known."""
         return self._cost(LINE_BREAK_COST)
+
+    @property
+    def line_break_id(self) -> Optional[int]:
+        """The subword that tells the encoder of a new line; None where it is not told."""
+        line_break_id = self.config.get(LINE_BREAK_ID)
+        if line_break_id is None:
+            return None
+        if type(line_break_id) is not int or not 0 <= line_break_id < self.vocab_size:
+            raise ValueError(
+                f"{LINE_BREAK_ID} in {CONFIG} of the checkpoint {self.name} must be the id of a subword, less than "
+                f"vocab_size {self.vocab_size}, or null, got {line_break_id!r}"
+            )
+        return line_break_id
 
     def _cost(self, key: str) -> float:
         cost = self.config.get(key, 0.0)

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any, List, Mapping
 
-from ..text.subwords import SentencePieceEncoder, SubwordEncoder
+from ..text.subwords import SentencePieceEncoder, SubwordEncoder, fairseq_layout
 from ..text.tokenizer_encoders import FastTokenizerEncoder, SlowTokenizerEncoder
 from .hf_checkpoint import FAIRSEQ_TYPES, SENTENCEPIECE, Checkpoint
 from .refusals import refuse_tokenizer
@@ -72,7 +72,7 @@ def open_sentencepiece(checkpoint: Checkpoint) -> SentencePieceEncoder:
             f"{SENTENCEPIECE} of the checkpoint {checkpoint.name} has {control_ids}, but the layout of "
             "XLM-RoBERTa and LUKE is <unk> 0, <s> 1, </s> 2"
         )
-    encoder = SentencePieceEncoder(processor)
+    encoder = SentencePieceEncoder(processor, fairseq_layout(processor.get_piece_size(), checkpoint.line_break_id))
     check_special_ids(checkpoint, {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2})
     check_vocabulary_size(checkpoint, processor.get_piece_size())
     wide, plain = encoder.encode(PROBE), encoder.encode(unicodedata.normalize("NFKC", PROBE))

@@ -9,6 +9,8 @@ import numpy as np
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 LINE_BREAKS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines has them
 LINE_BREAK = re.compile(f"\r\n|[{LINE_BREAKS}]")
+# With the blanks and blank lines behind it.
+LINE_BREAK_RUN = re.compile(rf"[{LINE_BREAKS}]\s*")
 RARE_LINE_BREAK = re.compile("[\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 # Ten times the same, or the same few characters, in a row: no name has that, but numbers may.
 REPETITION = re.compile(r"(\D{1,16}?)\1{9,}", re.DOTALL)

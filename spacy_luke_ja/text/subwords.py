@@ -6,7 +6,7 @@ from typing import Any, Callable, FrozenSet, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
-from .characters import blank_characters, replace_lone_surrogates, replace_rare_line_breaks
+from .characters import LINE_BREAK_RUN, blank_characters, replace_lone_surrogates, replace_rare_line_breaks
 from .preparation import PreparedText
 
 FAIRSEQ_UNK = 3
@@ -76,6 +76,8 @@ class PieceLayout:
     prepare: what the family's tokenizer makes of a text first; None for nothing.
     lead: text that is encoded before one that begins with a blank and taken away again, so that the blank stays.
     cuts_commas: whether pieces such as "8," are cut, as ALBERT's and XLNet's tokenizers do.
+    line_break_id: a subword that stands before each new line, for sentencepiece makes the same "▁" of
+        a line break as of a space; none when None, as encoders are pretrained.
     """
 
     prefix_ids: Tuple[int, ...]
@@ -90,9 +92,10 @@ class PieceLayout:
     prepare: Optional[Callable[[str], Sequence[PreparedText]]] = None
     lead: str = ""
     cuts_commas: bool = False
+    line_break_id: Optional[int] = None
 
 
-def fairseq_layout(n_pieces: int) -> PieceLayout:
+def fairseq_layout(n_pieces: int, line_break_id: Optional[int] = None) -> PieceLayout:
     """XLM-R's, mLUKE's and LUKE's: the ids of sentencepiece + 1, so that <s>, <pad>, </s>, <unk> can be 0, 1, 2, 3.
 
     <mask> comes after the last piece. These are the ids of transformers 4's slow XLMRobertaTokenizer and
@@ -100,7 +103,9 @@ def fairseq_layout(n_pieces: int) -> PieceLayout:
     """
     names = {0: "<s>", 1: "<pad>", 2: "</s>", 3: "<unk>"}
     pair = PairIds((0,), (2, 2), (2,))
-    return PieceLayout((0,), (2,), 1, FAIRSEQ_UNK, n_pieces + 2, shift=1, pair=pair, special_names=names)
+    return PieceLayout(
+        (0,), (2,), 1, FAIRSEQ_UNK, n_pieces + 2, shift=1, pair=pair, special_names=names, line_break_id=line_break_id
+    )  # fmt: skip
 
 
 class SentencePieceEncoder:
@@ -146,6 +151,8 @@ class SentencePieceEncoder:
         if len(self._controls):
             ids[np.isin(ids, self._controls)] = self.layout.unk_id
         tidied = tidy_offsets(text, offsets, is_word_start)
+        if self.layout.line_break_id is not None:
+            ids, tidied = mark_line_breaks(text, ids, tidied, self.layout.line_break_id)
         return Subwords(text, ids, tidied if self.layout.prepare is None else cover_gaps(text, tidied))
 
     def pair_ids(self) -> PairIds:
@@ -285,6 +292,21 @@ def tidy_offsets(text: str, offsets: np.ndarray, is_bare: np.ndarray) -> np.ndar
         ends = np.where(has_solid, np.where(is_bare, starts, last_solid[ends]), ends)
         starts = np.where(has_solid & ~is_bare, next_solid[starts], starts)
     return np.stack([starts, np.maximum.accumulate(ends)], axis=1)
+
+
+def mark_line_breaks(
+    text: str, ids: np.ndarray, offsets: np.ndarray, line_break_id: int
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Put a subword where each line ends, before the "▁" that the line break became; one for several breaks in a row.
+
+    offsets: (n_subwords, 2), tidied.
+    RETURNS: the ids and offsets with them.
+    """
+    breaks = np.array([match.start() for match in LINE_BREAK_RUN.finditer(text)], dtype="int64")
+    places = np.searchsorted(offsets[:, 0], breaks, side="left")
+    ends_before = np.append(0, offsets[:, 1])[places]  # past the break where a "▁" stands for blanks on both sides
+    marks = np.stack([breaks, np.maximum(breaks, ends_before)], axis=1)
+    return np.insert(ids, places, line_break_id), np.insert(offsets, places, marks, axis=0)
 
 
 def cover_gaps(text: str, offsets: np.ndarray) -> np.ndarray:

@@ -59,6 +59,9 @@ def test_it_is_saved(make_nlp, configured, tmp_path):
             {"line_break_cost": -1},
             "line_break_cost in config.json of the checkpoint .* finite number, 0 or more, got -1",
         ),
+        ({"line_break_id": -1}, "line_break_id in config.json of the checkpoint .* must be the id of .*, got -1"),
+        ({"line_break_id": True}, "line_break_id .* got True"),
+        ({"line_break_id": 10**6}, "line_break_id .* less than vocab_size .*, or null, got 1000000"),
         ({"window": 0}, "window in config.json of the checkpoint .* must be a number of subwords, at least 1, got 0"),
         ({"window": "all"}, "window in config.json of the checkpoint .* got all"),
         ({"longest_entity": 0}, "longest_entity in config.json .* must be a number of characters, at least 1, got 0"),
@@ -73,6 +76,21 @@ def test_an_entity_longer_than_the_checkpoints_limit_is_none(make_nlp, configure
     text = "山田花子は東京へ。"
     assert texts_of(make_nlp(), text) == ["山田花子", "東京"]
     assert texts_of(make_nlp(configured(longest_entity=2)), text) == ["東京"]
+
+
+def test_a_checkpoint_that_wants_line_breaks_marked(make_nlp, configured, tmp_path):
+    """Its entities are on their characters, also when it was saved; what has one line is read as before."""
+    marked = make_nlp(configured(line_break_id=2), line_break_cost=100.0)
+    found = lambda nlp, text: [(text[start:end], label) for start, end, label, _ in nlp(text)._.luke_entities]
+    for line_break in (*LINE_BREAKS, "\r\n", "\n\n", "\n　\n"):
+        assert [name for name, _ in found(marked, f"東京{line_break}大阪")] == ["東京", "大阪"]
+    assert found(marked, "山田花子は東京へ。") == found(make_nlp(), "山田花子は東京へ。")
+    luke_ner = marked.get_pipe("luke_ner")
+    assert luke_ner._shim.checkpoint.line_break_id == 2
+    marked.to_disk(tmp_path / "saved")
+    saved = spacy.load(tmp_path / "saved")
+    assert saved.get_pipe("luke_ner").load() is None
+    assert found(saved, "山田\n花子は東京へ。") == found(marked, "山田\n花子は東京へ。")
 
 
 def windows_of(nlp):

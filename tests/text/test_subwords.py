@@ -1,6 +1,7 @@
 """Ids and offsets: golden ids of transformers 4.53.2, and what must hold for every text."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from spacy_luke_ja.text.subwords import (
     SentencePieceEncoder,
     as_encodable,
     cover_gaps,
+    fairseq_layout,
     place_pieces,
     tidy_offsets,
 )
@@ -152,3 +154,18 @@ def test_gaps_go_to_the_subword_before():
 def test_tidy_offsets_leaves_tight_ones_alone():
     offsets = np.array([[0, 0], [0, 2], [2, 3]])
     assert tidy_offsets("東京都", offsets, np.array([True, False, False])).tolist() == offsets.tolist()
+
+
+@pytest.mark.parametrize("encoder", [toy_encoder, embedded_encoder], ids=["toy", "embedded"])
+@given(texts | st.text(alphabet="山田 　東a\n\r\u2028㈱。", max_size=30))
+def test_marked_line_breaks_are_one_more_subword_each(encoder, text):
+    layout = fairseq_layout(encoder.processor.get_piece_size(), line_break_id=2)
+    marked = SentencePieceEncoder(encoder.processor, layout).encode(text)
+    assert (np.diff(marked.char_offsets, axis=0) >= 0).all()
+    is_mark = marked.ids == 2
+    expected = encoder.encode(text)
+    assert marked.ids[~is_mark].tolist() == expected.ids.tolist()
+    assert marked.char_offsets[~is_mark].tolist() == expected.char_offsets.tolist()
+    starts = [match.start() for match in re.finditer(rf"[{LINE_BREAKS}]\s*", text)]
+    assert marked.char_offsets[is_mark, 0].tolist() == starts
+    assert not covered(marked) - covered(expected) - {i for i, char in enumerate(text) if is_blank(char)}
