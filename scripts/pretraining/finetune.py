@@ -312,7 +312,11 @@ def main() -> None:
             examples += [own for text, w in zip(texts, windows) for own in sentences.tag_windows(text, int(w))]
         hard = [one for one in examples if one.tags.ndim == 1]
         soft_ones = [one for one in examples if one.tags.ndim == 2]
-        examples = [text for own in (hard, soft_ones) for text in join_some(own, args.join_share, blank, ends, rng, args.line_break_id)]
+        examples = [
+            text
+            for own in (hard, soft_ones)
+            for text in join_some(own, args.join_share, blank, ends, rng, args.line_break_id)
+        ]
         mean_loss = training.run_epoch(
             make_batches(examples, args.n_subwords, rng),
             n_epochs=args.epochs,
