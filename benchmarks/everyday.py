@@ -4,7 +4,7 @@
 
 Counted are exact characters and the label. Besides single texts, ten are joined by nothing and by line breaks. With
 --three-classes, labels of other makers are compared by PERSON, LOCATION and ORGANIZATION, as out_of_domain.py maps
-them and ENE maps GiNZA's. Choices are made on dev; test is for the numbers of a release.
+them and ENE maps GiNZA's. Choices are made on dev; test and hard_names are for the numbers of a release.
 """
 
 import argparse
@@ -53,9 +53,11 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     help_ = "a pipeline or checkpoint, also as NAME=PATH; repeat"
     parser.add_argument("-p", "--pipeline", dest="pipelines", action="append", required=True, help=help_)
-    parser.add_argument("--part", choices=("dev", "test"), default="dev")
+    parser.add_argument("--part", choices=("dev", "test", "hard_names"), default="dev")
     parser.add_argument("--three-classes", action="store_true")
-    parser.add_argument("--data", type=Path, default=DATA, help="the directory of dev.jsonl and test.jsonl")
+    parser.add_argument(
+        "--data", type=Path, default=DATA, help="the directory of dev.jsonl, test.jsonl and hard_names.jsonl"
+    )
     args = parser.parse_args(argv)
     path = args.data / f"{args.part}.jsonl"
     records = list(read_records(path))

@@ -45,7 +45,7 @@ from .training import learn_rate_share, load_state, make_optimizer, save_state, 
 LABELS = ("その他の組織名", "法人名", "地名", "人名", "施設名", "イベント名", "政治的組織名", "製品名")
 # How often a changed sentence gets each form.
 FORM_WEIGHTS = {
-    "plain": 4.0, "no_final_stop": 1.0, "no_commas": 1.0, "title": 1.5, "list": 1.5, "upper": 0.5, "wrapped": 0.5,
+    "plain": 4.0, "no_final_stop": 1.0, "no_commas": 1.0, "title": 1.5, "list": 1.5, "upper": 0.5, "wrapped": 1.5,
 }  # fmt: skip
 WINDOWS = (32, 32, 64, 128)  # in subwords, of which one is drawn for each text of several sentences
 

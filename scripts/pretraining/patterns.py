@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, shift
+from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_characters, shift
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.text.decoding import CharSpan
@@ -27,7 +27,7 @@ SWAP_SHARE = 0.25  # of the names that stand in patterns as they are
 # How often a filled pattern is written otherwise.
 FORM_WEIGHTS = {
     "plain": 20.0, "full_width": 1.5, "half_width": 1.0, "upper": 0.5, "no_final_stop": 1.5, "no_commas": 0.7,
-    "title": 0.3, "list": 0.7, "wrapped": 1.2, "markup": 0.6, "runs": 0.6,
+    "title": 0.3, "list": 0.7, "wrapped": 2.5, "broken_name": 1.5, "markup": 0.6, "runs": 0.6,
 }  # fmt: skip
 LIST_SHARE = 0.05  # lists of names, beside the patterns
 LIST_SEPARATORS = {
@@ -118,6 +118,8 @@ class Patterns:
                 record = with_markup(record, rng)
             elif form == "runs":
                 record = with_run(record, rng)
+            elif form == "broken_name":
+                record = with_broken_name(record, rng)
             else:
                 record = Record(*FORMS[form](record.text, record.char_spans))
             records.append(record)
@@ -145,6 +147,17 @@ def with_run(record: Record, rng: random.Random) -> Record:
     if rng.random() < 0.5:
         return Record(record.text + run, record.char_spans)
     return Record(run + record.text, shift(record.char_spans, len(run)))
+
+
+def with_broken_name(record: Record, rng: random.Random) -> Record:
+    """A line break inside one of the names, where a mail was wrapped: 佐藤⏎健一."""
+    breakable = [span for span in record.char_spans if span.char_end - span.char_start > 1]
+    if not breakable:
+        return record
+    broken = rng.choice(breakable)
+    place = rng.randrange(broken.char_start + 1, broken.char_end)
+    lines = [f"\n{char}" if i == place else char for i, char in enumerate(record.text)]
+    return Record(*replace_characters(record.text, record.char_spans, lines))
 
 
 def read_patterns(directory: Path, *, slots: bool = True, empty: bool = True) -> List[str]:

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("japanese_personal_name_dataset")
 
 from scripts.pretraining.names import SLOT_LABELS, Names, read_jmnedict  # noqa: E402
-from scripts.pretraining.patterns import SLOT, Patterns, read_patterns, with_markup, with_run  # noqa: E402
+from scripts.pretraining.patterns import SLOT, Patterns, read_patterns, with_broken_name, with_markup, with_run  # noqa: E402
 from spacy_luke_ja.corpora.records import Record  # noqa: E402
 from spacy_luke_ja.text.decoding import CharSpan  # noqa: E402
 from spacy_luke_ja.text.label_schemes import LABELS  # noqa: E402
@@ -85,6 +85,15 @@ def test_noise_leaves_the_names(change):
     for seed in range(50):
         changed = change(RECORD, random.Random(seed))
         assert [changed.text[s.char_start : s.char_end] for s in changed.char_spans] == ["佐藤", "横浜"]
+
+
+def test_a_broken_name_goes_on_in_the_next_line():
+    seen = set()
+    for seed in range(20):
+        changed = with_broken_name(RECORD, random.Random(seed))
+        seen.add(tuple(changed.text[s.char_start : s.char_end] for s in changed.char_spans))
+        assert changed.text.replace("\n", "") == RECORD.text
+    assert seen == {("佐\n藤", "横浜"), ("佐藤", "横\n浜")}
 
 
 def test_jmnedict_names_are_read_by_type(tmp_path):
