@@ -14,7 +14,11 @@ from spacy_luke_ja.linking_data import get_gold_links
 from spacy_luke_ja.text.linking import AliasTable, normalize_alias
 
 TEXT = "山田花子は東京へ行った。"
-GOOD = {"article": "山田", "text": TEXT, "links": [{"span": [0, 4], "title": "山田花子"}, {"span": [5, 7], "title": None}]}
+GOOD = {
+    "article": "山田",
+    "text": TEXT,
+    "links": [{"span": [0, 4], "title": "山田花子"}, {"span": [5, 7], "title": None}],
+}
 
 
 def create(path, **settings):
@@ -39,7 +43,9 @@ def test_the_linking_reader_refuses_and_skips(tmp_path, record, message):
     with pytest.warns(UserWarning, match="1 records were left out; the first, line 2"):
         (example,) = create(path, on_bad_record="skip")(nlp)
     assert [(own.char_start, own.title) for own in get_gold_links(example.reference)] == [(0, "山田花子"), (5, "NIL")]
-    assert [ent.text for ent in example.predicted.ents] == ["山田花子", "東京"] and not get_gold_links(example.predicted)
+    assert [ent.text for ent in example.predicted.ents] == ["山田花子", "東京"] and not get_gold_links(
+        example.predicted
+    )
 
 
 def test_packed_files_are_read_and_blanks_at_edges_left_out(tmp_path):
@@ -63,8 +69,14 @@ def test_nested_links_need_a_group(tmp_path):
 
 def test_what_stands_for_what_is_counted(tmp_path):
     records = [
-        {"text": "東京と東京", "links": [{"span": [0, 2], "title": "東京都"}, {"span": [3, 5], "title": "東京 (グループ)"}]},
-        {"text": "ＴＯＫＹＯ、東京", "links": [{"span": [0, 5], "title": "東京都"}, {"span": [6, 8], "title": "東京都"}]},
+        {
+            "text": "東京と東京",
+            "links": [{"span": [0, 2], "title": "東京都"}, {"span": [3, 5], "title": "東京 (グループ)"}],
+        },
+        {
+            "text": "ＴＯＫＹＯ、東京",
+            "links": [{"span": [0, 5], "title": "東京都"}, {"span": [6, 8], "title": "東京都"}],
+        },
         {"text": "東京", "links": [{"span": [0, 2], "title": "NIL"}]},
     ]
     path = tmp_path / "data.jsonl"
@@ -76,7 +88,7 @@ def test_what_stands_for_what_is_counted(tmp_path):
     assert table.to_bytes().decode() == expected
 
 
-words = st.text("東京ABｱ　 \t\n㈱{\"é", min_size=1).filter(lambda own: own.strip())
+words = st.text('東京ABｱ　 \t\n㈱{"é', min_size=1).filter(lambda own: own.strip())
 
 
 @given(st.lists(st.tuples(words, words, st.integers(1, 9))))

@@ -190,7 +190,9 @@ def test_a_table_may_come_go_and_change(linker, aliases, tmp_path):
 def test_titles_that_the_checkpoint_lacks_are_counted(linker, tmp_path):
     path = tmp_path / "aliases.tsv"
     path.write_text(ALIASES + "東京\t東京市\t5\n福岡\t福岡市\t5\n", encoding="utf8")
-    with pytest.warns(UserWarning, match="2 of the 5 titles in .* are no entities of the checkpoint .* first is 東京市"):
+    with pytest.warns(
+        UserWarning, match="2 of the 5 titles in .* are no entities of the checkpoint .* first is 東京市"
+    ):
         doc = read(make_nlp(linker, alias_table=str(path)), "東京と福岡", [(0, 2), (3, 5)])
     assert doc.ents[0].kb_id_ != "東京市" and titles_of(doc)[1] == "NIL"
 
@@ -209,7 +211,10 @@ def test_a_kb_id_that_is_there_is_replaced_where_asked(linker, overwrite, key):
     nlp = make_nlp(linker, overwrite=overwrite, mentions_key=key)
     doc = make_linking_example(nlp, TEXT, [(0, 4, None), (5, 7, None)], mentions_key=key).predicted
     mentions = list(doc.ents if key is None else doc.spans[key])
-    spans = [spacy.tokens.Span(doc, mentions[0].start, mentions[0].end, label="人", kb_id="Q1", span_id="S"), mentions[1]]
+    spans = [
+        spacy.tokens.Span(doc, mentions[0].start, mentions[0].end, label="人", kb_id="Q1", span_id="S"),
+        mentions[1],
+    ]
     if key is None:
         doc.set_ents(spans)
     else:
@@ -271,7 +276,9 @@ def test_the_vocabulary_is_parsed_once_and_when_it_is_needed(linker, aliases, mo
     content, parsed = (linker / "entity_vocab.json").read_bytes(), []
     loads = json.loads
     monkeypatch.setattr(
-        hf_checkpoint.json, "loads", lambda text, **more: (parsed.append(1) if text == content else None, loads(text, **more))[1]
+        hf_checkpoint.json,
+        "loads",
+        lambda text, **more: (parsed.append(1) if text == content else None, loads(text, **more))[1],
     )
     nlp = make_nlp(linker, alias_table=aliases)
     assert not parsed
@@ -313,7 +320,9 @@ def test_a_doc_that_fails_is_handed_to_the_error_handler_alone(linker, monkeypat
 @pytest.mark.parametrize("with_table", [False, True])
 def test_it_learns_is_scored_and_is_saved(checkpoints, tmp_path, with_table):
     fix_random_seed(0)
-    (tmp_path / "a.tsv").write_text(ALIASES + "大阪\t大阪市\t1\n大阪\t日立製作所\t8\n国会\t国会 (日本)\t1\n", encoding="utf8")
+    (tmp_path / "a.tsv").write_text(
+        ALIASES + "大阪\t大阪市\t1\n大阪\t日立製作所\t8\n国会\t国会 (日本)\t1\n", encoding="utf8"
+    )
     table = {"alias_table": str(tmp_path / "a.tsv")} if with_table else {}
     nlp = make_nlp(checkpoints["random_luke"], **table)
     pipe = nlp.get_pipe("luke_linker")
@@ -381,7 +390,10 @@ def test_the_loss_and_its_gradients(linker, candidates):
     nlp.get_pipe("luke_linker").load()
     module = nlp.get_pipe("luke_linker")._shim.module
     named = nlp.get_pipe("luke_linker").model.attrs["titles"].named
-    outputs = [np.random.default_rng(0).normal(size=(2, 16)).astype("float32"), np.full((1, 16), -np.inf, dtype="float32")]
+    outputs = [
+        np.random.default_rng(0).normal(size=(2, 16)).astype("float32"),
+        np.full((1, 16), -np.inf, dtype="float32"),
+    ]
     gold = [[4, -1], [0]]
     found = linking_loss(outputs, gold, module, named=named, candidates=candidates and [*candidates, [[0]]])
     rows = list(named) if candidates is None else [1, 2, 4]
