@@ -115,13 +115,18 @@ def find_likeliest(module: EntityPredictor, vectors: np.ndarray, titles: Titles,
     vectors: (n_mentions, entity_emb_size), as the module gives them.
     YIELDS: per mention, the rows of the n likeliest, and their probabilities.
     """
+    if not len(titles):
+        yield from [(np.zeros(0, dtype="int64"), np.zeros(0))] * len(vectors)
+        return
     for start in range(0, len(vectors), PART_MENTIONS):
         with torch.inference_mode():
             part = torch.from_numpy(vectors[start : start + PART_MENTIONS])
             logits = module.compare(part)
             logits[:, torch.from_numpy(titles.unnamed).to(logits.device)] = -torch.inf
             best, rows = logits.topk(min(n, len(titles)), dim=1)
-            scores = (best - logits.logsumexp(dim=1, keepdim=True)).exp()
+            # Numbers below exp(-80) would be too small for quick arithmetic.
+            total = logits.sub_(best[:, :1]).clamp_(min=-80).exp_().sum(dim=1, keepdim=True)
+            scores = (best - best[:, :1]).exp() / total
         yield from zip(rows.cpu().numpy(), scores.cpu().numpy())
 
 

@@ -236,8 +236,11 @@ class EntityPredictor(LukeClassifier):
         if rows is not None:
             rows = rows.to(self.table.device)
             return vectors @ self.table[rows].float().T + self.predictions.bias[rows].float()
-        parts = [vectors @ part.float().T for part in self.table.split(PART_ROWS)]
-        return torch.cat(parts, dim=1) + self.predictions.bias.float()
+        logits = vectors.new_empty(len(vectors), len(self.table))
+        for start in range(0, len(self.table), PART_ROWS):
+            part = slice(start, start + PART_ROWS)
+            torch.matmul(vectors, self.table[part].float().T, out=logits[:, part])
+        return logits.add_(self.predictions.bias.float())
 
     def add_gradient(self, rows: Tensor, of_table: Tensor, of_bias: Tensor) -> None:
         """Add to the gradients of these rows, each named once."""

@@ -246,6 +246,11 @@ def test_names_of_mluke_have_a_language(tmp_path):
     assert found == {"en:Tokyo", *TITLES}
 
 
+def test_a_vocabulary_without_titles_makes_all_nil(checkpoints):
+    nlp = make_nlp(checkpoints["bare_luke"])
+    assert links_of(read(nlp, TEXT, [(0, 4)])) == [("山田花子", "NIL", [])]
+
+
 # What is kept
 
 
