@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from .annotated_labels import set_annotated_labels
     from .annotation.records import RecordSettings, annotate_records
     from .corpora.examples import make_example, make_qa_example
+    from .corpora.linking import count_aliases, make_linking_example
     from .corpora.typing import make_typing_example
     from .dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
     from .label_maps import get_label_map, rename_entities
+    from .pipeline.linking import LukeLinker
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
@@ -30,16 +32,19 @@ __all__ = [
     "CharSpan",
     "ENTITIES_TYPE",
     "LukeEntityTyping",
+    "LukeLinker",
     "LukeNer",
     "LukeQa",
     "RecordSettings",
     "annotate_records",
     "LukeTextcat",
     "blank",
+    "count_aliases",
     "entities_udf",
     "get_gold_answers",
     "get_label_map",
     "make_example",
+    "make_linking_example",
     "make_qa_example",
     "map_frames",
     "map_rows",
@@ -54,15 +59,18 @@ _MODULES = {
     "CharSpan": "text.decoding",
     "ENTITIES_TYPE": "dataframes",
     "LukeEntityTyping": "pipeline.typing",
+    "LukeLinker": "pipeline.linking",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
     "RecordSettings": "annotation.records",
     "annotate_records": "annotation.records",
+    "count_aliases": "corpora.linking",
     "entities_udf": "dataframes",
     "LukeTextcat": "pipeline.textcat",
     "get_gold_answers": "qa_data",
     "get_label_map": "label_maps",
     "make_example": "corpora.examples",
+    "make_linking_example": "corpora.linking",
     "make_qa_example": "corpora.examples",
     "map_frames": "dataframes",
     "map_rows": "dataframes",

@@ -144,3 +144,13 @@ def write_typed(path: Path) -> Path:
     ]
     path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
     return path
+
+
+def write_linked(path: Path) -> Path:
+    """The entities of toys.EXAMPLES as mentions with titles, for spacy-luke-ja.LinkingCorpus.v1."""
+    records = [
+        {"text": text, "links": [{"span": [a, b], "title": f"{text[a:b]} ({label})"} for a, b, label in spans]}
+        for text, spans in EXAMPLES
+    ]
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
+    return path

@@ -14,6 +14,7 @@ from .calibrate import calibrate_cli  # noqa: F401
 from .card import card_cli  # noqa: F401
 from .compare import compare_cli  # noqa: F401
 from .convert import convert, convert_stockmark  # noqa: F401
+from .count_aliases import count_aliases_cli  # noqa: F401
 from .debug_data import debug_data_cli  # noqa: F401
 from .demo import demo  # noqa: F401
 from .evaluate import evaluate_cli  # noqa: F401

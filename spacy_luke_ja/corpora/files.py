@@ -1,28 +1,32 @@
-"""The bytes of a file of annotated texts, which may be packed with gzip."""
+"""The bytes of a file of annotated texts, which may be packed with gzip or xz."""
 
 import codecs
 import gzip
+import lzma
 import zlib
 from pathlib import Path
 from typing import List
 
-GZIP = b"\x1f\x8b"
 GZIP_ENDING = ".gz"
+ENDINGS = (GZIP_ENDING, ".xz")
+# What a packed file begins with → how it is packed, and what unpacks it.
+PACKED = {b"\x1f\x8b": ("gzip", gzip.decompress), b"\xfd7zXZ\x00": ("xz", lzma.decompress)}
 
 
 def ending_of(path: Path) -> str:
-    """The ending that names a format: .jsonl of train.jsonl and train.jsonl.gz, in small letters."""
-    return Path(path.stem if path.suffix.lower() == GZIP_ENDING else path.name).suffix.lower()
+    """The ending that names a format: .jsonl of train.jsonl, train.jsonl.gz and train.jsonl.xz, in small letters."""
+    return Path(path.stem if path.suffix.lower() in ENDINGS else path.name).suffix.lower()
 
 
 def read_bytes(path: Path) -> bytes:
     content = path.read_bytes()
-    if not content.startswith(GZIP):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is packed with gzip, and damaged: {error}") from error
+    for start, (name, unpack) in PACKED.items():
+        if content.startswith(start):
+            try:
+                return unpack(content)
+            except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+                raise ValueError(f"{path} is packed with {name}, and damaged: {error}") from error
+    return content
 
 
 def pack_for(path: Path, content: bytes) -> bytes:

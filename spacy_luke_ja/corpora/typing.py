@@ -3,7 +3,7 @@
 A line is {"text": "…", "spans": [{"start": 0, "end": 4, "types": ["人名", "政治家"]}]}; types may be none.
 """
 
-import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -11,16 +11,12 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..text.messages import show
-from ..text.typing import overlapping
-from ..token_splitting import span_at, split_tokens
 from ..typing_data import set_gold_types
 from .formats import check_on_bad_record
-from .json_values import read_json_values
+from .mentions import check_overlap, check_place, make_mention_example, read_mention_records
 from .records import BadRecord
 
 Typed = Tuple[int, int, Sequence[str]]
-# Of the mentions in doc.ents or doc.spans: what they are is not to be read there.
-UNTYPED = "MENTION"
 
 
 class TypedText(NamedTuple):
@@ -40,9 +36,10 @@ def create_typing_corpus(
     if path is None:
         raise ValueError("path must name a file of typed mentions (say --paths.train train.jsonl), got null")
     check_on_bad_record(on_bad_record)
+    parse = partial(parse_typed, can_overlap=mentions_key is not None)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for text, mentions in read_typed(Path(path), on_bad_record=on_bad_record, can_overlap=mentions_key is not None):
+        for text, mentions in read_mention_records(Path(path), parse, on_bad_record=on_bad_record):
             yield make_typing_example(nlp, text, mentions, mentions_key=mentions_key)
 
     return read
@@ -57,43 +54,12 @@ def make_typing_example(
     mentions_key: where both Docs have the mentions: doc.ents when None, where they may not overlap.
     """
     mentions = list(mentions)
-    predicted = nlp.make_doc(text)
-    for char_start, char_end, _ in mentions:
-        if not 0 <= char_start < char_end <= len(text):
-            raise ValueError(
-                f"the mention {char_start}–{char_end} is not within the {len(text)} characters of {show(text)}"
-            )
-    split_tokens(predicted, [char for mention in mentions for char in mention[:2]])
-    spans = [span_at(predicted, *mention[:2], UNTYPED) for mention in mentions]
-    if mentions_key is None:
-        predicted.set_ents(spans)
-    else:
-        predicted.spans[mentions_key] = spans
-    reference = predicted.copy()
-    set_gold_types(reference, mentions)
-    return Example(predicted, reference)
-
-
-def read_typed(path: Path, *, on_bad_record: str, can_overlap: bool) -> Iterator[TypedText]:
-    """Read a file; the errors name it and the line."""
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    bad: List[str] = []
-    for place, value in read_json_values(path):
-        try:
-            yield parse_typed(value, can_overlap=can_overlap)
-        except BadRecord as error:
-            if on_bad_record == "raise":
-                advice = 'with "skip" for on_bad_record, such records are left out'
-                raise ValueError(f"{path}, {place}: {error}; {advice}") from error
-            bad.append(f"{place}: {error}")
-    if bad:
-        warnings.warn(f"{path}: {len(bad)} records were left out; the first, {bad[0]}")
+    example = make_mention_example(nlp, text, [own[:2] for own in mentions], mentions_key=mentions_key)
+    set_gold_types(example.reference, mentions)
+    return example
 
 
 def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
-    if isinstance(value, BadRecord):
-        raise value
     if (
         not isinstance(value, dict)
         or not isinstance(value.get("text"), str)
@@ -108,11 +74,8 @@ def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
         is_list = isinstance(types, list) and all(isinstance(label, str) and label for label in types)
         if type(start) is not int or type(end) is not int or not is_list:
             raise BadRecord(f'a span must be {{"start": 0, "end": 4, "types": ["…"]}}, got {show(span)}')
-        if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
-            raise BadRecord(
-                f"the span {start}–{end} must be characters of the text, not blank at its edges: {show(text)}"
-            )
+        check_place(text, start, end)
         types_of.setdefault((start, end), {}).update(dict.fromkeys(types or ()))
-    if not can_overlap and overlapping(list(types_of)):
-        raise BadRecord(f"spans overlap, which doc.ents cannot have: name a group as mentions_key: {show(text)}")
+    if not can_overlap:
+        check_overlap(text, list(types_of))
     return TypedText(text, [(start, end, list(types)) for (start, end), types in types_of.items()])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from thinc.shims import Shim
 
-from .hf_checkpoint import TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
+from .hf_checkpoint import ALIASES, TOKENIZER_FILES, WEIGHT_FILES, Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .task import Head
 from .types import WindowBatch
@@ -63,6 +63,10 @@ class CheckpointShim(Shim, ABC):
         if self._checkpoint is None:
             raise ValueError("the model has no weights yet; call nlp.initialize(), or use the component once")
         return self._checkpoint
+
+    def set_file(self, name: str, content: Optional[bytes]) -> None:
+        """Put a file beside the weights, to be saved with them, or take it away."""
+        self._checkpoint = self.checkpoint.with_file(name, content)
 
     @property
     @abstractmethod
@@ -127,7 +131,7 @@ class CheckpointShim(Shim, ABC):
         path.mkdir(parents=True, exist_ok=True)
         # The checkpoint may lie in this very directory: first all is written, then what was there goes.
         save_file(self.tensors(), path / "model.safetensors.part", metadata={"format": "pt"})
-        for name in {*TOKENIZER_FILES, *WEIGHT_FILES} - {*self.checkpoint.files, "model.safetensors"}:
+        for name in {*TOKENIZER_FILES, *WEIGHT_FILES, ALIASES} - {*self.checkpoint.files, "model.safetensors"}:
             (path / name).unlink(missing_ok=True)
         for name, content in self.checkpoint.files.items():
             (path / name).write_bytes(content)

@@ -1,14 +1,16 @@
-"""A LUKE's entity_vocab.json in, the ids of its entities out; and a checkpoint cut down to its special entities."""
+"""A LUKE's entity_vocab.json in, the ids of its entities out; and a checkpoint with fewer entities, or more."""
 
 import json
 from dataclasses import replace
-from typing import Dict, Optional, Tuple
+from typing import Dict, Iterable, Optional, Sequence, Tuple
 
 from .config_checks import CONFIG
-from .hf_checkpoint import ENTITY_VOCAB, Checkpoint
+from .hf_checkpoint import ENTITY_VOCAB, NEW_ROW, Checkpoint
 
 MASK, MASK2, PAD, UNK = "[MASK]", "[MASK2]", "[PAD]", "[UNK]"
 SPECIAL = (MASK, MASK2, PAD, UNK)
+# The names in mLUKE's vocabulary begin with a language, and one row may have a name in each.
+JAPANESE = "ja:"
 # What transformers takes where tokenizer_config.json says nothing: further subwords of a mention give no position.
 MAX_MENTION_LENGTH = 30
 
@@ -33,9 +35,27 @@ def keep_special_entities(checkpoint: Checkpoint) -> Checkpoint:
     rows = sorted(set(special.values()))
     if len(rows) == checkpoint.config.get("entity_vocab_size"):
         return checkpoint
-    own = {name: rows.index(row) for name, row in special.items()}
+    return with_rows(checkpoint, {name: rows.index(row) for name, row in special.items()}, rows)
+
+
+def add_entities(checkpoint: Checkpoint, names: Iterable[str]) -> Checkpoint:
+    """The same checkpoint with those of the names, too, that it does not know; their embeddings are drawn."""
+    vocabulary = checkpoint.entity_vocab
+    known = {name.removeprefix(JAPANESE) for name in vocabulary}
+    new = [name for name in dict.fromkeys(names) if name not in known]
+    if not new:
+        return checkpoint
+    size = checkpoint.config.get("entity_vocab_size", max(vocabulary.values(), default=-1) + 1)
+    own = range(size) if checkpoint.entity_rows is None else checkpoint.entity_rows
+    grown = {**vocabulary, **{name: size + i for i, name in enumerate(new)}}
+    return with_rows(checkpoint, grown, [*own, *[NEW_ROW] * len(new)])
+
+
+def with_rows(checkpoint: Checkpoint, vocabulary: Dict[str, int], rows: Sequence[int]) -> Checkpoint:
+    """rows: of the embeddings in the checkpoint's files, as in Checkpoint.entity_rows."""
     config = {**checkpoint.config, "entity_vocab_size": len(rows)}
-    files = {name: json.dumps(value, indent=2).encode() for name, value in ((CONFIG, config), (ENTITY_VOCAB, own))}
+    contents = {CONFIG: config, ENTITY_VOCAB: vocabulary}
+    files = {name: json.dumps(value, ensure_ascii=False, indent=2).encode() for name, value in contents.items()}
     return replace(checkpoint, files={**checkpoint.files, **files}, entity_rows=tuple(rows))
 
 

@@ -29,6 +29,8 @@ USUAL_WINDOW = 126
 SENTENCEPIECE = "sentencepiece.bpe.model"
 # Of a LUKE: the ids of its entities, 22 MB.
 ENTITY_VOCAB = "entity_vocab.json"
+# Of a LUKE that links mentions: what they may stand for.
+ALIASES = "aliases.tsv"
 # What a tokenizer may need.
 TOKENIZER_FILES = (
     SENTENCEPIECE,
@@ -56,6 +58,8 @@ HUB_NAME = re.compile(r"([A-Za-z0-9][\w\-.]{0,95}/)?[A-Za-z0-9][\w\-.]{0,95}(?<!
 # No JSON file of a checkpoint that is read here has as many bytes.
 MAX_JSON_BYTES = 2**26
 LUKE_TYPES = ("luke", "mluke")
+# Of entity embeddings: one that a checkpoint's files do not have.
+NEW_ROW = -1
 # Their sentencepiece.bpe.model has fairseq's layout of ids; CamemBERT's, say, has another.
 FAIRSEQ_TYPES = (*LUKE_TYPES, "xlm-roberta")
 
@@ -68,7 +72,8 @@ class Checkpoint:
     files: file name → content: config.json and what its tokenizer needs.
     weights: the files the tensors are in, or the content of one safetensors file.
     stamps: size and time of change of each of those files when the checkpoint was opened.
-    entity_rows: which rows of the entity embeddings in those files are its own; None: all.
+    entity_rows: which rows of the entity embeddings in those files are its own, in its order, NEW_ROW for one that is
+        to be drawn; None: all.
     """
 
     name: str
@@ -217,6 +222,14 @@ class Checkpoint:
             config.pop(key, None)
         return self._replace_config(config)
 
+    def with_file(self, name: str, content: Optional[bytes]) -> "Checkpoint":
+        """The same with this file in place of its own, or without it; what was read of the others stays read."""
+        files = {own: before for own, before in self.files.items() if own != name}
+        changed = replace(self, files=files if content is None else {**files, name: content})
+        if name not in (CONFIG, ENTITY_VOCAB) and "entity_vocab" in vars(self):
+            vars(changed)["entity_vocab"] = self.entity_vocab
+        return changed
+
     def with_config(self, **settings: Any) -> "Checkpoint":
         """settings: of config.json, in place of its own."""
         return self._replace_config({**self.config, **settings})
@@ -315,7 +328,8 @@ def read_checkpoint(name: str, find: Callable[[str], Optional[Path]], *, with_en
             raise OSError(f"the checkpoint {name} lacks some of the files {', '.join(shards)}")
     if config.get("model_type") in LUKE_TYPES and with_entities:
         # Beside the vocabulary, what names the ids of <ent> and <ent2>: transformers 5 writes no added_tokens.json.
-        more = [ENTITY_VOCAB, "tokenizer_config.json", *(() if "added_tokens.json" in files else ("tokenizer.json",))]
+        more = [ENTITY_VOCAB, ALIASES, "tokenizer_config.json"]
+        more += [] if "added_tokens.json" in files else ["tokenizer.json"]
         opened = {f: find(f) for f in more}
         files.update({f: path.read_bytes() for f, path in opened.items() if path is not None})
     elif config.get("model_type") in LUKE_TYPES:

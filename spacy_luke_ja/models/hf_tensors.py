@@ -7,14 +7,17 @@ names, and its entity embeddings (584 MB in the published base size) and entity 
 
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, Optional, Sequence, Tuple
 
 import torch
 
-from .hf_checkpoint import Checkpoint, stamps_of
+from .hf_checkpoint import NEW_ROW, Checkpoint, stamps_of
 from .int8 import SCALES, describe, multiply_scales
 
 ENTITY_TABLE = "entity_embeddings.entity_embeddings.weight"
+ENTITY_BIAS = "entity_predictions.bias"  # a number for each row of that table
+# What has the same numbers as another tensor, in .bin files.
+TIED = ("entity_predictions.decoder.", "lm_head.decoder.")
 ENTITY_TENSORS = ("entity_embeddings.", "w2e_query.", "e2w_query.", "e2e_query.")
 
 # Of a file, cast at a time.
@@ -32,6 +35,11 @@ def tensor_name(name: str) -> Optional[str]:
     return "roberta." + name[len("luke.") :] if name.startswith("luke.") else name
 
 
+def own_name(name: str) -> Optional[str]:
+    """The same for a LUKE with its entities: all but what is there twice."""
+    return None if name.startswith(TIED) else name
+
+
 def text_classifier_name(name: str) -> Optional[str]:
     """The same for classes of texts: LUKE's pooler and last layer are the two that XLM-RoBERTa's classifier has."""
     if name in ("classifier.weight", "classifier.bias"):
@@ -44,12 +52,13 @@ def text_classifier_name(name: str) -> Optional[str]:
 def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None) -> Tensors:
     """Read the tensors that the module needs, each cast to dtype as it comes.
 
-    dtype: None leaves them as they are stored. What is stored so stays mapped into memory, and is read when it is used.
+    dtype: None leaves them as they are stored. What is stored so stays mapped into memory, and is read when it is used;
+        so do entity embeddings, whatever their type, unless all is to be float32.
     RETURNS: tensors by their XLM-RoBERTa names where the checkpoint is a LUKE without entities, else by their own.
     """
     sources = checkpoint.weights if isinstance(checkpoint.weights, list) else [checkpoint.weights]
     check_unchanged(checkpoint)
-    rename: Rename = str if checkpoint.has_entities else tensor_name
+    rename: Rename = own_name if checkpoint.has_entities else tensor_name
     if checkpoint.config.get("model_type") == "xlm-roberta" and checkpoint.task == "SequenceClassification":
         rename = text_classifier_name
     rows = checkpoint.entity_rows
@@ -59,8 +68,8 @@ def read_tensors(checkpoint: Checkpoint, *, dtype: Optional[torch.dtype] = None)
         try:
             for name, tensor in iterate_tensors(source, dtype, rename, few_entities=rows is not None):
                 check_tensor(name, tensor)
-                if rows is not None and name.endswith(ENTITY_TABLE):
-                    tensor = tensor[list(rows)]
+                if rows is not None and name.endswith((ENTITY_TABLE, ENTITY_BIAS)):
+                    tensor = take_rows(tensor, rows)
                 tensors[name] = tensor.to(dtype) if must_cast(name, tensor, dtype) else tensor
         except NotOnlyTensors as error:
             raise OSError(f"{where} of the checkpoint {checkpoint.name} {error}") from None
@@ -88,9 +97,20 @@ def check_tensor(name: str, tensor: torch.Tensor) -> None:
         raise ValueError(f"{name} is no plain tensor ({describe(tensor)})")
 
 
+def take_rows(tensor: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    """rows: as in Checkpoint.entity_rows. New embeddings are random, new biases 0."""
+    taken = tensor[[max(row, 0) for row in rows]]
+    is_new = torch.tensor(rows) == NEW_ROW
+    shape = (int(is_new.sum()), *tensor.shape[1:])
+    taken[is_new] = (torch.randn(shape) * 0.02 if tensor.ndim > 1 else torch.zeros(shape)).to(taken.dtype)
+    return taken
+
+
 def must_cast(name: str, tensor: torch.Tensor, dtype: Optional[torch.dtype]) -> bool:
     """Scales of matrices of eight bits are cast with their matrices."""
-    return dtype is not None and tensor.is_floating_point() and tensor.dtype != dtype and not name.endswith(SCALES)
+    if dtype is None or tensor.dtype == dtype or not tensor.is_floating_point():
+        return False
+    return not name.endswith(SCALES) and (dtype == torch.float32 or not name.endswith(ENTITY_TABLE))
 
 
 def check_unchanged(checkpoint: Checkpoint) -> None:

@@ -29,6 +29,9 @@ from .roberta import (
 # What transformers takes where a config.json says nothing.
 DEFAULTS = {"entity_vocab_size": 500000, "entity_emb_size": 256, "use_entity_aware_attention": True}
 
+# Of the table of entity embeddings, so many are cast at a time where they are not stored as float32.
+PART_ROWS = 2**16
+
 
 class Entities(NamedTuple):
     """The entities of windows joined end to end; their ids stand behind the words of their window.
@@ -56,7 +59,7 @@ class EntityEmbeddings(nn.Module):
 
     def forward(self, ids: Tensor, mentions: Sequence[Tuple[int, int]]) -> Tensor:
         """(n_entities,) → (n_entities, width). Here positions count from 0, unlike words' own."""
-        embedded = self.entity_embeddings(ids)
+        embedded = self.entity_embeddings(ids).to(self.LayerNorm.weight.dtype)  # the table stays as it is stored
         if hasattr(self, "entity_embedding_dense"):
             embedded = self.entity_embedding_dense(embedded)
         counts = torch.tensor([end - start for start, end in mentions], device=ids.device)
@@ -184,6 +187,76 @@ class LukeClassifier(Classifier):
         """As LukeEncoder takes them. RETURNS: (n, n_tags)."""
         encoder: Any = self.base_model
         return encoder.in_blocks(ids, lengths, type_ids, self.classify, entities)
+
+
+class EntityPredictions(nn.Module):
+    """transformers' EntityPredictionHead without its decoder, which is the table of entity embeddings."""
+
+    def __init__(self, config: Mapping[str, Any]):
+        super().__init__()
+        width = config["entity_emb_size"]
+        norm = LayerNorm(width, eps=config["layer_norm_eps"])
+        self.transform = nn.ModuleDict({"dense": Linear(config["hidden_size"], width), "LayerNorm": norm})
+        self.bias = nn.Parameter(torch.empty(config["entity_vocab_size"]))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.transform["LayerNorm"](nn.functional.gelu(self.transform["dense"](hidden)))
+
+
+class EntityPredictor(LukeClassifier):
+    """Which entity a row stands for, as LukeForMaskedLM has it.
+
+    A row becomes a vector that is as wide as the embeddings of entities; compare gives its products with these.
+    """
+
+    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "entity_predictions"):
+        super().__init__(config, n_tags, head)
+        self.add_module(head, EntityPredictions(vars(self.config)))
+
+    @property
+    def predictions(self) -> EntityPredictions:
+        return self.get_submodule(self._last)  # type: ignore[return-value]
+
+    @property
+    def table(self) -> nn.Parameter:
+        """(entity_vocab_size, entity_emb_size), as it is stored, and read where it is used."""
+        encoder: Any = self.base_model
+        return encoder.entity_embeddings.entity_embeddings.weight
+
+    def classify(self, hidden: Tensor) -> Tensor:
+        """(n, width) → (n, entity_emb_size)."""
+        return self.predictions(hidden)
+
+    def compare(self, vectors: Tensor, rows: Optional[Tensor] = None) -> Tensor:
+        """
+        vectors: (n, entity_emb_size) float32. rows: of the table; all when None.
+        RETURNS: (n, n_rows) logits float32.
+        """
+        vectors = vectors.to(self.table.device)
+        if rows is not None:
+            rows = rows.to(self.table.device)
+            return vectors @ self.table[rows].float().T + self.predictions.bias[rows].float()
+        logits = vectors.new_empty(len(vectors), len(self.table))
+        for start in range(0, len(self.table), PART_ROWS):
+            part = slice(start, start + PART_ROWS)
+            torch.matmul(vectors, self.table[part].float().T, out=logits[:, part])
+        return logits.add_(self.predictions.bias.float())
+
+    def add_gradient(self, rows: Tensor, of_table: Tensor, of_bias: Tensor) -> None:
+        """Add to the gradients of these rows, each named once."""
+        for weights, gradient in ((self.table, of_table), (self.predictions.bias, of_bias)):
+            if weights.requires_grad:
+                weights.grad = torch.zeros_like(weights) if weights.grad is None else weights.grad
+                weights.grad[rows] += gradient
+
+    def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
+        for name in (name for name in missing if name.startswith(f"{self._last}.")):
+            parent, _, kind = name.rpartition(".")
+            part = self.get_submodule(parent)
+            drawn = torch.zeros(getattr(part, kind).shape, dtype=dtype)
+            if kind == "weight":
+                nn.init.ones_(drawn) if isinstance(part, LayerNorm) else nn.init.normal_(drawn, std=0.02)
+            setattr(part, kind, nn.Parameter(drawn))
 
 
 def split_rows(runs: Sequence[Run], device: torch.device) -> Tuple[Tensor, Tensor]:

@@ -241,7 +241,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         if examples:
             self.load()
         inputs = self._inputs(examples)
-        loss_of = lambda outputs: self._summed_loss(examples, outputs)
+        loss_of = lambda outputs: self._loss_to_learn(examples, outputs)
         return self._learn(inputs, loss_of, drop=drop, sgd=sgd, losses=losses)
 
     def _learn(
@@ -279,6 +279,10 @@ class CheckpointPipe(TrainablePipe, ABC):
         """
         loss, gradients, n_terms = self._summed_loss(examples, scores)
         return loss / max(1, n_terms), [divide(gradient, max(1, n_terms)) for gradient in gradients]
+
+    def _loss_to_learn(self, examples: Sequence[Example], outputs: List[Any]) -> Tuple[float, List[Any], int]:
+        """As _summed_loss; a subclass gives their gradients here to weights that the outputs do not depend on."""
+        return self._summed_loss(examples, outputs)
 
     @abstractmethod
     def _summed_loss(self, examples: Iterable[Example], outputs: List[Any]) -> Tuple[float, List[Any], int]:

@@ -10,23 +10,19 @@ from spacy.util import logger
 
 from ..models.architectures import fill_model
 from ..models.hf_loader import NoClassifier
-from ..models.typing import TYPING, Mentioned
+from ..models.mentions import Mentioned
+from ..models.typing import TYPING
 from ..text.typing import TypedMention, find_types
 from ..typing_data import get_gold_types, register_extensions
 from ..user_data import pack_quickly
 from .checkpoint_pipe import CheckpointPipe
 from .factory import make_factory
+from .mentions import check_mentions_key, check_same_text, mentions_in
 from .settings import setting, share, yes_or_no
-from .typing_doc import annotate_types, mentions_in
+from .typing_doc import annotate_types
 from .typing_loss import typing_loss
 
 register_extensions()
-
-
-def check_mentions_key(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise ValueError(f"mentions_key must be a key of doc.spans, or None for doc.ents, got {value!r}")
-    return value
 
 
 class LukeEntityTyping(CheckpointPipe):
@@ -129,9 +125,5 @@ make_luke_entity_typing = make_factory(
 
 
 def get_gold(example: Example) -> List[TypedMention]:
-    if example.reference.text != example.predicted.text:
-        raise ValueError(
-            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
-            f"{example.reference.text[:40]!r}"
-        )
+    check_same_text(example)
     return get_gold_types(example.reference)

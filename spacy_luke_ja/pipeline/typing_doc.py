@@ -1,18 +1,12 @@
-"""A Doc in, its mentions out; types in, an annotated Doc out."""
+"""Types of mentions in, an annotated Doc out."""
 
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import Optional, Sequence
 
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 
 from ..text.typing import TypedMention
 from ..typing_data import set_typed_mentions
-from .span_groups import LastingSpanGroup
-
-
-def mentions_in(doc: Doc, mentions_key: Optional[str]) -> List[Tuple[int, int]]:
-    """RETURNS: the characters of doc.ents, or of a group in doc.spans, each once."""
-    spans: Iterable[Span] = doc.ents if mentions_key is None else doc.spans.get(mentions_key, ())
-    return list(dict.fromkeys((span.start_char, span.end_char) for span in spans if span.start < span.end))
+from .mentions import change_mentions
 
 
 def annotate_types(
@@ -26,17 +20,8 @@ def annotate_types(
     """Write what the mentions of a Doc are; the settings are LukeEntityTyping's."""
     set_typed_mentions(doc, component, mentions)
     labels = {(own.char_start, own.char_end): own.types[0][0] for own in mentions if own.types}
-    if not (overwrite_labels and labels):
-        return
-    if mentions_key is None:
-        doc.set_ents(
-            [relabel(ent, labels.get((ent.start_char, ent.end_char))) for ent in doc.ents], default="unmodified"
-        )
-    elif mentions_key in doc.spans:
-        group = doc.spans[mentions_key]
-        spans = [relabel(span, labels.get((span.start_char, span.end_char))) for span in group]
-        make = LastingSpanGroup if isinstance(group, LastingSpanGroup) else SpanGroup
-        doc.spans[mentions_key] = make(doc, name=mentions_key, attrs=group.attrs, spans=spans)
+    if overwrite_labels and labels:
+        change_mentions(doc, mentions_key, lambda own: relabel(own, labels.get((own.start_char, own.end_char))))
 
 
 def relabel(span: Span, label: Optional[str]) -> Span:

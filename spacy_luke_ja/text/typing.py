@@ -1,6 +1,6 @@
 """Logits of a mention in, its types out, and back: several types may be true of one mention, or none."""
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -37,9 +37,3 @@ def make_targets(mentions: Sequence[Sequence[str]], labels: Sequence[str]) -> np
     for row, types in zip(targets, mentions):
         row[[columns[own] for own in types if own in columns]] = 1.0
     return targets
-
-
-def overlapping(mentions: Sequence[Tuple[int, int]]) -> List[Tuple[int, int]]:
-    """RETURNS: those that begin inside the one before them."""
-    ordered = sorted(mentions)
-    return [own for before, own in zip(ordered, ordered[1:]) if own[0] < before[1]]

@@ -12,7 +12,7 @@ from typing import Any, Callable, Collection, Dict, Iterable, Iterator, List, Op
 from spacy.util import get_package_path, is_package
 from thinc.api import Config
 
-from ..models.hf_checkpoint import CONFIG, ENTITY_VOCAB, TOKENIZER_FILES, WEIGHT_FILES
+from ..models.hf_checkpoint import ALIASES, CONFIG, ENTITY_VOCAB, TOKENIZER_FILES, WEIGHT_FILES
 
 GENERATOR = '<meta name="generator" content="spacy_luke_ja">'  # in every page
 EXPORT_MARK = "<!-- made by spacy luke export-hf -->"  # in the model card of every exported directory
@@ -27,7 +27,7 @@ SPACY_TOKENIZER_FILES = {
 }  # of Japanese, Korean, Chinese
 VOCAB_FILES = {"strings.json", "vectors", "vectors.cfg", "key2row", "lookups.bin", "lexemes.bin"}
 EXPORT_FILES = {CONFIG, "model.safetensors", "tokenizer.json", "tokenizer_config.json", "README.md"}
-CHECKPOINT_FILES = {CONFIG, ENTITY_VOCAB, *TOKENIZER_FILES, *WEIGHT_FILES}
+CHECKPOINT_FILES = {CONFIG, ENTITY_VOCAB, ALIASES, *TOKENIZER_FILES, *WEIGHT_FILES}
 N_NAMED = 3  # entries of a directory in a message
 
 

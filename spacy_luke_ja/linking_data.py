@@ -1,0 +1,54 @@
+"""Links of mentions in a Doc, to Wikipedia's titles: gold and predicted alike."""
+
+from typing import Any, Iterable, List, Optional, Tuple
+
+from spacy.tokens import Doc, Span
+
+from .mention_data import Known, find_known, store_gold, store_known
+from .text.linking import NIL, LinkedMention
+from .user_data import register_extension
+
+# Not the name of the extension attribute, which others may have registered before us.
+LINKS, GOLD = "luke_linked", "luke_gold_links"
+
+
+def get_luke_links(span: Span) -> List[Tuple[str, float]]:
+    """span._.luke_links: (title, score) of these characters, the likeliest first; [] where nothing was found."""
+    known = find_known(span.doc, LINKS, span.start_char, span.end_char)
+    return sorted((own for mention in known for own in read_links(mention).links), key=lambda own: -own[1])
+
+
+def get_linked_mentions(doc: Doc, component: str) -> List[LinkedMention]:
+    """What a component found, in text order."""
+    return sorted(read_links(known) for known in find_known(doc, LINKS) if known.component == component)
+
+
+def set_linked_mentions(doc: Doc, component: str, mentions: Iterable[LinkedMention]) -> None:
+    """In place of what this component found before."""
+    store_known(doc, LINKS, component, map(write_links, mentions))
+
+
+def get_gold_links(doc: Doc) -> List[LinkedMention]:
+    return sorted(map(read_links, find_known(doc, GOLD)))
+
+
+def set_gold_links(doc: Doc, mentions: Iterable[Tuple[int, int, Optional[str]]]) -> None:
+    """Say which titles mentions stand for, for training and evaluation, in place of what was said before.
+
+    mentions: (char_start, char_end, title), of each characters once; None or "NIL" where there is no such title.
+    """
+    linked = [LinkedMention(start, end, title or NIL) for start, end, title in mentions]
+    store_gold(doc, GOLD, list(map(write_links, linked)))
+
+
+def write_links(mention: LinkedMention) -> Tuple[int, int, Any]:
+    return mention.char_start, mention.char_end, [mention.title, [list(own) for own in mention.links]]
+
+
+def read_links(known: Known) -> LinkedMention:
+    title, links = known.value
+    return LinkedMention(known.char_start, known.char_end, title, tuple((own, score) for own, score in links))
+
+
+def register_extensions() -> None:
+    register_extension(Span, "luke_links", getter=get_luke_links)

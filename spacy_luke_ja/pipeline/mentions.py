@@ -1,0 +1,38 @@
+"""A Doc in, its mentions out; and the mentions changed, whether they are doc.ents or a group of doc.spans."""
+
+from typing import Any, Callable, Iterable, List, Optional, Tuple
+
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+
+from .span_groups import LastingSpanGroup
+
+
+def check_mentions_key(value: Any) -> Optional[str]:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ValueError(f"mentions_key must be a key of doc.spans, or None for doc.ents, got {value!r}")
+    return value
+
+
+def mentions_in(doc: Doc, mentions_key: Optional[str]) -> List[Tuple[int, int]]:
+    """RETURNS: the characters of doc.ents, or of a group in doc.spans, each once."""
+    spans: Iterable[Span] = doc.ents if mentions_key is None else doc.spans.get(mentions_key, ())
+    return list(dict.fromkeys((span.start_char, span.end_char) for span in spans if span.start < span.end))
+
+
+def change_mentions(doc: Doc, mentions_key: Optional[str], change: Callable[[Span], Span]) -> None:
+    """change: a mention → one on the same tokens."""
+    if mentions_key is None:
+        doc.set_ents([change(ent) for ent in doc.ents], default="unmodified")
+    elif mentions_key in doc.spans:
+        group = doc.spans[mentions_key]
+        make = LastingSpanGroup if isinstance(group, LastingSpanGroup) else SpanGroup
+        doc.spans[mentions_key] = make(doc, name=mentions_key, attrs=group.attrs, spans=[change(own) for own in group])
+
+
+def check_same_text(example: Example) -> None:
+    if example.reference.text != example.predicted.text:
+        raise ValueError(
+            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
+            f"{example.reference.text[:40]!r}"
+        )
