@@ -9,12 +9,11 @@ from typer.testing import CliRunner
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.annotated_labels import get_annotated_labels, set_annotated_labels
+from spacy_luke_ja import get_label_map, make_example, rename_entities, set_annotated_labels
+from spacy_luke_ja.annotated_labels import get_annotated_labels
 from spacy_luke_ja.cli import app
-from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.corpora.formats import read_records
-from spacy_luke_ja.label_maps import get_label_map, rename_entities
-from spacy_luke_ja.text.label_schemes import LABEL_MAPS, LABELS
+from spacy_luke_ja.stockmark_labels import LABEL_MAPS, LABELS
 
 NAMES = ["ontonotes", "ene", "irex", "conll", "presidio"]
 # What each label set has, as far as our eight go.

@@ -150,7 +150,7 @@ def make_report(parts: Dict[str, List["Record"]]) -> Dict[str, Any]:
 
 
 def print_report(report: Dict[str, Any]) -> None:
-    from ..text.label_schemes import LABELS
+    from ..stockmark_labels import LABELS
 
     labels = sorted({label for counts in report["entities"].values() for label in counts}, key=label_order(LABELS))
     rows = [(label, *(report["entities"][part].get(label, 0) for part in PARTS)) for label in labels]

@@ -101,7 +101,7 @@ def report_labels(parts: Dict[str, List["Record"]]) -> int:
     from wasabi import msg
 
     from ..corpora.inspection import count_labels
-    from ..text.label_schemes import LABELS
+    from ..stockmark_labels import LABELS
     from .convert import label_order
     from .tables import print_table
 
