@@ -91,8 +91,9 @@ def main() -> None:
                 positions = [[i for i in own if i >= 0] for own in found["entity_position_ids"]]
                 row[task] = {"ids": found["input_ids"], "positions": positions}
         mentions.append(row)
-    content = {"tokenizer": content["tokenizer"], "mentions": mentions}
-    (HERE / "mention_ids.json").write_text(json.dumps(content, ensure_ascii=True, indent=1), encoding="utf8")
+    rows = ",\n".join(json.dumps(row, ensure_ascii=True) for row in mentions)
+    head = json.dumps(content["tokenizer"])
+    (HERE / "mention_ids.json").write_text(f'{{"tokenizer": {head}, "mentions": [\n{rows}\n]}}', encoding="utf8")
 
 
 if __name__ == "__main__":
