@@ -34,7 +34,7 @@ test-compat: $(COMPAT_VENV)/.installed
 
 # What meets other components, and what depends on the version of Sudachi.
 test-interop: $(GINZA_VENV)/.installed
-	$(GINZA_VENV)/bin/python -m pytest -q tests/interop tests/test_tokenizer.py tests/test_token_splitting.py
+	$(GINZA_VENV)/bin/python -m pytest -q tests/interop tests/pipeline/test_span_groups.py tests/test_tokenizer.py tests/test_token_splitting.py
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

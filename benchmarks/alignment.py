@@ -11,7 +11,7 @@ from pathlib import Path
 from spacy.training import Example
 
 import spacy_luke_ja
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import make_example
 from spacy_luke_ja.corpora.stockmark import read_stockmark
 from spacy_luke_ja.pipeline.ner_doc import annotate, register_extensions
 from spacy_luke_ja.scorers.ner import score_char_ents

@@ -14,12 +14,12 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from spacy.language import Language
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import labels_of, score_table
 from spacy_luke_ja.evaluation.pipelines import load_pipeline, named_pipelines
 from spacy_luke_ja.evaluation.run import run_pipeline
-from spacy_luke_ja.text.decoding import CharSpan
 
 Annotated = Tuple[str, Tuple[CharSpan, ...]]
 

@@ -16,6 +16,7 @@ from documents import join
 from out_of_domain import CLASSES, LOCATION, ORGANIZATION, OURS, PERSON
 from spacy.language import Language
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.formats import read_records
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.evaluation.measures import (
@@ -27,8 +28,7 @@ from spacy_luke_ja.evaluation.measures import (
 )
 from spacy_luke_ja.evaluation.pipelines import load_pipeline, named_pipelines
 from spacy_luke_ja.evaluation.run import run_pipeline
-from spacy_luke_ja.text.decoding import CharSpan
-from spacy_luke_ja.text.label_schemes import LABELS
+from spacy_luke_ja.stockmark_labels import LABELS
 
 DATA = Path(__file__).parent.parent / "data" / "everyday"
 JOINS = {"": "joined by ten", "\n": "joined by ten lines"}

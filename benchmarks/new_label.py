@@ -16,12 +16,11 @@ from out_of_domain import read_annotated
 from spacy.language import Language
 from spacy.util import fix_random_seed, minibatch
 
-from spacy_luke_ja.corpora.examples import make_example
+from spacy_luke_ja import CharSpan, make_example
 from spacy_luke_ja.corpora.stockmark import read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import EvaluatedText, bootstrap_intervals, labels_of, score_table
 from spacy_luke_ja.evaluation.pipelines import load_pipeline
 from spacy_luke_ja.evaluation.run import run_pipeline
-from spacy_luke_ja.text.decoding import CharSpan
 
 Annotated = Tuple[str, Tuple[CharSpan, ...]]
 N_TEST = 200

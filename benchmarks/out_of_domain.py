@@ -15,11 +15,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.records import parse_entity
 from spacy_luke_ja.evaluation.measures import EvaluatedText, bootstrap_intervals, score_table
 from spacy_luke_ja.evaluation.pipelines import load_pipeline, named_pipelines
 from spacy_luke_ja.evaluation.run import run_pipeline
-from spacy_luke_ja.text.decoding import CharSpan
 
 PERSON, LOCATION, ORGANIZATION = CLASSES = ("PERSON", "LOCATION", "ORGANIZATION")
 # Gold of which nobody is sure: none need find it, and what touches it is neither right nor wrong.

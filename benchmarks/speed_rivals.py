@@ -178,7 +178,7 @@ def spacy_ner(paths: Paths, *, own_tokenizer: bool = False) -> Loaded:
     import spacy
 
     import spacy_luke_ja
-    from spacy_luke_ja.text.label_schemes import LABELS
+    from spacy_luke_ja.stockmark_labels import LABELS
 
     if paths.spacy_ner is not None:
         nlp = spacy.load(paths.spacy_ner)

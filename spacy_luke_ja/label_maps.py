@@ -4,7 +4,7 @@ from typing import Dict, Mapping
 
 from spacy.tokens import Doc, Span
 
-from .text.label_schemes import LABEL_MAPS
+from .stockmark_labels import LABEL_MAPS
 
 
 def get_label_map(name: str, *, setting: str = "name") -> Dict[str, str]:

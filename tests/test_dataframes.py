@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import spacy_luke_ja
-from spacy_luke_ja import dataframes
-from spacy_luke_ja.dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
+from spacy_luke_ja import ENTITIES_TYPE, dataframes, entities_udf, map_frames, map_rows
 
 TEXTS = ["山田花子は東京都へ", None, "", "国会と大阪", "カタカナ"]
 FOUND = [

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 import spacy_luke_ja
 import toys
+from spacy_luke_ja import make_example
 from spacy_luke_ja.cli import app
-from spacy_luke_ja.corpora.examples import make_example
 from spacy_luke_ja.models.hf_checkpoint import SENTENCEPIECE, open_checkpoint
 from spacy_luke_ja.models.hf_tokenizer import open_encoder
 from spacy_luke_ja.models.sentencepiece_file import CONTROL, UNIGRAM, read_sentencepiece_file

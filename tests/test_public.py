@@ -9,6 +9,7 @@ import pytest
 import spacy_luke_ja
 
 ROOT = Path(__file__).parents[1]
+CODE = [path for part in ("tests", "benchmarks", "scripts") for path in sorted((ROOT / part).rglob("*.py"))]
 PAGES = [ROOT / "README.md", ROOT / "README.ja.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -40,3 +41,20 @@ def test_a_page_imports_public_names_alone(page):
                 assert not any(own.name.startswith("spacy_luke_ja.") for own in node.names)
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 assert node.value.id != "spacy_luke_ja" or node.attr in (*spacy_luke_ja.__all__, "__version__")
+
+
+def imported_names(path):
+    """(module, name) of the package's own that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "spacy_luke_ja":
+            yield from ((node.module, own.name) for own in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((own.name, "") for own in node.names if own.name.startswith("spacy_luke_ja."))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_public_names_are_imported_as_users_import_them(path):
+    found = set(imported_names(path))
+    assert not {(module, name) for module, name in found if name in spacy_luke_ja.__all__ and module != "spacy_luke_ja"}
+    if path.parent == ROOT / "tests" / "interop":  # what other components and tools see of ours
+        assert {module for module, _ in found} <= {"spacy_luke_ja"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 
 import spacy_luke_ja
 from spacy_luke_ja.token_splitting import split_reading, split_tokens
@@ -218,3 +218,16 @@ def test_an_english_doc():
     split_tokens(doc, [7, 8, 12, 13])
     assert [t.text_with_ws for t in doc] == ["the ", "New", "-", "York", "-", "based ", "firm "]
     assert {str(t.morph) for t in doc[1:6]} == {"Degree=Pos"} and {t.pos_ for t in doc[1:6]} == {"ADJ"}
+
+
+def test_a_group_whose_spans_end_behind_the_doc():
+    doc = spacy_luke_ja.blank().make_doc("これは人と訪日")
+    doc.spans["others"] = SpanGroup(
+        doc, name="a name", attrs={"scores": (1, 2), "of": print}, spans=[doc[0:2], doc[3:5]]
+    )
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:4])
+    split_tokens(doc, [len(doc.text) - 1])
+    group = doc.spans["others"]
+    assert (group.name, group.attrs, len(group)) == ("a name", {"scores": (1, 2), "of": print}, 2)
+    assert [token.text for token in doc][-2:] == ["訪", "日"]

@@ -22,13 +22,13 @@ import sentencepiece
 import torch
 from torch import nn
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_mentions
 from spacy_luke_ja.corpora.formats import read_records
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 from spacy_luke_ja.evaluation.measures import EvaluatedText, count_matrix, precision_recall_f1
 from spacy_luke_ja.models.roberta import Classifier
-from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.label_schemes import TagScheme, make_scheme, make_tags
 from spacy_luke_ja.text.ner import encode_tags, find_entities
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords, fairseq_layout

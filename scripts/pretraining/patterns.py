@@ -14,10 +14,10 @@ import re
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.augmentation import FORMS, collect_mentions, replace_characters, shift
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
-from spacy_luke_ja.text.decoding import CharSpan
 
 from .names import LABEL_SLOTS, Name, Names, draw, find_jmnedict, read_jmnedict
 

@@ -24,9 +24,9 @@ import numpy as np
 import sentencepiece
 from sudachipy import Dictionary, SplitMode
 
+from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.stockmark import MD5
 from spacy_luke_ja.text.cutting import cut_text
-from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.ner import encode_tags
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords

@@ -180,10 +180,7 @@ def check_encoding(encoding: str) -> None:
 
 
 def named_label_map(name: Optional[str]) -> Dict[str, str]:
-    try:
-        return get_label_map(name) if name else {}
-    except ValueError as error:
-        raise ValueError(f"--label-map: {error}") from error
+    return get_label_map(name, setting="--label-map") if name else {}
 
 
 def option_of(name: str) -> str:

@@ -21,6 +21,9 @@ def calibrate_cli(
     data_path: Path = Argument(..., help="Annotated texts that it was not trained on: .spacy, .jsonl or .conll"),
     output_path: Path = Argument(..., help="Directory for the pipeline; a pipeline there is replaced"),
     component: Optional[str] = Option(None, "--component", help="Which luke_ner, where the pipeline has several"),
+    label_map: str = Option(
+        "", "--label-map", help="Rename gold and found labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
@@ -37,23 +40,26 @@ def calibrate_cli(
     from ..evaluation.measures import calibration_of
     from ..evaluation.pipelines import find_component, load_pipeline
     from ..evaluation.run import judge_entities
+    from ..label_maps import get_label_map
     from ..text.ner import score_entities
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
     import_code(code_path)
     try:
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         setup_gpu(use_gpu, silent=True)
         directory_for_pipeline(output_path, inputs=(pipeline, data_path, code_path))
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
-        records = list(read_records(data_path))
+        records = [record.renamed(renamed) for record in read_records(data_path)]
         entities, correct = judge_entities(
             nlp,
             name,
             [(record.text, record.char_spans) for record in records],
             labels=[record.annotated_labels for record in records],
+            label_map=renamed,
         )
         before, after = luke_ner.score_temperature, round(fit_temperature(entities, correct), 4)
         errors = [calibration_of(score_entities(entities, temperature=t), correct)["ece"] for t in (before, after)]

@@ -24,6 +24,9 @@ def convert_stockmark(
     output_path: Path = Argument(..., help="Directory for train.spacy, dev.spacy, test.spacy and report.json"),
     split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),
     md5: str = Option(MD5, "--md5", help='The checksum that the file must have; "" takes any'),
+    label_map: str = Option(
+        "", "--label-map", help="Rename the eight labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
 ) -> None:
     """Convert Stockmark's ner.json by the published split, and report what each part holds."""
     from wasabi import msg
@@ -32,14 +35,16 @@ def convert_stockmark(
 
     from ..corpora.formats import write_records
     from ..corpora.stockmark import read_stockmark, split_records
+    from ..label_maps import get_label_map
     from ..training.directories import replace_file
     from ..training.outputs import directory_for_files, file_for
 
     try:
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         directory_for_files(output_path, ("report.json",), inputs=(input_path,))
         for part in PARTS:
             file_for(output_path / f"{part}.spacy", "docbin", inputs=(input_path,))
-        all_records = read_stockmark(input_path, md5=md5)
+        all_records = [record.renamed(renamed) for record in read_stockmark(input_path, md5=md5)]
         parts = split_records(all_records)
         empty = [part for part in PARTS if not parts[part]]
         if empty:
@@ -150,7 +155,7 @@ def make_report(parts: Dict[str, List["Record"]]) -> Dict[str, Any]:
 
 
 def print_report(report: Dict[str, Any]) -> None:
-    from ..text.label_schemes import LABELS
+    from ..stockmark_labels import LABELS
 
     labels = sorted({label for counts in report["entities"].values() for label in counts}, key=label_order(LABELS))
     rows = [(label, *(report["entities"][part].get(label, 0) for part in PARTS)) for label in labels]

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from typer import Argument, Context, Exit, Option
@@ -21,6 +21,9 @@ N_BAD = 20  # records that are named
 def debug_data_cli(
     ctx: Context,
     config_path: Path = Argument(..., help="Path to the config", exists=True),
+    label_map: str = Option(
+        "", "--label-map", help="Count the labels under other names: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
 ) -> None:
     """Count labels and subwords, and find entities that cut tokens or subwords, unknown pieces and repeated texts.
@@ -32,8 +35,14 @@ def debug_data_cli(
     from spacy.util import load_config, load_model_from_config, resolve_dot_names
     from wasabi import msg
 
+    from ..label_maps import get_label_map
     from .train import check_corpora
 
+    try:
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
+    except ValueError as error:
+        msg.fail(str(error))
+        raise Exit(1) from error
     overrides = parse_config_overrides(ctx.args)
     import_code(code_path)
     with show_validation_error(config_path):
@@ -50,7 +59,7 @@ def debug_data_cli(
         check_corpora(written)
         n_errors = report_bad_records(config)
         corpora = dict(zip(names, resolve_dot_names(config, list(names.values()))))
-        parts = {part: records_of(corpus(nlp)) for part, corpus in corpora.items()}
+        parts = {part: records_of(corpus(nlp), renamed) for part, corpus in corpora.items()}
         encoder = next((pipe.subword_encoder for _, pipe in nlp.pipeline if hasattr(pipe, "subword_encoder")), None)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
@@ -90,10 +99,10 @@ def report_bad_records(config: Any) -> int:
     return n_errors
 
 
-def records_of(examples: Any) -> List["Record"]:
+def records_of(examples: Any, label_map: Mapping[str, str]) -> List["Record"]:
     from ..corpora.docbin import record_of_doc
 
-    return [record_of_doc(example.reference) for example in examples]
+    return [record_of_doc(example.reference).renamed(label_map) for example in examples]
 
 
 def report_labels(parts: Dict[str, List["Record"]]) -> int:
@@ -101,7 +110,7 @@ def report_labels(parts: Dict[str, List["Record"]]) -> int:
     from wasabi import msg
 
     from ..corpora.inspection import count_labels
-    from ..text.label_schemes import LABELS
+    from ..stockmark_labels import LABELS
     from .convert import label_order
     from .tables import print_table
 

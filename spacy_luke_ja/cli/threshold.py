@@ -1,7 +1,7 @@
 """A pipeline, annotated texts and a precision in; the same pipeline with a threshold per label out."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 
 from spacy.cli._util import import_code, setup_gpu
 from typer import Argument, Exit, Option
@@ -9,6 +9,7 @@ from typer import Argument, Exit, Option
 from . import app
 
 if TYPE_CHECKING:
+    from ..corpora.records import Record
     from ..evaluation.calibration import Threshold
 
 FEW = 20  # entities, of which a share says little
@@ -21,23 +22,29 @@ def threshold_cli(
     output_path: Path = Argument(..., help="Directory for the pipeline; a pipeline there is replaced"),
     precision: float = Option(0.95, "--precision", "-p", help="The share of a label's entities that must be right"),
     component: Optional[str] = Option(None, "--component", help="Which luke_ner, where the pipeline has several"),
+    label_map: str = Option(
+        "", "--label-map", help="Rename gold and found labels: ontonotes, ene, irex, conll, presidio, stockmark"
+    ),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Keep only sure entities: set luke_ner's threshold, label by label, to the least that gives this precision.
 
     Right is an entity with exact characters and label. A label that no threshold makes so precise gets 1.0, which keeps
-    next to nothing of it; one that is not in the texts keeps the threshold that it has. Calibrate before.
+    next to nothing of it; one that is not in the texts keeps the threshold that it has. Labels that --label-map makes
+    one are measured together, and get one threshold. Calibrate before.
     """
     from wasabi import msg
 
     from ..corpora.formats import read_records
     from ..evaluation.pipelines import find_component, load_pipeline
+    from ..label_maps import get_label_map
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
     import_code(code_path)
     try:
+        renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         setup_gpu(use_gpu, silent=True)
         if not 0.0 < precision <= 1.0:
             raise ValueError(f"--precision must be above 0 and at most 1, got {precision}")
@@ -45,10 +52,13 @@ def threshold_cli(
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
-        chosen = choose_thresholds(nlp, name, list(read_records(data_path)), precision)
+        records = [record.renamed(renamed) for record in read_records(data_path)]
+        chosen = choose_thresholds(nlp, name, records, precision, renamed)
+        name_of = {label: renamed.get(label, label) for label in luke_ner.labels}
         before = luke_ner.threshold if not isinstance(luke_ner.threshold, float) else None
         old = {label: before.get(label, 0.0) if before is not None else luke_ner.threshold for label in luke_ner.labels}
-        luke_ner.threshold = {**old, **{label: 1.0 if c.score is None else c.score for label, c in chosen.items()}}
+        new = {label: 1.0 if own.score is None else own.score for label, own in chosen.items()}
+        luke_ner.threshold = {label: new.get(name_of[label], old[label]) for label in luke_ner.labels}
         replace_directory(output_path, nlp.to_disk, find_foreign=find_foreign_in_pipeline)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
@@ -63,13 +73,19 @@ def threshold_cli(
         elif own.n_found < FEW:
             msg.warn(f"{label}: {own.n_found} entities were found, and so few say little")
     for label in luke_ner.labels:
-        if label not in chosen:
+        if name_of[label] not in chosen:
             msg.warn(f"{label}: the texts have none, or none was found; its threshold stays {old[label]:g}")
-    msg.good(f"Wrote the pipeline to {output_path}, with a threshold for each of {len(chosen)} labels")
+    n_labels = sum(own in chosen for own in name_of.values())
+    msg.good(f"Wrote the pipeline to {output_path}, with a threshold for each of {n_labels} labels")
 
 
-def choose_thresholds(nlp: Any, name: str, records: Any, precision: float) -> Dict[str, "Threshold"]:
-    """RETURNS: by label, in the order of the component's; without those that are not in the texts, or not found."""
+def choose_thresholds(
+    nlp: Any, name: str, records: Sequence["Record"], precision: float, label_map: Mapping[str, str]
+) -> Dict[str, "Threshold"]:
+    """
+    label_map: of the component's labels; the records have its names already.
+    RETURNS: by renamed label, in the component's order; without those that are not in the texts, or not found.
+    """
     import numpy as np
 
     from ..corpora.inspection import count_labels
@@ -79,9 +95,11 @@ def choose_thresholds(nlp: Any, name: str, records: Any, precision: float) -> Di
 
     luke_ner = nlp.get_pipe(name)
     annotated = [(record.text, record.char_spans) for record in records]
-    entities, correct = judge_entities(nlp, name, annotated, labels=[record.annotated_labels for record in records])
+    known = [record.annotated_labels for record in records]
+    entities, correct = judge_entities(nlp, name, annotated, labels=known, label_map=label_map)
     scores, n_gold = score_entities(entities, temperature=luke_ner.score_temperature), count_labels(records)
-    own = {label: np.array([entity.label == label for entity in entities]) for label in luke_ner.labels}
+    names = dict.fromkeys(label_map.get(label, label) for label in luke_ner.labels)
+    own = {label: np.array([entity.label == label for entity in entities]) for label in names}
     return {
         label: choose_threshold(scores[mask], correct[mask], n_gold=n_gold[label], precision=precision)
         for label, mask in own.items()

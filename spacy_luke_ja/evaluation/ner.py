@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.scorer import get_ner_prf
 from spacy.training import Example
 
-from ..text.label_schemes import LABELS
+from ..stockmark_labels import LABELS
 from ..text.subwords import Subwords
 from .measures import EvaluatedText, bootstrap_intervals, calibration, confusion, count_errors, labels_of, score_table
 from .pipelines import peak_memory

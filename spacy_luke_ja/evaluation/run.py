@@ -1,6 +1,6 @@
 """A pipeline and texts with gold entities in, what it finds in them out; the gold needs no tokens."""
 
-from typing import Any, Collection, List, Optional, Sequence, Tuple
+from typing import Any, Collection, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
@@ -27,12 +27,14 @@ def judge_entities(
     annotated: Sequence[Tuple[str, Sequence[CharSpan]]],
     *,
     labels: Optional[Sequence[Optional[Collection[str]]]] = None,
+    label_map: Mapping[str, str] = {},
 ) -> Tuple[List[FoundEntity], np.ndarray]:
     """Run a pipeline up to its luke_ner of this name, once.
 
     labels: per text, those that it was annotated for; what is found of others is left out. None: all.
-    RETURNS: the entities it finds, whatever its threshold; and (n_entities,) bool, whether characters and label are
-        those of a gold entity.
+    label_map: of the labels of what is found; those that it does not have stay. The gold has these already.
+    RETURNS: the entities it finds, renamed, whatever its threshold; and (n_entities,) bool, whether characters and
+        label are those of a gold entity.
     """
     luke_ner: Any = nlp.get_pipe(name)
     if not annotated:
@@ -44,6 +46,8 @@ def judge_entities(
         raise ValueError(
             f"the pipeline gave {len(found)} of {len(annotated)} Docs back; its error handler hides what failed"
         )
+    if label_map:
+        found = [[e._replace(label=label_map.get(e.label, e.label)) for e in own] for own in found]
     if labels is not None:
         found = [[e for e in own if known is None or e.label in known] for own, known in zip(found, labels)]
     entities = [entity for own in found for entity in own]

@@ -9,8 +9,9 @@ from typing import Any, Dict, List, Sequence
 
 import numpy as np
 
+from ..stockmark_labels import KNOWN_LABELS
 from ..text.decoding import CharSpan
-from ..text.label_schemes import KNOWN_LABELS, TagScheme, make_scheme, make_tags
+from ..text.label_schemes import TagScheme, make_scheme, make_tags
 from ..text.ner import encode_tags
 from ..text.subwords import Subwords
 

@@ -73,7 +73,7 @@ class LinkingTask(MentionTask):
         return plan
 
     def place(self, item: MentionedText, window: Any, frame: Any) -> FramedWindow:
-        framed: Any = super().place(item.subwords, window, frame)
+        framed: Any = super().place(item.subwords_of(window), window, frame)
         first, n_words = framed.rows.start - window.subword_start, len(framed.ids)
         mentions = [(first + start, first + min(end, start + frame.max_mention)) for start, end in window.edges]
         ids = np.concatenate([framed.ids, [frame.mask_id] * len(mentions)])

@@ -1,11 +1,12 @@
 """Docs with mentions in, windows in which entities stand for them out: what tasks on given mentions have in common."""
 
 from dataclasses import dataclass
-from typing import Any, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 from spacy.tokens import Doc
 
+from ..text.mention_subwords import encode_cut_at, find_mentions
 from ..text.subwords import PairIds, SubwordEncoder, Subwords
 from ..text.windows import Window
 from .entity_vocab import MASK, entity_ids, max_mention_length
@@ -14,15 +15,23 @@ from .hf_loader import NoClassifier
 from .settings import ModelSettings
 from .task import Frame, Task, plan_text
 
-# A Doc, and (char_start, char_end) of its mentions.
-Mentioned = Tuple[Doc, Sequence[Tuple[int, int]]]
+
+class MentionedDoc(NamedTuple):
+    """mentions: (char_start, char_end) each. cut: whether the text is cut at a mention that is read."""
+
+    doc: Doc
+    mentions: Sequence[Tuple[int, int]]
+    cut: bool = False
 
 
 class MentionedText(NamedTuple):
-    """edges: of each mention, its first subword and the one behind its last; equal where it has none."""
+    """subwords: the text's, for each mention: the same for all, or cut at each. edges: as find_mentions has them."""
 
-    subwords: Subwords
+    subwords: Sequence[Subwords]
     edges: Sequence[Tuple[int, int]]
+
+    def subwords_of(self, window: "MentionWindow") -> Subwords:
+        return self.subwords[window.numbers[0]]
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,8 @@ class MentionFrame(Frame):
 class MentionTask(Task):
     """A row for each mention, read by itself in the sentences around it; [MASK] is its entity.
 
-    A mention is all subwords of the whole text that have a character of it. (The tokenizer of LUKE's authors cuts the
-    text at the mention first, so that its parts begin with "▁" and may be cut otherwise.)
+    A mention is all subwords of the whole text that have a character of it; or the text is cut at the mention first,
+    as by the tokenizer of LUKE's authors, so that its parts begin with "▁".
     """
 
     needs_entities = True
@@ -75,33 +84,32 @@ class MentionTask(Task):
             max_mention=max_mention_length(checkpoint),
         )
 
-    def encode(self, encoder: SubwordEncoder, inputs: Sequence[Mentioned]) -> List[MentionedText]:
+    def encode(self, encoder: SubwordEncoder, inputs: Sequence[MentionedDoc]) -> List[MentionedText]:
         texts = []
-        for doc, mentions in inputs:
-            subwords = encoder.encode(doc.text)
-            starts, ends = subwords.char_offsets.T
-            # Subwords without characters of their own, such as "▁", belong to no mention.
-            own = [np.flatnonzero((starts < end) & (ends > start) & (starts < ends)) for start, end in mentions]
-            texts.append(MentionedText(subwords, [(int(i[0]), int(i[-1]) + 1) if len(i) else (0, 0) for i in own]))
+        for doc, mentions, cut in inputs:
+            if cut:
+                own = [encode_cut_at(encoder, doc.text, [mention]) for mention in mentions]
+                texts.append(MentionedText([subwords for subwords, _ in own], [edges for _, (edges,) in own]))
+            else:
+                whole = encoder.encode(doc.text)
+                texts.append(MentionedText([whole] * len(mentions), find_mentions(whole, mentions)))
         return texts
 
     def plan(self, item: MentionedText, settings: ModelSettings, frame: Frame) -> List[Any]:
         """The window of whole sentences that has the mention; around one that is in none as a whole, what fits."""
-        sentences = plan_text(item.subwords, settings, frame) if any(end for _, end in item.edges) else []
+        planned: Dict[int, List[Window]] = {}
         plan = []
-        for number, (start, end) in enumerate(item.edges):
+        for number, (subwords, (start, end)) in enumerate(zip(item.subwords, item.edges)):
             if end:
+                if id(subwords) not in planned:
+                    planned[id(subwords)] = plan_text(subwords, settings, frame)
+                sentences = planned[id(subwords)]
                 found = next((own for own in sentences if own.subword_start <= start and end <= own.subword_end), None)
                 first, last = (
-                    (found.subword_start, found.subword_end) if found else self._around(item, start, end, frame)
+                    (found.subword_start, found.subword_end) if found else around(len(subwords), start, end, frame)
                 )
                 plan.append(MentionWindow(first, last, first, last, (number,), ((start, min(end, last)),)))
         return plan
-
-    def _around(self, item: MentionedText, start: int, end: int, frame: Frame) -> Tuple[int, int]:
-        size = min(frame.max_window, len(item.subwords))
-        first = min(max(0, start - max(0, size - (end - start)) // 2), len(item.subwords) - size)
-        return first, first + size
 
     def join(self, item: MentionedText, plan: Sequence[Any], rows: Sequence[np.ndarray], *, n_tags: int) -> np.ndarray:
         """RETURNS: (n_mentions, columns of the rows); -inf for a mention without subwords."""
@@ -113,3 +121,10 @@ class MentionTask(Task):
 
     def split(self, d_output: np.ndarray, plan: Sequence[Any]) -> List[np.ndarray]:
         return [d_output[list(window.numbers)] for window in plan]
+
+
+def around(n_subwords: int, start: int, end: int, frame: Frame) -> Tuple[int, int]:
+    """RETURNS: as many subwords around a mention as fit; its beginning, where it does not."""
+    size = min(frame.max_window, n_subwords)
+    first = min(max(0, start - max(0, size - (end - start)) // 2), n_subwords - size)
+    return first, first + size

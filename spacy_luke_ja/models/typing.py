@@ -36,7 +36,7 @@ class TypingTask(MentionTask):
         return MarkedFrame(**vars(super().frame(encoder, checkpoint)), marker_id=marker_id(checkpoint, MARKER))
 
     def place(self, item: MentionedText, window: Any, frame: Any) -> FramedWindow:
-        framed: Any = super().place(item.subwords, window, frame)
+        framed: Any = super().place(item.subwords_of(window), window, frame)
         first = framed.rows.start - window.subword_start
         ((start, end),) = window.edges
         before, mention, after = np.split(framed.ids, [first + start, first + end])

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, List, Mapping, Tuple
 
 from ..models.hf_checkpoint import CONFIG, FIRST_POSITION, is_embedded
 from ..models.hf_loader import quiet_transformers
@@ -19,11 +19,12 @@ PROBES = ("東京と大阪へ行った。", "ﾄﾞｰﾑ　ＡＢＣ１２３�
 WRITTEN_SPECIALS = "<s>山田</s><mask><pad>[MASK][CLS][SEP][PAD]"
 
 
-def export_hf(luke_ner: Any, path: Path, *, title: str) -> None:
+def export_hf(luke_ner: Any, path: Path, *, title: str, label_map: Mapping[str, str] = {}) -> None:
     """Write config.json, model.safetensors, tokenizer.json, tokenizer_config.json and README.md into a directory.
 
     luke_ner: a LukeNer, on any checkpoint.
     title: of the model card.
+    label_map: of the component's labels; those that it does not have stay.
     Raises NotExportable, with the reason, for what transformers would read otherwise.
     """
     from safetensors.torch import save_file
@@ -45,7 +46,7 @@ def export_hf(luke_ner: Any, path: Path, *, title: str) -> None:
     n_special = len(luke_ner.subword_encoder.prefix_ids) + len(luke_ner.subword_encoder.suffix_ids)
     max_subwords = luke_ner.model.attrs["frame"].max_window + n_special
     files = export_tokenizer(checkpoint, luke_ner.subword_encoder, max_subwords=max_subwords)
-    names = name_tags(luke_ner._tag_labels)
+    names = name_tags(luke_ner._tag_labels, label_map)
     config = {
         **checkpoint.config,
         "id2label": dict(enumerate(names)),
@@ -55,17 +56,18 @@ def export_hf(luke_ner: Any, path: Path, *, title: str) -> None:
     }
     for name, content in {CONFIG: json.dumps(config, ensure_ascii=False, indent=2), **files}.items():
         (path / name).write_text(content, encoding="utf8")
-    (path / "README.md").write_text(make_card(luke_ner, title, max_subwords), encoding="utf8")
+    (path / "README.md").write_text(make_card(luke_ner, title, max_subwords, label_map), encoding="utf8")
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
     (path / "model.safetensors").chmod((path / CONFIG).stat().st_mode)
     check_export(luke_ner, path)
 
 
-def name_tags(labels: TagLabels) -> List[str]:
+def name_tags(labels: TagLabels, label_map: Mapping[str, str] = {}) -> List[str]:
     """The Doc's labels with B- and I-, which are all that a transformers pipeline knows; O for what is left out."""
     scheme, names = labels.scheme, []
     for tag, label in zip(scheme.tags, scheme.labels):
         doc_label = labels.doc_label.get(label, "")
+        doc_label = label_map.get(doc_label, doc_label)
         prefix = "" if tag == label else split_prefix(tag)[0]
         names.append(PREFIXES[prefix] + doc_label if doc_label else "O")
     return names
@@ -138,7 +140,7 @@ voicing mark, and what is written like a special subword (`<s>`), which is text.
 """
 
 
-def make_card(luke_ner: Any, title: str, max_subwords: int) -> str:
+def make_card(luke_ner: Any, title: str, max_subwords: int, label_map: Mapping[str, str]) -> str:
     settings = luke_ner.model.attrs
     cost = lambda name: getattr(luke_ner, name) if getattr(luke_ner, name) is not None else settings[name]
     held: List[Tuple[Any, str]] = [
@@ -170,6 +172,6 @@ def make_card(luke_ner: Any, title: str, max_subwords: int) -> str:
         mark=EXPORT_MARK,
         title=title,
         license=LICENSE if is_embedded(luke_ner.model.attrs["settings"].name) else "",
-        labels=" ".join(luke_ner.labels),
+        labels=" ".join(dict.fromkeys(label_map.get(label, label) for label in luke_ner.labels)),
         differences="".join(f"- {text}\n" for holds, text in held if holds),
     )

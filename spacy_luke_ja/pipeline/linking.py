@@ -15,7 +15,7 @@ from ..models.entity_vocab import add_entities
 from ..models.hf_checkpoint import ALIASES, Checkpoint
 from ..models.hf_loader import NoClassifier
 from ..models.linking import LINKING, add_aliases, find_likeliest, read_aliases, score_candidates
-from ..models.mentions import Mentioned
+from ..models.mentions import MentionedDoc
 from ..text.linking import NIL, AliasTable, LinkedMention, choose_title, rank_candidates
 from ..user_data import pack_quickly
 from .checkpoint_pipe import CheckpointPipe
@@ -113,16 +113,18 @@ class LukeLinker(CheckpointPipe):
     def predict(self, docs: Iterable[Doc]) -> List[List[LinkedMention]]:
         """RETURNS: per Doc, its mentions with their titles, without touching it."""
         self.load()
-        inputs = [(doc, mentions_in(doc, self.mentions_key)) for doc in docs]
+        inputs = [MentionedDoc(doc, mentions_in(doc, self.mentions_key)) for doc in docs]
         outputs: List[np.ndarray] = self.model.predict(inputs)
         if any(np.isnan(own).any() for own in outputs):
             raise ValueError(self._not_finite())
-        texts = [doc.text for doc, _ in inputs]
-        aliases = [text[start:end] for text, (_, places) in zip(texts, inputs) for start, end in places]
+        aliases = [own.doc.text[start:end] for own in inputs for start, end in own.mentions]
         links = iter(self._find_links(aliases, [vector for own in outputs for vector in own]))
         return [
-            [LinkedMention(*place, choose_title(own, self.threshold), own) for place, own in zip(places, links)]
-            for _, places in inputs
+            [
+                LinkedMention(*place, choose_title(links_of, self.threshold), links_of)
+                for place, links_of in zip(own.mentions, links)
+            ]
+            for own in inputs
         ]
 
     def _find_links(self, aliases: Sequence[str], vectors: Sequence[np.ndarray]) -> List[Links]:
@@ -191,8 +193,8 @@ class LukeLinker(CheckpointPipe):
         grown = self._with_aliases(grown.with_new_classifier(checkpoint.tags, LINKING.head.task))
         fill_model(self.model, LINKING, grown, new_head=True)
 
-    def _inputs(self, examples: Sequence[Example]) -> List[Mentioned]:
-        return [(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
+    def _inputs(self, examples: Sequence[Example]) -> List[MentionedDoc]:
+        return [MentionedDoc(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[np.ndarray]

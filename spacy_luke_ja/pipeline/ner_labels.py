@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..models.hf_checkpoint import Checkpoint
-from ..text.label_schemes import TagScheme, make_scheme, make_tags, map_labels
+from ..stockmark_labels import map_labels
+from ..text.label_schemes import TagScheme, make_scheme, make_tags
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from spacy.util import logger
 
 from ..models.architectures import fill_model
 from ..models.hf_loader import NoClassifier
-from ..models.mentions import Mentioned
+from ..models.mentions import MentionedDoc
 from ..models.typing import TYPING
 from ..text.typing import TypedMention, find_types
 from ..typing_data import get_gold_types, register_extensions
@@ -35,6 +35,8 @@ class LukeEntityTyping(CheckpointPipe):
     mentions_key: which group of doc.spans has the mentions; doc.ents when None.
     threshold: the least score, a probability, of a type.
     overwrite_labels: whether the mentions get their likeliest type as label; those without a type keep theirs.
+    cut_at_mentions: whether a text is cut at a mention before it becomes subwords, as for a checkpoint that was trained
+        with LUKE's own tokenizer; a model must be run as it was trained.
     """
 
     factory = "luke_entity_typing"
@@ -44,6 +46,7 @@ class LukeEntityTyping(CheckpointPipe):
     mentions_key: Optional[str] = setting(check_mentions_key)
     threshold: float = setting(share("threshold"), default=0.5)
     overwrite_labels: bool = setting(yes_or_no("overwrite_labels"), default=False)
+    cut_at_mentions: bool = setting(yes_or_no("cut_at_mentions"), default=False)
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -57,9 +60,9 @@ class LukeEntityTyping(CheckpointPipe):
     def predict(self, docs: Iterable[Doc]) -> List[List[TypedMention]]:
         """RETURNS: per Doc, its mentions with their types, without touching it."""
         self.load()
-        inputs = [(doc, mentions_in(doc, self.mentions_key)) for doc in docs]
+        inputs = [MentionedDoc(doc, mentions_in(doc, self.mentions_key), self.cut_at_mentions) for doc in docs]
         found = []
-        for (_, mentions), logits in zip(inputs, self.model.predict(inputs)):
+        for (_, mentions, _), logits in zip(inputs, self.model.predict(inputs)):
             if np.isnan(logits).any():
                 raise ValueError(self._not_finite())
             types = [find_types(own, self.labels, self.threshold) for own in logits]
@@ -105,8 +108,11 @@ class LukeEntityTyping(CheckpointPipe):
         logger.info("the checkpoint %s does not know the types: a new classifier is trained", checkpoint.name)
         fill_model(self.model, TYPING, checkpoint.with_new_classifier(names, TYPING.head.task), new_head=True)
 
-    def _inputs(self, examples: Sequence[Example]) -> List[Mentioned]:
-        return [(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
+    def _inputs(self, examples: Sequence[Example]) -> List[MentionedDoc]:
+        return [
+            MentionedDoc(example.predicted, [own[:2] for own in get_gold(example)], self.cut_at_mentions)
+            for example in examples
+        ]
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[np.ndarray]

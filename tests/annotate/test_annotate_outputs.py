@@ -197,7 +197,7 @@ def test_fields_that_json_cannot_hold(run, tmp_path):
         ("out.jsonl.bz2", {}, "jsonl cannot be packed as .bz2"),
         ("out.jsonl", {"output_format": "xlsx"}, "--output-format must be one of jsonl, .*, got xlsx"),
         ("out.csv", {"output_format": "doccano"}, "out.csv: the name must end in .jsonl, got .csv"),
-        ("out.jsonl", {"label_map": "nowhere"}, "--label-map: name must be one of stockmark, ontonotes.*got nowhere"),
+        ("out.jsonl", {"label_map": "nowhere"}, "--label-map must be one of stockmark, ontonotes.*got nowhere"),
         ("out.jsonl", {"min_score": 2.0}, "--min-score must be between 0 and 1, got 2.0"),
         ("out.jsonl", {"threshold": -1.0}, "--threshold must be between 0 and 1, got -1.0"),
         ("out.jsonl", {"n_process": 0}, "--n-process must be at least 1, got 0"),

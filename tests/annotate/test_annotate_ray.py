@@ -219,7 +219,7 @@ def test_ray_data_maps_frames(checkpoints, tmp_path):
     """As docs/from-one-file-to-a-cluster.md shows."""
     import ray.data
 
-    from spacy_luke_ja.dataframes import map_frames
+    from spacy_luke_ja import map_frames
 
     model = str(checkpoints["luke"])
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from annotate_toys import TEXTS, files_in, read_rows
+from spacy_luke_ja import RecordSettings
 from spacy_luke_ja.annotation import chunks, progress, ray_engine, work
 from spacy_luke_ja.annotation.readers import ReadSettings
-from spacy_luke_ja.annotation.records import RecordSettings
 from spacy_luke_ja.annotation.sources import find_sources
 from spacy_luke_ja.annotation.writers import WriteSettings
 from spacy_luke_ja.evaluation.pipelines import name_anywhere

@@ -4,7 +4,7 @@ import pytest
 from spacy.language import Language
 
 from annotate_toys import NAMES, TEXTS, names_of
-from spacy_luke_ja.annotation.records import RecordSettings, annotate_records
+from spacy_luke_ja import RecordSettings, annotate_records
 
 
 @Language.component("fails_at_poison")

@@ -10,7 +10,6 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 
 import spacy_luke_ja
-from spacy_luke_ja.pipeline.listeners import spread, summed_before
 
 TEXTS = ["山田花子は東京へ行った。", "訪日した独伊の首相。", "大阪の国会に日立製作所。", "訪日と訪米と訪日。", "", "日"]
 TOK2VEC = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96}
@@ -123,14 +122,6 @@ def test_learning_without_splits_is_as_ever(make_pipeline):
         assert a["tagger"] == pytest.approx(b["tagger"], rel=1e-5)
 
 
-def test_a_gradient_of_the_parts_is_the_tokens():
-    vectors, origin = np.arange(6, dtype="float32").reshape(3, 2), np.array([0, 1, 1, 2])
-    assert spread(vectors, origin).tolist() == [[0, 1], [2, 3], [2, 3], [4, 5]]
-    backprop = summed_before(lambda gradients: gradients, [vectors], [origin])
-    (gradient,) = backprop([np.array([[1, 1], [2, 2], [3, 3], [4, 4]], dtype="float32")])
-    assert gradient.tolist() == [[1, 1], [5, 5], [4, 4]]
-
-
 def test_listeners_are_no_part_of_the_component(make_pipeline):
     nlp = make_pipeline("tok2vec")
     nlp.update(examples_for(nlp), sgd=False, losses={}, annotates=["luke_ner"], exclude=["luke_ner"])
@@ -138,9 +129,3 @@ def test_listeners_are_no_part_of_the_component(make_pipeline):
     for same in (pickle.loads(pickle.dumps(component)), copy.deepcopy(component)):
         assert [span[:3] for span in same.predict([nlp.make_doc("東京都")])[0]] == [(0, 3, "地名")]
     assert [doc.text for doc in nlp.pipe(TEXTS * 3)] == TEXTS * 3  # a stream that is no batch to learn from
-
-
-def test_vectors_on_other_devices():
-    """get_array_module's arrays alone are used: CuPy takes no list as an index."""
-    cupy = pytest.importorskip("cupy", reason="needs CuPy and a GPU")
-    assert spread(cupy.zeros((2, 3)), np.array([0, 0, 1])).shape == (3, 3)

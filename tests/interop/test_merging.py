@@ -3,11 +3,10 @@
 import pickle
 
 import pytest
-from spacy.tokens import Doc, DocBin, SpanGroup
+from spacy.tokens import Doc, DocBin
 from spacy.util import filter_spans
 
 import spacy_luke_ja
-from spacy_luke_ja.token_splitting import split_tokens
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 WHO = "誰が会いましたか。"
@@ -98,19 +97,6 @@ def test_another_components_group_that_fits_no_tokens(make_nlp, stale):
     assert before[1].text == "東京"
     if doc.char_span(*chars) is not None:  # its characters are tokens: it is right again
         assert before[0].text == doc.char_span(*chars).text
-
-
-def test_a_group_whose_spans_end_behind_the_doc():
-    doc = spacy_luke_ja.blank().make_doc("これは人と訪日")
-    doc.spans["others"] = SpanGroup(
-        doc, name="a name", attrs={"scores": (1, 2), "of": print}, spans=[doc[0:2], doc[3:5]]
-    )
-    with doc.retokenize() as retokenizer:
-        retokenizer.merge(doc[0:4])
-    split_tokens(doc, [len(doc.text) - 1])
-    group = doc.spans["others"]
-    assert (group.name, group.attrs, len(group)) == ("a name", {"scores": (1, 2), "of": print}, 2)
-    assert [token.text for token in doc][-2:] == ["訪", "日"]
 
 
 @pytest.mark.parametrize("config, key", [({}, "luke_ner"), ({"spans_key": "found"}, "found")])

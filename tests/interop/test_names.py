@@ -4,7 +4,7 @@ import pytest
 import spacy
 
 import spacy_luke_ja
-from spacy_luke_ja.qa_data import get_answered
+from spacy_luke_ja import make_qa_example
 
 TEXT = "山田花子は東京都で日立製作所の社長に会った。"
 PLACES = dict.fromkeys(["その他の組織名", "法人名", "人名", "施設名", "イベント名", "政治的組織名", "製品名"], "")
@@ -15,8 +15,8 @@ def places(make_nlp):
     return make_nlp(label_map={**PLACES, "地名": "PLACE"})
 
 
-def components_of(doc):
-    return {found[0] for key, values in doc.user_data.items() if key[1] == "luke_score" for found in values}
+def components_of(doc, name="luke_score"):
+    return {found[0] for key, values in doc.user_data.items() if key[1] == name for found in values}
 
 
 def check(nlp, names):
@@ -80,12 +80,10 @@ def test_answers_and_their_scores(answerers, name):
     nlp.add_pipe("luke_qa", source=other, name=name)
     doc = nlp(TEXT)
     assert [answer.question for answer in doc._.luke_answers] == ["誰？", "どこ？"]
-    assert [bool(get_answered(doc, component)) for component in ("who", name, "other")] == [True, True, False]
+    assert components_of(doc, "luke_answered") == {"who", name}
 
 
 def test_answers_of_a_renamed_component_are_scored(answerers):
-    from spacy_luke_ja.corpora.examples import make_qa_example
-
     nlp = spacy_luke_ja.blank()
     nlp.add_pipe("luke_qa", config={"model": {"name": str(answerers["luke"]), "overlap": 8}, "questions": ["誰？"]})
     nlp.rename_pipe("luke_qa", "who")

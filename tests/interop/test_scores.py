@@ -9,10 +9,10 @@ from spacy.tokens import Doc, DocBin, Span
 
 import spacy_luke_ja
 from spacy_luke_ja import CharSpan
-from spacy_luke_ja.pipeline.ner_doc import annotate
 
 TEXT = "山田花子は東京都で日立製作所の社長に会い、訪日した独伊の首相と話した。"
 vocab_nlp = spacy_luke_ja.blank()
+luke_ner = vocab_nlp.add_pipe("luke_ner")
 
 
 def scores(doc):
@@ -108,34 +108,6 @@ def test_the_user_data_of_another_text(make_nlp):
     assert [other.text[a:b] for a, b, *_ in other._.luke_entities] == ["東京都"]
 
 
-def give(doc, component, char_spans, ents_filter=None):
-    spans = [CharSpan(*span) for span in char_spans]
-    annotate(doc, spans, component=component, alignment_mode="split", spans_key=None, ents_filter=ents_filter)
-
-
-@pytest.mark.parametrize("first_wins", [True, False])
-def test_of_two_components_that_found_the_same(first_wins):
-    def existing_first(old, new):
-        starts = {ent.start for ent in old}
-        return [*old, *(ent for ent in new if ent.start not in starts)]
-
-    doc = vocab_nlp.make_doc("東京と大阪")
-    give(doc, "one", [(0, 2, "地名", 0.25)])
-    ents_filter = existing_first if first_wins else None
-    give(doc, "other", [(0, 2, "地名", 0.75), (3, 5, "地名", 0.5)], ents_filter=ents_filter)
-    assert [ent._.luke_score for ent in doc.ents] == [0.25 if first_wins else 0.75, 0.5]
-    assert [span.score for span in doc._.luke_entities] == [0.25, 0.75, 0.5]
-    give(doc, "other", [])
-    assert [span.score for span in doc._.luke_entities] == [0.25]
-
-
-def test_many_entities():
-    """4,000: quadratic, they took ten seconds."""
-    doc = vocab_nlp.make_doc("東京と" * 20_000)
-    give(doc, "luke_ner", [(3 * i, 3 * i + 2, "地名", i / 20_000) for i in range(20_000)])
-    assert [ent._.luke_score for ent in doc.ents] == [i / 20_000 for i in range(20_000)]
-
-
 @settings(max_examples=50)
 @given(text=st.text(alphabet="訪日米東京都。　 ア", min_size=1, max_size=12), data=st.data())
 def test_every_entity_has_its_own_score_on_every_way(text, data):
@@ -146,7 +118,7 @@ def test_every_entity_has_its_own_score_on_every_way(text, data):
         for i, (a, b) in enumerate(zip(edges, edges[1:]))
         if not text[a].isspace() and not text[b - 1].isspace()
     ]
-    give(doc, "luke_ner", spans)
+    luke_ner.set_annotations([doc], [[CharSpan(*span) for span in spans]])
     expected = {(a, b, label): score for a, b, label, score in spans}
     for name in ("copy", "bytes", "as_doc", "from_docs", "JSON, entities"):
         copy = WAYS[name](doc)

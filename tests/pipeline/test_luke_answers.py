@@ -130,7 +130,7 @@ def test_errors_name_the_component(make_qa, asked, question):
 
 
 def test_an_error_in_training_names_the_component(make_qa):
-    from spacy_luke_ja.corpora.examples import make_qa_example
+    from spacy_luke_ja import make_qa_example
 
     nlp = make_qa("mine")
     with pytest.raises(ValueError, match=r"^\[mine\] a question may have at most"):

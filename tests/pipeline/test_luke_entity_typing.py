@@ -77,6 +77,49 @@ def test_it_computes_what_transformers_computes(typer, tmp_path, aware):
         assert dict(ent._.luke_types) == {label: pytest.approx(p, abs=1e-5) for label, p in expected.items()}
 
 
+# The ids of transformers 4's MLukeTokenizer, which cuts the text at the mention, in pieces of the toy.
+PUBLISHED = [
+    ("山田花子は東京へ", (5, 7), ["▁", "山田", "花子", "は", "<ent>", "▁", "東京", "<ent>", "▁", "へ"]),
+    ("大阪の国会", (0, 2), ["<ent>", "▁", "大阪", "<ent>", "▁", "の", "国会"]),
+    ("東京 大阪", (3, 5), ["▁", "東京", "<ent>", "▁", "大阪", "<ent>"]),
+]
+
+
+@pytest.mark.parametrize("text, mention, pieces", PUBLISHED)
+def test_the_published_way_of_cutting(typer, tmp_path, text, mention, pieces):
+    from transformers import LukeForEntityClassification
+
+    theirs = LukeForEntityClassification.from_pretrained(typer).float().eval()
+    sp, marker = toys.processor(), json.loads((typer / "added_tokens.json").read_bytes())["<ent>"]
+    to_id = lambda piece: marker if piece == "<ent>" else (sp.piece_to_id(piece) or 2) + 1
+    ids = [0, *map(to_id, pieces), 2]
+    first, last = (i for i, own in enumerate(ids) if own == marker)
+    with torch.no_grad():
+        positions = torch.arange(first, last + 1)[None, None]
+        logits = theirs(torch.tensor([ids]), entity_ids=torch.tensor([[0]]), entity_position_ids=positions).logits[0]
+    expected = {label: pytest.approx(p, abs=1e-5) for label, p in zip(TYPES, torch.sigmoid(logits).tolist())}
+    nlp = make_nlp(typer, threshold=0.0, cut_at_mentions=True)
+    other = {"東京": (0, 2), "山田": (0, 4)}.get(text[:2], mention)
+    doc = read(nlp, text, sorted({other, mention}))  # each is read with the text cut at it alone
+    assert dict(next(ent for ent in doc.ents if ent.start_char == mention[0])._.luke_types) == expected
+    nlp.to_disk(tmp_path)
+    again = spacy.load(tmp_path)
+    assert types_of(read(again, text, [mention]))[0][1] == types_of(read(nlp, text, [mention]))[0][1]
+    nlp.get_pipe("luke_entity_typing").cut_at_mentions = False
+    assert dict(types_of(read(nlp, text, [mention]))[0][1]) != expected
+
+
+def test_what_is_trained_cut_is_read_cut(checkpoints):
+    fix_random_seed(0)
+    nlp = make_nlp(checkpoints["random_luke"], cut_at_mentions=True)
+    examples = [make_typing_example(nlp, text, mentions) for text, mentions in DATA]
+    nlp.initialize(lambda: examples)
+    optimizer = Adam(5e-3)
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    assert nlp.evaluate(examples)["typing_f"] > 0.9
+
+
 def test_mentions_of_long_texts_and_odd_ones_are_read(typer):
     nlp = make_nlp(typer, threshold=0.0)
     text = "\n" + TEXT * 40 + "大阪" * 80

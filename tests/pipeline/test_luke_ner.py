@@ -329,7 +329,7 @@ def test_displacy_has_the_eight_colours(make_nlp):
     from spacy import displacy
 
     from spacy_luke_ja.colors import DISPLACY_COLORS
-    from spacy_luke_ja.text.label_schemes import LABELS
+    from spacy_luke_ja.stockmark_labels import LABELS
 
     assert set(DISPLACY_COLORS) == set(LABELS)
     html = displacy.render(make_nlp()(TEXT), style="ent", page=True, jupyter=False)

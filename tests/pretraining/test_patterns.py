@@ -10,9 +10,9 @@ pytest.importorskip("japanese_personal_name_dataset")
 
 from scripts.pretraining.names import SLOT_LABELS, Names, read_jmnedict  # noqa: E402
 from scripts.pretraining.patterns import SLOT, Patterns, read_patterns, with_broken_name, with_markup, with_run  # noqa: E402
+from spacy_luke_ja import CharSpan  # noqa: E402
 from spacy_luke_ja.corpora.records import Record  # noqa: E402
-from spacy_luke_ja.text.decoding import CharSpan  # noqa: E402
-from spacy_luke_ja.text.label_schemes import LABELS  # noqa: E402
+from spacy_luke_ja.stockmark_labels import LABELS  # noqa: E402
 
 DATA = Path(__file__).parents[2] / "data" / "patterns"
 
