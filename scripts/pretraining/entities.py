@@ -35,6 +35,7 @@ from spacy_luke_ja.corpora.linking import LinkedText, read_linked
 from spacy_luke_ja.linking_data import get_linked_mentions, set_gold_links
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED
 from spacy_luke_ja.text.linking import NIL, AliasTable
+from spacy_luke_ja.token_splitting import span_at
 from spacy_luke_ja.training.optimizers import create_adamw
 
 from .heap import keep_heap
@@ -101,7 +102,7 @@ def make_example(nlp: Language, own: LinkedText) -> Example:
     edges = sorted({0, len(own.text), *(char for start, end, _ in own.links for char in (start, end))})
     words = [own.text[start:end] for start, end in zip(edges, edges[1:])]
     docs = [Doc(nlp.vocab, words=words, spaces=[False] * len(words)) for _ in range(2)]
-    docs[0].spans["links"] = [docs[0].char_span(start, end, label="LINK") for start, end, _ in own.links]
+    docs[0].spans["links"] = [span_at(docs[0], start, end, "LINK") for start, end, _ in own.links]
     set_gold_links(docs[1], own.links)
     return Example(*docs)
 
