@@ -4,18 +4,19 @@ import codecs
 import gzip
 import lzma
 import zlib
+from functools import partial
 from pathlib import Path
-from typing import List
+from typing import Callable, Dict, List
 
-GZIP_ENDING = ".gz"
-ENDINGS = (GZIP_ENDING, ".xz")
+# The ending of a packed file → what packs it; the same content gives the same bytes.
+PACKERS: Dict[str, Callable[[bytes], bytes]] = {".gz": partial(gzip.compress, mtime=0), ".xz": lzma.compress}
 # What a packed file begins with → how it is packed, and what unpacks it.
 PACKED = {b"\x1f\x8b": ("gzip", gzip.decompress), b"\xfd7zXZ\x00": ("xz", lzma.decompress)}
 
 
 def ending_of(path: Path) -> str:
     """The ending that names a format: .jsonl of train.jsonl, train.jsonl.gz and train.jsonl.xz, in small letters."""
-    return Path(path.stem if path.suffix.lower() in ENDINGS else path.name).suffix.lower()
+    return Path(path.stem if path.suffix.lower() in PACKERS else path.name).suffix.lower()
 
 
 def read_bytes(path: Path) -> bytes:
@@ -30,8 +31,9 @@ def read_bytes(path: Path) -> bytes:
 
 
 def pack_for(path: Path, content: bytes) -> bytes:
-    """Pack what is to be written to a path that says so; the same content gives the same bytes."""
-    return gzip.compress(content, mtime=0) if path.suffix.lower() == GZIP_ENDING else content
+    """Pack what is to be written to a path that says so."""
+    pack = PACKERS.get(path.suffix.lower())
+    return content if pack is None else pack(content)
 
 
 def read_lines(path: Path) -> List[bytes]:

@@ -113,7 +113,7 @@ READERS: Dict[str, Callable[[Path], Read]] = {ending: own.read for own in FORMAT
 def read_records(
     path: Union[str, Path], *, on_bad_record: str = "raise", setting: str = "on_bad_record"
 ) -> Iterator[Record]:
-    """Read a file by its ending, which .gz may follow, and by what is in it.
+    """Read a file by its ending, which .gz or .xz may follow, and by what is in it.
 
     on_bad_record: "raise" a ValueError that names file and line, or "skip" with one warning for all.
     setting: what the user knows on_bad_record as, for messages.
@@ -163,7 +163,8 @@ def reader_of(path: Path) -> Callable[[Path], Read]:
     ending = ending_of(path)
     if ending not in READERS:
         names = ", ".join(READERS)
-        raise ValueError(f"{path}: the name must end in {names}, each also with .gz, got {ending or 'no ending'}")
+        named = f"must end in {names}, each also with .gz or .xz, got {ending or 'no ending'}"
+        raise ValueError(f"{path}: the name {named}")
     if not path.is_file():
         raise OSError(f"there is no file {path}")
     return READERS[ending]

@@ -38,7 +38,7 @@ def create_textcat_corpus(
 ) -> Callable[[Language], Iterator[Example]]:
     """
     path: JSON lines or an array of objects, {"text": …, "label": "スポーツ"}, {"text": …, "labels": ["政治"]} or
-        {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}, also with .gz; or a .spacy whose Docs have doc.cats.
+        {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}, also with .gz or .xz; or a .spacy whose Docs have doc.cats.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
 
     A text with "label" or "labels" has none of the other labels in the file; of labels that "cats" and Docs lack,
@@ -77,7 +77,7 @@ def read_classified(path: Path, *, on_bad_record: str = "raise") -> Iterator[Cla
 
 def read_each(path: Path) -> Iterator[Tuple[str, Union[ClassifiedText, BadRecord]]]:
     if ending_of(path) not in ENDINGS:
-        raise ValueError(f"{path}: the name must end in {', '.join(ENDINGS)}, each also with .gz")
+        raise ValueError(f"{path}: the name must end in {', '.join(ENDINGS)}, each also with .gz or .xz")
     if not path.is_file():
         raise OSError(f"there is no file {path}")
     if ending_of(path) == ".spacy":

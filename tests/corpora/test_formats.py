@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 
 import pytest
 from hypothesis import given, settings
@@ -119,8 +120,9 @@ def test_objects_of_many_tools_by_line_and_in_arrays(tmp_path, name):
         path = write(tmp_path / file_, content)
         assert list(read_records(path)) == [RECORD, NOTHING], file_
         assert list(read_texts(path)) == [TEXT, NOTHING.text], file_
-        packed = write(tmp_path / (file_ + ".gz"), gzip.compress(content.encode()))
-        assert list(read_records(packed)) == [RECORD, NOTHING], file_
+        for ending, pack in ((".gz", gzip.compress), (".xz", lzma.compress)):
+            packed = write(tmp_path / (file_ + ending), pack(content.encode()))
+            assert list(read_records(packed)) == [RECORD, NOTHING], file_
 
 
 def test_a_doc_as_json(tmp_path):
@@ -400,7 +402,8 @@ def test_records_come_back_from_each_format(tmp_path, format):
     def check(own):
         for ending in FORMATS[format].endings:
             assert round_trip(tmp_path, format, own, ending) == own
-        assert round_trip(tmp_path, format, own, FORMATS[format].endings[0] + ".gz") == own
+        for ending in (".gz", ".xz"):
+            assert round_trip(tmp_path, format, own, FORMATS[format].endings[0] + ending) == own
 
     check()
 

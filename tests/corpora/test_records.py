@@ -196,7 +196,9 @@ def test_files_as_windows_writes_them(tmp_path):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(ValueError, match="name must end in .jsonl, .json, .conll, .*, each also with .gz, got .csv"):
+    with pytest.raises(
+        ValueError, match="name must end in .jsonl, .json, .conll, .*, each also with .gz or .xz, got .csv"
+    ):
         list(read_records(tmp_path / "x.csv"))
     with pytest.raises(OSError, match="there is no file .*x.jsonl"):
         list(read_records(tmp_path / "x.jsonl"))
