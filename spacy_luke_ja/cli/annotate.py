@@ -113,7 +113,10 @@ def annotate_cli(
         msg.warn(note)
     msg.good(f"Wrote {result.n_records:,} records to {output}")
     if result.n_rejects:
-        msg.warn(f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why")
+        msg.warn(
+            f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why. The first is "
+            f"{result.first_reject}"
+        )
         raise Exit(HAS_REJECTS)
 
 
