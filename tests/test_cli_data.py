@@ -430,11 +430,12 @@ def test_bad_records_can_be_left_out_of_what_is_measured(pipeline, tmp_path):
         ("calibrate", pipeline, data, tmp_path / "calibrated"),
         ("threshold", pipeline, data, tmp_path / "sure"),
     ):
-        assert "data.jsonl, line 2" in run(*command, fails=True)
+        said = run(*command, fails=True)
+        assert "data.jsonl, line 2" in said and 'with "skip" for --on-bad-record, such records are left out' in said
         output = run(*command, "--on-bad-record", "skip")
         assert "2 of 3 records were skipped; the first is" in output
     said = run("evaluate", pipeline, data, tmp_path / "no", "--on-bad-record", "drop", fails=True)
-    assert "on_bad_record must be one of raise, skip, got drop" in said
+    assert "--on-bad-record must be one of raise, skip, got drop" in said
     run("compare", data, tmp_path / "compared", "-p", pipeline, "--runs", "1", "--on-bad-record", "skip")
 
 

@@ -27,7 +27,8 @@ def evaluate_cli(
     """Score exact characters, tokens and as model cards do, with intervals, errors by kind and calibration."""
     from wasabi import msg
 
-    from ..corpora.ner import create_corpus
+    from ..corpora.formats import read_records
+    from ..corpora.ner import example_of
     from ..evaluation.ner import evaluate
     from ..evaluation.pipelines import fingerprint, load_pipeline, size_on_disk
     from ..evaluation.run import describe_unmarked
@@ -47,7 +48,8 @@ def evaluate_cli(
         nlp = load_pipeline(pipeline)
         load_seconds = time.perf_counter() - started
         with warnings_as_messages():
-            examples = list(create_corpus(data_path, on_bad_record)(nlp))
+            records = read_records(data_path, on_bad_record=on_bad_record, setting="--on-bad-record")
+            examples = [example_of(nlp, record) for record in records]
         metrics, texts = evaluate(nlp, examples, seed=seed, label_map=renamed)
         metrics["data"] = data_path.name
         metrics["label_map"] = label_map or None
@@ -67,7 +69,10 @@ def evaluate_cli(
     unmarked = describe_unmarked(found, gold)
     if gold and found and not gold & {*found}:
         labels = [", ".join(sorted({*side})) for side in (found, gold)]
-        msg.warn(f"No label of the pipeline stands in the data: it finds {labels[0]}, the data has {labels[1]}")
+        msg.warn(
+            f"No label of the pipeline stands in the data: it finds {labels[0]}, the data has {labels[1]}; --label-map "
+            "renames both"
+        )
     elif unmarked:
         msg.warn(unmarked)
     if gold and not found:
