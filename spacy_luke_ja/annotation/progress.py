@@ -77,10 +77,10 @@ class Progress:
         write_json(self.counts(number), counts)
 
     def first_reject(self, number: int) -> str:
-        """RETURNS: file, line and reason of the first of a chunk's rejects, for a message."""
+        """RETURNS: file, line or row, and reason of the first of a chunk's rejects, for a message."""
         with self.rejects(number).open(encoding="utf8") as file_:
-            reject = json.loads(file_.readline())
-        return f"{reject['file']}, line {reject['line']}: {reject['reason']}"
+            (_, file), (unit, n), (_, reason), *_ = json.loads(file_.readline()).items()
+        return f"{file}, {unit} {n}: {reason}"
 
     def read_counts(self, number: int) -> Dict[str, Any]:
         return json.loads(self.counts(number).read_text(encoding="utf8"))

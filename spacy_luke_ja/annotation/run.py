@@ -33,7 +33,7 @@ class Result:
     """
     counts: of each chunk, in order.
     n_characters, seconds: of this run alone; what was done before is in counts.
-    first_reject: file, line and reason of a record that could not be annotated; "" where all were.
+    first_reject: file, line or row, and reason of a record that could not be annotated; "" where all were.
     """
 
     counts: Callable[[], Iterator[Dict[str, Any]]]
