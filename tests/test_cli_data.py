@@ -407,6 +407,38 @@ def test_threshold(pipeline, tmp_path):
     assert "would be overwritten" in run("threshold", pipeline, data, pipeline, fails=True)
 
 
+def test_labels_that_nobody_annotated_are_named(pipeline, tmp_path):
+    """Sentences that were annotated for one label alone: what is found of others is no error, and looks like one."""
+    text, gold = "山田花子は東京へ、日立製作所へ行った。", [[0, 4, "人名"]]
+    bare = write_jsonl(tmp_path / "bare.jsonl", [{"text": text, "entities": gold}] * 2)
+    said = "of these labels, so all that was found of them counts as wrong: 地名 (2), 法人名 (2)"
+    assert said in run("evaluate", pipeline, bare, tmp_path / "metrics")
+    assert said in run("calibrate", pipeline, bare, tmp_path / "calibrated")
+    known = {"text": text, "entities": gold, "annotated_labels": ["人名"]}
+    told = write_jsonl(tmp_path / "told.jsonl", [known, {**known, "text": "大阪と山田花子", "entities": []}])
+    assert "counts as wrong" not in run("evaluate", pipeline, told, tmp_path / "metrics")
+    assert "counts as wrong" not in run("calibrate", pipeline, told, tmp_path / "other")
+
+
+def test_bad_records_can_be_left_out_of_what_is_measured(pipeline, tmp_path):
+    text = "山田花子は東京へ、日立製作所へ行った。"
+    gold = [[0, 4, "人名"], [5, 7, "地名"], [9, 14, "法人名"]]
+    records = [{"text": text, "entities": gold}, {"text": text}, {"text": text, "entities": [[0, 99, "人名"]]}]
+    data = write_jsonl(tmp_path / "data.jsonl", records)
+    for command in (
+        ("evaluate", pipeline, data, tmp_path / "metrics"),
+        ("calibrate", pipeline, data, tmp_path / "calibrated"),
+        ("threshold", pipeline, data, tmp_path / "sure"),
+    ):
+        said = run(*command, fails=True)
+        assert "data.jsonl, line 2" in said and 'with "skip" for --on-bad-record, such records are left out' in said
+        output = run(*command, "--on-bad-record", "skip")
+        assert "2 of 3 records were skipped; the first is" in output
+    said = run("evaluate", pipeline, data, tmp_path / "no", "--on-bad-record", "drop", fails=True)
+    assert "--on-bad-record must be one of raise, skip, got drop" in said
+    run("compare", data, tmp_path / "compared", "-p", pipeline, "--runs", "1", "--on-bad-record", "skip")
+
+
 def test_what_a_text_was_not_annotated_for_is_no_error(pipeline, tmp_path):
     record = {"text": "山田花子は東京へ", "entities": [[0, 4, "人名"]], "annotated_labels": ["人名"]}
     data = write_jsonl(tmp_path / "data.jsonl", [record])

@@ -1,11 +1,19 @@
-"""A model and a budget in; steps of AdamW, whose learning rate follows what of the budget is spent, out."""
+"""A model and a budget in; steps of AdamW, whose learning rate follows what of the budget is spent, out.
+
+train_heads is the training that all tasks share.
+"""
 
 import math
 import time
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence, Tuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+
+from .network import Model
+
+BatchOfTask = TypeVar("BatchOfTask")
 
 FAST = 5.0  # how many times as fast new heads learn
 
@@ -89,3 +97,46 @@ def make_groups(parameters: Sequence[nn.Parameter], fast: Sequence[nn.Parameter]
             own = [p for p in parameters if (p.ndim > 1) == decays and (id(p) in fast_ids) == is_fast]
             groups.append({"params": own, "weight_decay": 0.01 * decays, "scale": FAST if is_fast else 1.0})
     return groups
+
+
+def train_heads(
+    model: Model,
+    budget: Budget,
+    draw_epoch: Callable[[np.random.Generator], Iterable[BatchOfTask]],
+    losses_of: Callable[[BatchOfTask], Tuple[Tensor, Tensor]],
+    *,
+    learn_rate: float,
+    decay: float,
+    dropout: float,
+    averages: float,
+    seed: int,
+) -> None:
+    """Train for epochs until the budget is spent, the heads faster than the encoder.
+
+    Afterwards the model has the running averages of its weights.
+
+    losses_of: RETURNS the loss that is learned from, and the one that is printed. decay: as Clock's.
+    averages: their decay.
+    """
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    model.encoder.set_dropout(dropout)
+    model.train()
+    clock = Clock(budget, warmup=0.05, decay=decay)
+    learner = Learner(model, clock, learn_rate=learn_rate, fast=[model.heads], averages=averages)
+    shown: List[Tensor] = []
+    n_epochs = 0
+    while clock.share < 1:
+        for batch in draw_epoch(rng):
+            loss, to_show = losses_of(batch)
+            learner.step(loss)
+            shown.append(to_show.detach())
+            if clock.share >= 1:
+                break
+        n_epochs += 1
+        if len(shown) > 200 or clock.share >= 1:
+            mean, rate = torch.stack(shown).mean(), clock.n_steps / clock.seconds
+            print(f"  {clock.share:4.0%} epoch {n_epochs} loss {mean:.4f} {rate:.1f} steps/s", flush=True)
+            shown = []
+    learner.use_averages()
+    model.encoder.set_dropout(0.0)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .arrays import EOS
-from .learner import Budget, Clock, Learner
+from .learner import Budget, train_heads
 from .network import Model
 from .rows import Batch, Rows, make_batches
 
@@ -59,37 +59,23 @@ def finetune(
     averages: float = 0.998,
     seed: int = 0,
 ) -> None:
-    """Afterwards the model has the running averages of its weights.
+    """As train_heads.
 
-    counts: the rows of each set in an epoch. n_subwords: of a step, about. averages: their decay.
+    counts: the rows of each set in an epoch. n_subwords: of a step, about.
     """
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    model.encoder.set_dropout(dropout)
-    model.train()
-    clock = Clock(budget, warmup=0.05, decay=0.9)
-    learner = Learner(model, clock, learn_rate=learn_rate, fast=[model.heads], averages=averages)
-    losses: List[Tensor] = []
-    n_epochs = n_read = 0
-    while clock.share < 1:
-        for batch in make_batches(sets, counts, n_subwords, rng):
-            taught = None
-            if teacher is not None:
-                with torch.no_grad():
-                    taught = tag_logits(teacher, batch)
-            loss = tag_loss(tag_logits(model, batch, dropout), batch, taught)
-            learner.step(loss)
-            losses.append(loss.detach())
-            n_read += batch.ids.numel()
-            if clock.share >= 1:
-                break
-        n_epochs += 1
-        if len(losses) > 200 or clock.share >= 1:
-            mean, rate = torch.stack(losses).mean(), n_read / clock.seconds
-            print(f"  {clock.share:4.0%} epoch {n_epochs} loss {mean:.4f} {rate / 1e3:.0f}k/s", flush=True)
-            losses = []
-    learner.use_averages()
-    model.encoder.set_dropout(0.0)
+
+    def losses_of(batch: Batch) -> Tuple[Tensor, Tensor]:
+        taught = None
+        if teacher is not None:
+            with torch.no_grad():
+                taught = tag_logits(teacher, batch)
+        loss = tag_loss(tag_logits(model, batch, dropout), batch, taught)
+        return loss, loss
+
+    train_heads(
+        model, budget, lambda rng: make_batches(sets, counts, n_subwords, rng), losses_of,
+        learn_rate=learn_rate, decay=0.9, dropout=dropout, averages=averages, seed=seed,
+    )  # fmt: skip
 
 
 def predict(model: Model, rows: Rows) -> Prediction:

@@ -1,14 +1,14 @@
 """An encoder and questions with windows of their paragraphs in, an answerer out, which may learn from a larger one."""
 
 from pathlib import Path
-from typing import Iterator, List, Mapping, NamedTuple, Optional
+from typing import Iterator, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .arrays import PAD, load_array
-from .learner import Budget, Clock, Learner
+from .learner import Budget, train_heads
 from .network import Model
 from .rows import bucket_of
 
@@ -88,35 +88,22 @@ def train_answers(
     averages: float = 0.998,
     seed: int = 0,
 ) -> None:
-    """Afterwards the model has the running averages of its weights. n_subwords: of a step, about."""
-    rng = np.random.default_rng(seed)
-    torch.manual_seed(seed)
-    model.encoder.set_dropout(dropout)
-    model.train()
-    clock = Clock(budget, warmup=0.05, decay=0.95)
-    learner = Learner(model, clock, learn_rate=learn_rate, fast=[model.heads], averages=averages)
-    losses: List[Tensor] = []
-    n_epochs = 0.0
-    while clock.share < 1:
-        for picked in plan_batches(pairs, n_subwords, rng):
-            batch = pairs.take(picked)
-            log_probs = answer_log_probs(model, batch)
-            loss = hard = -log_probs.gather(-1, batch.answers[..., None])[..., 0].mean()
-            if teacher is not None:
-                with torch.no_grad():
-                    taught = answer_log_probs(teacher, batch).exp()
-                soft = -(taught * log_probs.clamp(min=-50)).sum(-1).mean()
-                loss = HARD_SHARE * hard + (1 - HARD_SHARE) * soft
-            learner.step(loss)
-            losses.append(hard.detach())
-            n_epochs += len(picked) / len(pairs)
-            if clock.share >= 1:
-                break
-        if len(losses) > 150 or clock.share >= 1:
-            print(f"  {clock.share:4.0%} epoch {n_epochs:.1f} loss {torch.stack(losses).mean():.3f}", flush=True)
-            losses = []
-    learner.use_averages()
-    model.encoder.set_dropout(0.0)
+    """As train_heads. n_subwords: of a step, about."""
+
+    def losses_of(batch: PairBatch) -> Tuple[Tensor, Tensor]:
+        log_probs = answer_log_probs(model, batch)
+        hard = -log_probs.gather(-1, batch.answers[..., None])[..., 0].mean()
+        if teacher is None:
+            return hard, hard
+        with torch.no_grad():
+            taught = answer_log_probs(teacher, batch).exp()
+        soft = -(taught * log_probs.clamp(min=-50)).sum(-1).mean()
+        return HARD_SHARE * hard + (1 - HARD_SHARE) * soft, hard
+
+    train_heads(
+        model, budget, lambda rng: map(pairs.take, plan_batches(pairs, n_subwords, rng)), losses_of,
+        learn_rate=learn_rate, decay=0.95, dropout=dropout, averages=averages, seed=seed,
+    )  # fmt: skip
 
 
 def exact_match(model: Model, pairs: Pairs, n_pairs: Optional[int] = None) -> float:

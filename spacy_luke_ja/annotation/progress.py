@@ -76,6 +76,12 @@ class Progress:
             write_file(self.rejects(number), lambda path: path.write_text(lines, encoding="utf8"))
         write_json(self.counts(number), counts)
 
+    def first_reject(self, number: int) -> str:
+        """RETURNS: file, line or row, and reason of the first of a chunk's rejects, for a message."""
+        with self.rejects(number).open(encoding="utf8") as file_:
+            (_, file), (unit, n), (_, reason), *_ = json.loads(file_.readline()).items()
+        return f"{file}, {unit} {n}: {reason}"
+
     def read_counts(self, number: int) -> Dict[str, Any]:
         return json.loads(self.counts(number).read_text(encoding="utf8"))
 

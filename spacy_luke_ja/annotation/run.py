@@ -7,63 +7,34 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from ..label_maps import get_label_map
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
 from .chunks import Chunk, plan_chunks
 from .progress import Progress
-from .ray_engine import do_in_actors, import_ray
-from .readers import READERS, ReadSettings, check_source
+from .ray_engine import do_in_actors
+from .readers import ReadSettings, check_source
 from .records import RecordSettings
+from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, described, named_label_map
 from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
-from .streams import import_zstandard, packing_of
-from .work import Job, PipelineSettings, digest_of_model, do_chunk, prepare, start_worker, work
+from .streams import packing_of
+from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
 from .writers import WRITERS, WriteSettings, choose_writer
 
-ENGINES = ("local", "ray")
-CHUNK_BYTES, CHUNK_RECORDS = 1 << 20, 10_000
 REJECTS = ".rejects.jsonl"
 
 
 @dataclass(frozen=True)
-class AnnotateSettings:
-    """As the options of the command, which says what they mean."""
-
-    model: str = "ja_luke_ner_sm"
-    text_column: str = "text"
-    id_column: Optional[str] = None
-    entities_column: str = "entities"
-    input_format: str = ""
-    output_format: str = ""
-    text_per: str = "line"
-    encoding: str = "utf-8"
-    questions: Tuple[str, ...] = ()
-    label_map: Optional[str] = None
-    threshold: Optional[float] = None
-    min_score: float = 0.0
-    batch_size: Optional[int] = None
-    chunk_bytes: int = CHUNK_BYTES
-    code: Optional[Path] = None
-    gpu_id: int = -1
-    n_process: int = 1
-    engine: str = "local"
-    concurrency: Optional[int] = None
-    with_sample: bool = False
-    overwrite: bool = False
-
-
-# What changes neither the output nor where chunks end.
-FREE_SETTINGS = ("n_process", "engine", "concurrency", "overwrite", "code", "output_format")
-
-
-@dataclass(frozen=True)
 class Result:
-    """counts: of each chunk, in order. n_characters, seconds: of this run alone; what was done before is in counts."""
+    """
+    counts: of each chunk, in order.
+    n_characters, seconds: of this run alone; what was done before is in counts.
+    first_reject: file, line or row, and reason of a record that could not be annotated; "" where all were.
+    """
 
     counts: Callable[[], Iterator[Dict[str, Any]]]
     n_records: int
@@ -72,6 +43,7 @@ class Result:
     seconds: float
     notes: Sequence[str]
     n_chunks: int
+    first_reject: str = ""
 
 
 def annotate_files(
@@ -134,58 +106,6 @@ def annotate_files(
             progress.remove_parts(parts, but=(progress.DONE,))
         (parts / progress.DONE).unlink(missing_ok=True)  # last of all, after the lock
     return result
-
-
-def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Path) -> None:
-    """Raise a ValueError that names an option, its value and what would be right."""
-    if not inputs:
-        raise ValueError("an INPUT is needed: a file, a folder, a pattern, or - for stdin")
-    if settings.input_format and settings.input_format not in READERS:
-        raise ValueError(f"--input-format must be one of {', '.join(READERS)}, got {settings.input_format}")
-    if settings.text_per not in ("line", "file"):
-        raise ValueError(f"--text-per must be line or file, got {settings.text_per}")
-    for option, number in (("--min-score", settings.min_score), ("--threshold", settings.threshold)):
-        if number is not None and not 0 <= number <= 1:
-            raise ValueError(f"{option} must be between 0 and 1, got {number}")
-    if settings.engine not in ENGINES:
-        raise ValueError(f"--engine must be {' or '.join(ENGINES)}, got {settings.engine}")
-    if settings.engine == "ray" and settings.n_process != 1:
-        raise ValueError(f"--n-process is for one machine; give --concurrency {settings.n_process} with --engine ray")
-    if settings.engine != "ray" and settings.concurrency is not None:
-        raise ValueError(f"--concurrency is for --engine ray; give --n-process {settings.concurrency} on one machine")
-    if settings.engine == "ray":
-        import_ray()
-    for option, least in (("concurrency", 1), ("n_process", 1), ("batch_size", 1), ("chunk_bytes", 1)):
-        number = getattr(settings, option)
-        if number is not None and number < least:
-            raise ValueError(f"{option_of(option)} must be at least {least}, got {number}")
-    if not settings.entities_column or settings.entities_column == settings.text_column:
-        raise ValueError(f"--entities-column must be another field than the text's, got {settings.entities_column!r}")
-    check_encoding(settings.encoding)
-    if output.suffix.lower() == ".zst":
-        import_zstandard()
-    if ending_of(output) == ".parquet":
-        parquet.import_pyarrow()
-    named_label_map(settings.label_map)
-
-
-def check_encoding(encoding: str) -> None:
-    """An encoding in which lines end with the byte 0x0a, and ASCII is ASCII."""
-    try:
-        is_plain = '\n,"{'.encode(encoding) == b'\n,"{'
-    except LookupError as error:
-        raise ValueError(f"--encoding must be one that Python knows, such as utf-8 or cp932, got {encoding}") from error
-    if not is_plain:
-        raise ValueError(f"--encoding cannot be {encoding}; iconv -f {encoding} -t UTF-8 makes a file that can be read")
-
-
-def named_label_map(name: Optional[str]) -> Dict[str, str]:
-    return get_label_map(name, setting="--label-map") if name else {}
-
-
-def option_of(name: str) -> str:
-    names = {"questions": "--qa-question", "chunk_bytes": "--chunk-size", "with_sample": "--html"}
-    return names.get(name, "--" + name.replace("_", "-"))
 
 
 # Outputs
@@ -254,19 +174,6 @@ def spool(given: str, settings: AnnotateSettings, state: Progress, stdin: Option
     if format == "lines" and settings.text_per == "file":
         format = "file"
     return Source(path, STDIN, format, packing, path.stat().st_size)
-
-
-def described(settings: AnnotateSettings, writer: str) -> Dict[str, Any]:
-    """What decides what the output is, by option."""
-    import spacy_luke_ja
-
-    values = {name: value for name, value in asdict(settings).items() if name not in FREE_SETTINGS}
-    run = {option_of(name): list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-    run["--output-format"] = writer
-    run["the content of --model"] = digest_of_model(settings.model)
-    run["the content of --code"] = progress.digest_of(settings.code) if settings.code else None
-    run["the version of spacy_luke_ja"] = spacy_luke_ja.__version__
-    return run
 
 
 def begin(state: Progress, run: Mapping[str, Any], settings: AnnotateSettings) -> None:
@@ -405,4 +312,5 @@ def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[s
     for each in counts():
         n_records, n_rejects = n_records + each["n_records"], n_rejects + each["n_rejects"]
         said += [warning for warning in each["warnings"] if warning not in said and len(said) < 20]
-    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers))
+    first = next((state.first_reject(own) for own in numbers if state.rejects(own).exists()), "")
+    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers), first)

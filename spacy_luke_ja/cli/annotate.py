@@ -111,9 +111,13 @@ def annotate_cli(
         raise Exit(INTERRUPTED) from None
     for note in result.notes:
         msg.warn(note)
-    msg.good(f"Wrote {result.n_records:,} records to {output}")
+    say = msg.warn if result.n_rejects and not result.n_records else msg.good
+    say(f"Wrote {result.n_records:,} records to {output}")
     if result.n_rejects:
-        msg.warn(f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why")
+        msg.warn(
+            f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why. The first is "
+            f"{result.first_reject}"
+        )
         raise Exit(HAS_REJECTS)
 
 

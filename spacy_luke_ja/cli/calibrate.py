@@ -24,6 +24,7 @@ def calibrate_cli(
     label_map: str = Option(
         "", "--label-map", help="Rename gold and found labels: ontonotes, ene, irex, conll, presidio, stockmark"
     ),
+    on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
@@ -36,14 +37,16 @@ def calibrate_cli(
     from wasabi import msg
 
     from ..corpora.formats import read_records
+    from ..corpora.inspection import count_labels
     from ..evaluation.calibration import LOG_TEMPERATURES, fit_temperature
     from ..evaluation.measures import calibration_of
     from ..evaluation.pipelines import find_component, load_pipeline
-    from ..evaluation.run import judge_entities
+    from ..evaluation.run import describe_unmarked, judge_entities
     from ..label_maps import get_label_map
     from ..text.ner import score_entities
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
+    from .tables import warnings_as_messages
 
     import_code(code_path)
     try:
@@ -53,7 +56,9 @@ def calibrate_cli(
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
-        records = [record.renamed(renamed) for record in read_records(data_path)]
+        with warnings_as_messages():
+            read = list(read_records(data_path, on_bad_record=on_bad_record, setting="--on-bad-record"))
+        records = [record.renamed(renamed) for record in read]
         entities, correct = judge_entities(
             nlp,
             name,
@@ -70,6 +75,9 @@ def calibrate_cli(
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
+    unmarked = describe_unmarked([entity.label for entity in entities], count_labels(records))
+    if unmarked:
+        msg.warn(unmarked)
     print(f"{len(correct)} entities found, {int(correct.sum())} of them right to the character")
     print_comparison(entities, correct, before, after)
     if min(abs(math.log(after) - end) for end in LOG_TEMPERATURES) < 0.01:

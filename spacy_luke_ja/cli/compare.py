@@ -22,6 +22,7 @@ def compare_cli(
     label_map: str = Option(
         "", "--label-map", help="Rename all labels: ontonotes, ene, irex, conll, presidio, stockmark"
     ),
+    on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
     cards: bool = Option(False, "--cards", help="Add what the published cards say of Stockmark's test sentences"),
@@ -53,6 +54,7 @@ def compare_cli(
                 command = [sys.executable, "-m", "spacy", "luke", "evaluate", path, str(data_path), directory]
                 command += ["--gpu-id", str(use_gpu), *(["--code", str(code_path)] if code_path else [])]
                 command += ["--label-map", label_map] if label_map else []
+                command += ["--on-bad-record", on_bad_record]
                 env = {**os.environ, "PYTHONIOENCODING": "utf-8"}
                 result = subprocess.run(command, capture_output=True, encoding="utf8", errors="replace", env=env)
                 if result.returncode:

@@ -1,7 +1,6 @@
 """Annotated data in, DocBins for training and a report on what they hold out."""
 
 import json
-import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
@@ -10,7 +9,7 @@ from typer import Argument, Exit, Option
 
 from ..corpora.stockmark import MD5, PARTS
 from . import app
-from .tables import print_table, print_warnings
+from .tables import print_table, warnings_as_messages
 
 if TYPE_CHECKING:
     from ..corpora.records import Record
@@ -95,10 +94,8 @@ def convert(
         renamed = get_label_map(label_map, setting="--label-map") if label_map else {}
         name = choose_format(output_path, format, setting="--to")
         file_for(output_path, "docbin" if output_path.suffix == ".spacy" else "data", inputs=(input_path,))
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
+        with warnings_as_messages():
             records = list(read_records(input_path, on_bad_record=on_bad_record, setting="--on-bad-record"))
-        print_warnings(caught)
         if not records:
             raise ValueError(f"{input_path} holds no text")
         unmapped = sorted(set(count_labels(records)) - {*renamed, *renamed.values()}) if renamed else []

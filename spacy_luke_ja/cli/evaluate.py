@@ -20,19 +20,23 @@ def evaluate_cli(
     label_map: str = Option(
         "", "--label-map", help="Rename gold and found labels: ontonotes, ene, irex, conll, presidio, stockmark"
     ),
+    on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
     """Score exact characters, tokens and as model cards do, with intervals, errors by kind and calibration."""
     from wasabi import msg
 
-    from ..corpora.ner import create_corpus
+    from ..corpora.formats import read_records
+    from ..corpora.ner import example_of
     from ..evaluation.ner import evaluate
     from ..evaluation.pipelines import fingerprint, load_pipeline, size_on_disk
+    from ..evaluation.run import describe_unmarked
     from ..evaluation.texts import write_texts
     from ..label_maps import get_label_map
     from ..training.directories import replace_file
     from ..training.outputs import directory_for_files
+    from .tables import warnings_as_messages
 
     import_code(code_path)
     try:
@@ -43,7 +47,10 @@ def evaluate_cli(
         started = time.perf_counter()
         nlp = load_pipeline(pipeline)
         load_seconds = time.perf_counter() - started
-        metrics, texts = evaluate(nlp, create_corpus(data_path)(nlp), seed=seed, label_map=renamed)
+        with warnings_as_messages():
+            records = read_records(data_path, on_bad_record=on_bad_record, setting="--on-bad-record")
+            examples = [example_of(nlp, record) for record in records]
+        metrics, texts = evaluate(nlp, examples, seed=seed, label_map=renamed)
         metrics["data"] = data_path.name
         metrics["label_map"] = label_map or None
         metrics["load_seconds"] = load_seconds
@@ -58,10 +65,16 @@ def evaluate_cli(
         raise Exit(1) from error
     print_metrics(metrics)
     gold = {span.label for text in texts for span in text.gold}
-    found = {span.label for text in texts for span in text.found}
-    if gold and found and not gold & found:
-        labels = [", ".join(sorted(side)) for side in (found, gold)]
-        msg.warn(f"No label of the pipeline stands in the data: it finds {labels[0]}, the data has {labels[1]}")
+    found = [span.label for text in texts for span in text.found]
+    unmarked = describe_unmarked(found, gold)
+    if gold and found and not gold & {*found}:
+        labels = [", ".join(sorted({*side})) for side in (found, gold)]
+        msg.warn(
+            f"No label of the pipeline stands in the data: it finds {labels[0]}, the data has {labels[1]}; --label-map "
+            "renames both"
+        )
+    elif unmarked:
+        msg.warn(unmarked)
     if gold and not found:
         msg.warn(
             f"The pipeline found no entity; its components are {', '.join(nlp.pipe_names) or 'none'}. "

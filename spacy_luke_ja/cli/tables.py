@@ -1,7 +1,9 @@
 """Rows of text in, lines in which columns stand under one another out: a Japanese character is two columns wide."""
 
 import unicodedata
-from typing import TYPE_CHECKING, Any, List, Sequence
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Iterator, List, Sequence
 
 if TYPE_CHECKING:
     from warnings import WarningMessage
@@ -26,6 +28,15 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("   ".join(cells))
         if i == 0:
             print("   ".join("-" * width for width in widths))
+
+
+@contextmanager
+def warnings_as_messages() -> Iterator[None]:
+    """Print, at the end, what was warned of within."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    print_warnings(caught)
 
 
 def print_warnings(caught: Sequence["WarningMessage"]) -> None:

@@ -25,6 +25,7 @@ def threshold_cli(
     label_map: str = Option(
         "", "--label-map", help="Rename gold and found labels: ontonotes, ene, irex, conll, presidio, stockmark"
     ),
+    on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
     code_path: Optional[Path] = Option(None, "--code", "-c", help="A Python file with registered functions to import"),
     use_gpu: int = Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
 ) -> None:
@@ -41,6 +42,7 @@ def threshold_cli(
     from ..label_maps import get_label_map
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
+    from .tables import warnings_as_messages
 
     import_code(code_path)
     try:
@@ -52,7 +54,9 @@ def threshold_cli(
         nlp = load_pipeline(pipeline)
         name = find_component(nlp, component)
         luke_ner: Any = nlp.get_pipe(name)
-        records = [record.renamed(renamed) for record in read_records(data_path)]
+        with warnings_as_messages():
+            read = list(read_records(data_path, on_bad_record=on_bad_record, setting="--on-bad-record"))
+        records = [record.renamed(renamed) for record in read]
         chosen = choose_thresholds(nlp, name, records, precision, renamed)
         name_of = {label: renamed.get(label, label) for label in luke_ner.labels}
         before = luke_ner.threshold if not isinstance(luke_ner.threshold, float) else None

@@ -77,6 +77,8 @@ def label_studio_text(item: Any) -> Any:
 
 def label_studio_entities(item: Any, tags: TagsOfFile) -> Iterable[Entity]:
     annotations = item.get("annotations", item.get("completions"))
+    if annotations is None and "predictions" in item:
+        raise BadRecord("the task has predictions of a model, and no annotation by a person; export it annotated")
     if not isinstance(annotations, list) or not all(isinstance(each, dict) for each in annotations):
         raise BadRecord(f'"annotations" must be a list of objects, got {show(annotations)}')
     done = [region_entities(each.get("result")) for each in annotations if not each.get("was_cancelled")]

@@ -8,6 +8,7 @@ from spacy.training import Example
 
 from .examples import make_example
 from .formats import check_on_bad_record, read_records
+from .records import Record
 
 
 def create_corpus(
@@ -28,7 +29,11 @@ def create_corpus(
 
     def read(nlp: Language) -> Iterator[Example]:
         for record in read_records(path, on_bad_record=on_bad_record):
-            example = make_example(nlp, record.text, record.entities, annotated_labels=record.annotated_labels)
+            example = example_of(nlp, record)
             yield from [example] if augmenter is None else augmenter(nlp, example)
 
     return read
+
+
+def example_of(nlp: Language, record: Record) -> Example:
+    return make_example(nlp, record.text, record.entities, annotated_labels=record.annotated_labels)

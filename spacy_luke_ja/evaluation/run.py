@@ -1,6 +1,7 @@
 """A pipeline and texts with gold entities in, what it finds in them out; the gold needs no tokens."""
 
-from typing import Any, Collection, List, Mapping, Optional, Sequence, Tuple
+from collections import Counter
+from typing import Any, Collection, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
@@ -19,6 +20,21 @@ def run_pipeline(nlp: Language, annotated: Sequence[Tuple[str, Sequence[CharSpan
         )
     found = (tuple(CharSpan(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents) for doc in docs)
     return [EvaluatedText(text, tuple(gold), own) for (text, gold), own in zip(annotated, found)]
+
+
+def describe_unmarked(found: Iterable[str], gold: Collection[str]) -> str:
+    """
+    found, gold: labels of entities; gold may be none.
+    RETURNS: a message for labels that are found, and that the gold never has; "" where there are none.
+    """
+    counts = Counter(label for label in found if label not in gold)
+    if not gold or not counts:
+        return ""
+    labels = ", ".join(f"{label} ({n})" for label, n in counts.most_common())
+    return (
+        f"No text has an entity of these labels, so all that was found of them counts as wrong: {labels}. Where the "
+        'texts were not annotated for them, name those that they were annotated for in each record: "annotated_labels"'
+    )
 
 
 def judge_entities(

@@ -38,6 +38,17 @@ def test_rejects_are_in_a_file_and_in_the_exit_code(command, tmp_path):
     output = command("bad.jsonl", "in.jsonl", "out.jsonl", code=3)
     assert "1 records could not be annotated" in output and names_of(read_rows("out.jsonl")) == NAMES
     assert rejects_of("out.jsonl")[0]["line"] == 1
+    assert f"The first is bad.jsonl, line 1: {rejects_of('out.jsonl')[0]['reason']}" in output
+
+
+@pytest.mark.parametrize("name, content", [
+    ("excel.csv", "番号,text\r\n1,札幌で藤田さんに\r\n"), ("letter.txt", "札幌で藤田さんに会う\n"),
+])  # fmt: skip
+def test_the_encoding_of_japanese_windows_is_named_at_once(command, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content.encode("cp932"))
+    assert "--encoding names another, such as cp932" in command(name, "out.jsonl", code=3)
+    command(name, "out.jsonl", "--encoding", "cp932", "--overwrite")
+    assert not (tmp_path / "out.jsonl.rejects.jsonl").exists()
 
 
 def test_an_error_is_a_message(command, tmp_path):

@@ -27,7 +27,7 @@ from spacy_luke_ja.evaluation.pipelines import name_anywhere
     ],
 )
 def test_settings_that_do_not_go_together(run, tmp_path, monkeypatch, settings, error):
-    monkeypatch.setattr("spacy_luke_ja.annotation.run.import_ray", lambda: None)
+    monkeypatch.setattr("spacy_luke_ja.annotation.settings.import_ray", lambda: None)
     (tmp_path / "in.txt").write_text("東京\n", encoding="utf8")
     with pytest.raises(ValueError, match=error):
         run("in.txt", "out.jsonl", **settings)

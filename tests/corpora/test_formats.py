@@ -188,6 +188,7 @@ def test_a_row_may_have_its_text(tmp_path):
     ({"tokens": ["a"], "ner_tags": ["E-mail"]}, "the tag .E-mail. of .a. may end an entity in BIOES"),
     ([TEXT, {"cats": {}}], "entities.* is needed"),
     (task(TEXT), "the task has no annotation"),
+    ({"data": {"text": TEXT}, "predictions": [{"result": []}]}, "has predictions of a model, and no annotation"),
     (task(TEXT, [region(0, 2, "人名")], []), "its 2 annotations differ"),
     (task(TEXT, [{"start": 0, "end": 2, "text": "山田"}]), "regions of text must have labels"),
     ({**task("", []), "data": {"a": "b", "c": "d"}}, "the task must have one text"),

@@ -22,6 +22,7 @@ import toy_corpora
 import toys
 from spacy_luke_ja import make_example
 from spacy_luke_ja.training import loop
+from spacy_luke_ja.training.batches import checksum_of
 from spacy_luke_ja.training.outputs import OutputRefused
 from spacy_luke_ja.training.progress import CannotResume
 
@@ -653,4 +654,4 @@ def test_the_checksum_of_data_has_all_that_is_annotated(change):
     again = make("東京へ行った。")
     change(again)
     again.user_data["what cannot be saved"] = object()
-    assert loop.checksum_of([doc]) != loop.checksum_of([other]) == loop.checksum_of([again])
+    assert checksum_of([doc]) != checksum_of([other]) == checksum_of([again])
