@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from .annotated_labels import set_annotated_labels
     from .annotation.records import RecordSettings, annotate_records
     from .corpora.examples import make_example, make_qa_example
+    from .corpora.relations import make_relations_example
     from .corpora.typing import make_typing_example
     from .dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
     from .label_maps import get_label_map, rename_entities
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
+    from .pipeline.relations import LukeRelations
+    from .pipeline.relations_doc import Relation
     from .pipeline.textcat import LukeTextcat
     from .pipeline.typing import LukeEntityTyping
     from .qa_data import get_gold_answers, set_gold_answers
+    from .relations_data import set_gold_relations
     from .text.decoding import CharSpan
 
 __version__ = "0.1.0"
@@ -32,7 +36,9 @@ __all__ = [
     "LukeEntityTyping",
     "LukeNer",
     "LukeQa",
+    "LukeRelations",
     "RecordSettings",
+    "Relation",
     "annotate_records",
     "LukeTextcat",
     "blank",
@@ -41,12 +47,14 @@ __all__ = [
     "get_label_map",
     "make_example",
     "make_qa_example",
+    "make_relations_example",
     "map_frames",
     "map_rows",
     "rename_entities",
     "make_typing_example",
     "set_annotated_labels",
     "set_gold_answers",
+    "set_gold_relations",
 ]
 # Where they are; spaCy is imported with them, and so when they are asked for.
 _MODULES = {
@@ -56,7 +64,9 @@ _MODULES = {
     "LukeEntityTyping": "pipeline.typing",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
+    "LukeRelations": "pipeline.relations",
     "RecordSettings": "annotation.records",
+    "Relation": "pipeline.relations_doc",
     "annotate_records": "annotation.records",
     "entities_udf": "dataframes",
     "LukeTextcat": "pipeline.textcat",
@@ -64,12 +74,14 @@ _MODULES = {
     "get_label_map": "label_maps",
     "make_example": "corpora.examples",
     "make_qa_example": "corpora.examples",
+    "make_relations_example": "corpora.relations",
     "map_frames": "dataframes",
     "map_rows": "dataframes",
     "rename_entities": "label_maps",
     "make_typing_example": "corpora.typing",
     "set_annotated_labels": "annotated_labels",
     "set_gold_answers": "qa_data",
+    "set_gold_relations": "relations_data",
 }
 
 

@@ -1,15 +1,12 @@
-"""Types of mentions in a Doc, kept in its user_data: gold and predicted alike.
+"""Types of mentions in a Doc, kept in its user_data: gold and predicted alike."""
 
-They stand under keys like those of extension attributes of their characters: so they survive to_bytes and a DocBin with
-store_user_data=True, and Doc.copy, Doc.from_docs and Span.as_doc(copy_user_data=True) move them along.
-"""
-
-from typing import Any, Iterable, Iterator, List, Sequence, Tuple
+from typing import Iterable, Iterator, List, Tuple
 
 from spacy.tokens import Doc, Span
 
+from .mention_data import check_within, find_stored, store
 from .text.typing import TypedMention
-from .user_data import register_extension, text_length
+from .user_data import register_extension
 
 # Not the name of the extension attribute, which others may have registered before us.
 TYPES, GOLD = "luke_typed", "luke_gold_types"
@@ -30,7 +27,7 @@ def get_typed_mentions(doc: Doc, component: str) -> List[TypedMention]:
 
 def set_typed_mentions(doc: Doc, component: str, mentions: Iterable[TypedMention]) -> None:
     """In place of what this component found before."""
-    store(doc, TYPES, component, mentions)
+    store_types(doc, TYPES, component, mentions)
 
 
 def get_gold_types(doc: Doc) -> List[TypedMention]:
@@ -44,39 +41,18 @@ def set_gold_types(doc: Doc, mentions: Iterable[Tuple[int, int, Iterable[str]]])
     """
     typed = [TypedMention(start, end, tuple((own, 1.0) for own in types)) for start, end, types in mentions]
     for start, end, _ in typed:
-        if not 0 <= start < end <= text_length(doc):
-            raise ValueError(f"the mention {start}–{end} is not within the {text_length(doc)} characters of the text")
-    store(doc, GOLD, "", typed)
+        check_within(doc, start, end)
+    store_types(doc, GOLD, "", typed)
 
 
 def find_types_in(doc: Doc, name: str, *place: int) -> Iterator[Tuple[str, TypedMention]]:
     """YIELDS: component and mention, of this place (char_start, char_end) alone where one is given."""
-    data: Any = doc.user_data
-    keys: List[Any] = [("._.", name, *place)] if place else keys_of(doc, name)
-    text = doc.text if any(key in data for key in keys) else ""
-    for key in keys:
-        for component, own_text, types in data.get(key, ()):
-            start, end = key[2:]
-            if 0 <= start and text[start:end] == own_text:  # else a part of a Doc that does not have it
-                yield component, TypedMention(start, end, tuple((label, score) for label, score in types))
+    for component, start, end, types in find_stored(doc, name, *place):
+        yield component, TypedMention(start, end, tuple((label, score) for label, score in types))
 
 
-def store(doc: Doc, name: str, component: str, mentions: Iterable[TypedMention]) -> None:
-    data: Any = doc.user_data
-    for key in keys_of(doc, name):
-        kept = [own for own in data[key] if own[0] != component]
-        if kept:
-            data[key] = kept
-        else:
-            del data[key]
-    text = doc.text
-    for start, end, types in mentions:
-        value = [component, text[start:end], [list(own) for own in types]]
-        data["._.", name, start, end] = [*data.get(("._.", name, start, end), ()), value]
-
-
-def keys_of(doc: Doc, name: str) -> List[Sequence[Any]]:
-    return [key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4 and key[:2] == ("._.", name)]
+def store_types(doc: Doc, name: str, component: str, mentions: Iterable[TypedMention]) -> None:
+    store(doc, name, component, ((start, end, [list(own) for own in types]) for start, end, types in mentions))
 
 
 def register_extensions() -> None:

@@ -17,9 +17,11 @@ MAY_IMPORT = {
     "user_data": set(),
     "annotated_labels": set(),
     "qa_data": {"text", "user_data"},
-    "typing_data": {"text", "user_data"},
-    "corpora": {"text", "token_splitting", "qa_data", "typing_data", "annotated_labels"},
-    "scorers": {"evaluation", "text", "qa_data", "typing_data"},
+    "mention_data": {"user_data"},
+    "typing_data": {"mention_data", "text", "user_data"},
+    "relations_data": {"mention_data", "text"},
+    "corpora": {"text", "token_splitting", "qa_data", "relations_data", "typing_data", "annotated_labels"},
+    "scorers": {"evaluation", "text", "qa_data", "relations_data", "typing_data"},
     "tokenizer": {"text"},
     "label_maps": {"text"},
     "named_pipelines": set(),
@@ -30,6 +32,7 @@ MAY_IMPORT = {
         "models",
         "token_splitting",
         "qa_data",
+        "relations_data",
         "typing_data",
         "user_data",
         "annotated_labels",
@@ -56,7 +59,7 @@ MAY_IMPORT = {
     },
 }
 # Each task has a file of its name in each of these, and may have one elsewhere; what more it needs there begins with it.
-TASKS = ("ner", "qa", "textcat", "typing")
+TASKS = ("ner", "qa", "relations", "textcat", "typing")
 LAYERS = ("text", "models", "pipeline", "corpora", "scorers")
 HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
 

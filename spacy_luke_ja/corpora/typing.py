@@ -3,7 +3,6 @@
 A line is {"text": "…", "spans": [{"start": 0, "end": 4, "types": ["人名", "政治家"]}]}; types may be none.
 """
 
-import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -11,16 +10,13 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..text.messages import show
-from ..text.typing import overlapping
-from ..token_splitting import span_at, split_tokens
 from ..typing_data import set_gold_types
 from .formats import check_on_bad_record
-from .json_values import read_json_values
+from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
+from .parsed import read_parsed
 from .records import BadRecord
 
 Typed = Tuple[int, int, Sequence[str]]
-# Of the mentions in doc.ents or doc.spans: what they are is not to be read there.
-UNTYPED = "MENTION"
 
 
 class TypedText(NamedTuple):
@@ -57,18 +53,7 @@ def make_typing_example(
     mentions_key: where both Docs have the mentions: doc.ents when None, where they may not overlap.
     """
     mentions = list(mentions)
-    predicted = nlp.make_doc(text)
-    for char_start, char_end, _ in mentions:
-        if not 0 <= char_start < char_end <= len(text):
-            raise ValueError(
-                f"the mention {char_start}–{char_end} is not within the {len(text)} characters of {show(text)}"
-            )
-    split_tokens(predicted, [char for mention in mentions for char in mention[:2]])
-    spans = [span_at(predicted, *mention[:2], UNTYPED) for mention in mentions]
-    if mentions_key is None:
-        predicted.set_ents(spans)
-    else:
-        predicted.spans[mentions_key] = spans
+    predicted = make_mentioned_doc(nlp, text, [(*own[:2], UNTYPED) for own in mentions], mentions_key)
     reference = predicted.copy()
     set_gold_types(reference, mentions)
     return Example(predicted, reference)
@@ -76,24 +61,10 @@ def make_typing_example(
 
 def read_typed(path: Path, *, on_bad_record: str, can_overlap: bool) -> Iterator[TypedText]:
     """Read a file; the errors name it and the line."""
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    bad: List[str] = []
-    for place, value in read_json_values(path):
-        try:
-            yield parse_typed(value, can_overlap=can_overlap)
-        except BadRecord as error:
-            if on_bad_record == "raise":
-                advice = 'with "skip" for on_bad_record, such records are left out'
-                raise ValueError(f"{path}, {place}: {error}; {advice}") from error
-            bad.append(f"{place}: {error}")
-    if bad:
-        warnings.warn(f"{path}: {len(bad)} records were left out; the first, {bad[0]}")
+    return read_parsed(path, lambda value: parse_typed(value, can_overlap=can_overlap), on_bad_record=on_bad_record)
 
 
 def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
-    if isinstance(value, BadRecord):
-        raise value
     if (
         not isinstance(value, dict)
         or not isinstance(value.get("text"), str)
@@ -108,11 +79,7 @@ def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
         is_list = isinstance(types, list) and all(isinstance(label, str) and label for label in types)
         if type(start) is not int or type(end) is not int or not is_list:
             raise BadRecord(f'a span must be {{"start": 0, "end": 4, "types": ["…"]}}, got {show(span)}')
-        if not 0 <= start < end <= len(text) or text[start].isspace() or text[end - 1].isspace():
-            raise BadRecord(
-                f"the span {start}–{end} must be characters of the text, not blank at its edges: {show(text)}"
-            )
+        check_span(text, start, end)
         types_of.setdefault((start, end), {}).update(dict.fromkeys(types or ()))
-    if not can_overlap and overlapping(list(types_of)):
-        raise BadRecord(f"spans overlap, which doc.ents cannot have: name a group as mentions_key: {show(text)}")
+    check_overlaps(text, list(types_of), can_overlap=can_overlap)
     return TypedText(text, [(start, end, list(types)) for (start, end), types in types_of.items()])

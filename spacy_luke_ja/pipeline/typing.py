@@ -1,21 +1,18 @@
 """Docs with mentions in, the types of each out: the component luke_entity_typing."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
 
-from ..models.architectures import fill_model
-from ..models.hf_loader import NoClassifier
 from ..models.typing import TYPING, Mentioned
 from ..text.typing import TypedMention, find_types
 from ..typing_data import get_gold_types, register_extensions
 from ..user_data import pack_quickly
-from .checkpoint_pipe import CheckpointPipe
 from .factory import make_factory
+from .mention_pipe import MentionPipe, check_same_text
 from .settings import setting, share, yes_or_no
 from .typing_doc import annotate_types, mentions_in
 from .typing_loss import typing_loss
@@ -23,13 +20,7 @@ from .typing_loss import typing_loss
 register_extensions()
 
 
-def check_mentions_key(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise ValueError(f"mentions_key must be a key of doc.spans, or None for doc.ents, got {value!r}")
-    return value
-
-
-class LukeEntityTyping(CheckpointPipe):
+class LukeEntityTyping(MentionPipe):
     """What given mentions are, several types a mention, by LUKE's entity classification.
 
     The types go to span._.luke_types, (label, score) each, of spans with the mention's characters.
@@ -43,20 +34,9 @@ class LukeEntityTyping(CheckpointPipe):
 
     factory = "luke_entity_typing"
     task = TYPING
-    default_checkpoint = "ja_luke_sm"
 
-    mentions_key: Optional[str] = setting(check_mentions_key)
     threshold: float = setting(share("threshold"), default=0.5)
     overwrite_labels: bool = setting(yes_or_no("overwrite_labels"), default=False)
-
-    @property
-    def labels(self) -> Tuple[str, ...]:
-        """The types that the model knows; none before it is loaded."""
-        return self._shim.checkpoint.tags if self._is_loaded else ()
-
-    @property
-    def label_data(self) -> List[str]:
-        return list(self.labels)
 
     def predict(self, docs: Iterable[Doc]) -> List[List[TypedMention]]:
         """RETURNS: per Doc, its mentions with their types, without touching it."""
@@ -75,9 +55,6 @@ class LukeEntityTyping(CheckpointPipe):
         key, overwrite = self.mentions_key, self.overwrite_labels
         for doc, mentions in zip(docs, scores):
             annotate_types(doc, mentions, component=self.name, mentions_key=key, overwrite_labels=overwrite)
-
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        return super().score(examples, **{**kwargs, "component": self.name})
 
     # Training
 
@@ -98,16 +75,7 @@ class LukeEntityTyping(CheckpointPipe):
             own for example in get_examples() for mention in get_gold_types(example.reference) for own in mention.types
         )
         names = sorted({label for label, _ in gold}) if labels is None else list(dict.fromkeys(labels))
-        checkpoint = self._open()
-        try:
-            if not names or {*names} <= {*checkpoint.tags}:
-                self._fill(checkpoint)
-                return
-        except NoClassifier:
-            if not names:
-                raise
-        logger.info("the checkpoint %s does not know the types: a new classifier is trained", checkpoint.name)
-        fill_model(self.model, TYPING, checkpoint.with_new_classifier(names, TYPING.head.task), new_head=True)
+        self._start(self._open(), names, lambda own: own.with_new_classifier(names, TYPING.head.task))
 
     def _inputs(self, examples: Sequence[Example]) -> List[Mentioned]:
         return [(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
@@ -129,9 +97,5 @@ make_luke_entity_typing = make_factory(
 
 
 def get_gold(example: Example) -> List[TypedMention]:
-    if example.reference.text != example.predicted.text:
-        raise ValueError(
-            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
-            f"{example.reference.text[:40]!r}"
-        )
+    check_same_text(example)
     return get_gold_types(example.reference)

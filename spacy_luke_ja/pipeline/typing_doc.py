@@ -1,18 +1,18 @@
 """A Doc in, its mentions out; types in, an annotated Doc out."""
 
-from typing import Iterable, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..text.typing import TypedMention
 from ..typing_data import set_typed_mentions
+from .mention_pipe import spans_of
 from .span_groups import LastingSpanGroup
 
 
 def mentions_in(doc: Doc, mentions_key: Optional[str]) -> List[Tuple[int, int]]:
     """RETURNS: the characters of doc.ents, or of a group in doc.spans, each once."""
-    spans: Iterable[Span] = doc.ents if mentions_key is None else doc.spans.get(mentions_key, ())
-    return list(dict.fromkeys((span.start_char, span.end_char) for span in spans if span.start < span.end))
+    return list(dict.fromkeys((span.start_char, span.end_char) for span in spans_of(doc, mentions_key)))
 
 
 def annotate_types(

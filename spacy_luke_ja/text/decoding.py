@@ -40,3 +40,8 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     """(n, n_tags) → (n, n_tags) natural logarithms of probabilities."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, each by itself."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits.astype("float64")))

@@ -1,8 +1,10 @@
 """Logits of a mention in, its types out, and back: several types may be true of one mention, or none."""
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
+
+from .decoding import sigmoid
 
 
 class TypedMention(NamedTuple):
@@ -23,10 +25,6 @@ def find_types(logits: np.ndarray, labels: Sequence[str], threshold: float) -> T
     return tuple((labels[i], float(scores[i])) for i in order if scores[i] >= threshold and logits[i] > -np.inf)
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1.0 + np.tanh(0.5 * logits.astype("float64")))
-
-
 def make_targets(mentions: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
     """
     mentions: of each, its types; those that are no labels are left out.
@@ -37,9 +35,3 @@ def make_targets(mentions: Sequence[Sequence[str]], labels: Sequence[str]) -> np
     for row, types in zip(targets, mentions):
         row[[columns[own] for own in types if own in columns]] = 1.0
     return targets
-
-
-def overlapping(mentions: Sequence[Tuple[int, int]]) -> List[Tuple[int, int]]:
-    """RETURNS: those that begin inside the one before them."""
-    ordered = sorted(mentions)
-    return [own for before, own in zip(ordered, ordered[1:]) if own[0] < before[1]]
