@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .pipeline.qa_doc import Answer
     from .pipeline.relations import LukeRelations
     from .pipeline.relations_doc import Relation
+    from .pipeline.spans import LukeSpanNer
     from .pipeline.textcat import LukeTextcat
     from .pipeline.typing import LukeEntityTyping
     from .qa_data import get_gold_answers, set_gold_answers
@@ -37,6 +38,7 @@ __all__ = [
     "LukeNer",
     "LukeQa",
     "LukeRelations",
+    "LukeSpanNer",
     "RecordSettings",
     "Relation",
     "annotate_records",
@@ -65,6 +67,7 @@ _MODULES = {
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
     "LukeRelations": "pipeline.relations",
+    "LukeSpanNer": "pipeline.spans",
     "RecordSettings": "annotation.records",
     "Relation": "pipeline.relations_doc",
     "annotate_records": "annotation.records",

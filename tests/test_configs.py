@@ -54,7 +54,7 @@ def test_there_is_one_for_each_architecture_and_size():
     names = {path.stem for path in CONFIGS}
     assert names == {
         "luke_ner_sm", "luke_ner_base", "luke_ner_large", "xlmr_ner_base", "luke_ner_published", "luke_shared", "spacy_ner",
-        "luke_qa_sm", "luke_qa_base", "luke_relations", "luke_textcat_sm", "luke_typing_sm", "modernbert_ner_base", "tohoku_ner_base",
+        "luke_qa_sm", "luke_qa_base", "luke_relations", "luke_span_ner", "luke_textcat_sm", "luke_typing_sm", "modernbert_ner_base", "tohoku_ner_base",
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "typing_data": {"mention_data", "text", "user_data"},
     "relations_data": {"mention_data", "text"},
     "corpora": {"text", "token_splitting", "qa_data", "relations_data", "typing_data", "annotated_labels"},
-    "scorers": {"evaluation", "text", "qa_data", "relations_data", "typing_data"},
+    "scorers": {"annotated_labels", "evaluation", "text", "qa_data", "relations_data", "typing_data"},
     "tokenizer": {"text"},
     "label_maps": {"text"},
     "named_pipelines": set(),
@@ -59,7 +59,7 @@ MAY_IMPORT = {
     },
 }
 # Each task has a file of its name in each of these, and may have one elsewhere; what more it needs there begins with it.
-TASKS = ("ner", "qa", "relations", "textcat", "typing")
+TASKS = ("ner", "qa", "relations", "spans", "textcat", "typing")
 LAYERS = ("text", "models", "pipeline", "corpora", "scorers")
 HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
 

@@ -223,8 +223,15 @@ class LukeJoiningClassifier(LukeClassifier):
         return nn.functional.linear(self.dropout(hidden), weights, bias)
 
 
+class LukeSpanClassifier(LukeJoiningClassifier):
+    """On the first subword of a span, its last, and the entity that stands for it."""
+
+    n_joined = 3
+    has_bias = True
+
+
 # Of each task that has entities, as the names of transformers' classes have it; LukeClassifier for all others.
-CLASSIFIERS = {"EntityPairClassification": LukeJoiningClassifier}
+CLASSIFIERS = {"EntityPairClassification": LukeJoiningClassifier, "EntitySpanClassification": LukeSpanClassifier}
 
 
 def split_rows(runs: Sequence[Run], device: torch.device) -> Tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What the components have in common that say something of mentions that a Doc has, by a classifier of their own."""
+"""What the components with LUKE's heads for entities have in common: labels, how learning starts, mentions to read."""
 
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
@@ -19,15 +19,10 @@ def check_mentions_key(value: Any) -> Optional[str]:
     return value
 
 
-class MentionPipe(CheckpointPipe):
-    """A component that reads the mentions in doc.ents or doc.spans.
-
-    mentions_key: which group of doc.spans has the mentions; doc.ents when None.
-    """
+class EntityPipe(CheckpointPipe):
+    """A component whose labels are a classifier's, which learns from any LUKE."""
 
     default_checkpoint = "ja_luke_sm"
-
-    mentions_key: Optional[str] = setting(check_mentions_key)
 
     @property
     def labels(self) -> Tuple[str, ...]:
@@ -55,6 +50,15 @@ class MentionPipe(CheckpointPipe):
                 raise
         logger.info("the checkpoint %s gets a new classifier for %s", checkpoint.name, ", ".join(names))
         fill_model(self.model, self.task, renew(checkpoint), new_head=True)
+
+
+class MentionPipe(EntityPipe):
+    """A component that reads the mentions in doc.ents or doc.spans.
+
+    mentions_key: which group of doc.spans has the mentions; doc.ents when None.
+    """
+
+    mentions_key: Optional[str] = setting(check_mentions_key)
 
 
 def spans_of(doc: Doc, mentions_key: Optional[str]) -> List[Span]:

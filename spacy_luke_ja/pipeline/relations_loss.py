@@ -4,7 +4,8 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from ..text.relations import IMPOSSIBLE, RelationLabels, make_relation_targets
+from ..text.decoding import IMPOSSIBLE
+from ..text.relations import RelationLabels, make_relation_targets
 from .class_loss import class_loss
 
 

@@ -6,6 +6,8 @@ import numpy as np
 
 # A whole number may be larger than any float.
 LARGEST = float(np.finfo("float64").max)
+# A logit of what may not be; -inf would make NaN of sums.
+IMPOSSIBLE = -1e9
 
 
 class CharSpan(NamedTuple):

@@ -4,13 +4,11 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-from .decoding import log_softmax, sigmoid
+from .decoding import IMPOSSIBLE, log_softmax, sigmoid
 
 Mention = Tuple[int, int]  # characters of a text
 Pair = Tuple[Mention, Mention]  # head and tail
 ANY = "*"  # in a matcher, for all labels
-# Of what may not be, in a softmax; a number, for -inf × 0 is none.
-IMPOSSIBLE = -1e9
 
 
 class FoundRelation(NamedTuple):
