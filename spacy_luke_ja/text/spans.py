@@ -77,9 +77,14 @@ def keep_apart(spans: Sequence[CharSpan], *, nested: bool) -> List[CharSpan]:
     RETURNS: those that do not cross a surer one, in text order, the longer first.
     """
     kept: List[CharSpan] = []
+    at_char: Dict[int, List[CharSpan]] = {}  # those kept that have it
     for span in spans:
-        if not any(are_in_conflict(span, other, nested=nested) for other in kept):
+        chars = range(span.char_start, span.char_end)
+        touched = (other for char in chars for other in at_char.get(char, ()))
+        if not any(are_in_conflict(span, other, nested=nested) for other in touched):
             kept.append(span)
+            for char in chars:
+                at_char.setdefault(char, []).append(span)
     return sorted(kept, key=lambda span: (span.char_start, -span.char_end))
 
 

@@ -146,6 +146,20 @@ def test_surer_spans_come_first(spans, flat, nested):
     assert show(keep_apart(read, nested=False)) == flat and show(keep_apart(read, nested=True)) == nested
 
 
+def test_many_spans_are_kept_apart_at_once():
+    generator = np.random.default_rng(0)
+    starts, lengths = generator.integers(0, 5000, 20000), generator.integers(1, 20, 20000)
+    spans = [CharSpan(int(a), int(a + n), "X", 1 - i / 20000) for i, (a, n) in enumerate(zip(starts, lengths))]
+    flat, nested = keep_apart(spans, nested=False), keep_apart(spans, nested=True)
+    assert all(a.char_end <= b.char_start for a, b in zip(flat, flat[1:])) and len(flat) < len(nested)
+    open_ends = []
+    for span in nested:  # as brackets are
+        while open_ends and open_ends[-1] <= span.char_start:
+            open_ends.pop()
+        assert not open_ends or span.char_end <= open_ends[-1]
+        open_ends.append(span.char_end)
+
+
 def test_spans_are_found_by_their_logits():
     logits = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0], [-np.inf] * 3], dtype="float32")
     chars = np.array([(0, 1), (0, 2), (2, 3), (4, 5)])
