@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .annotation.records import RecordSettings, annotate_records
     from .corpora.examples import make_example, make_qa_example
     from .corpora.linking import count_aliases, make_linking_example
+    from .corpora.relations import make_relations_example
     from .corpora.typing import make_typing_example
     from .dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
     from .label_maps import get_label_map, rename_entities
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
     from .pipeline.ner import LukeNer
     from .pipeline.qa import LukeQa
     from .pipeline.qa_doc import Answer
+    from .pipeline.relations import LukeRelations
+    from .pipeline.relations_doc import Relation
+    from .pipeline.spans import LukeSpanNer
     from .pipeline.textcat import LukeTextcat
     from .pipeline.typing import LukeEntityTyping
     from .qa_data import get_gold_answers, set_gold_answers
+    from .relations_data import set_gold_relations
     from .text.decoding import CharSpan
 
 __version__ = "0.1.0"
@@ -35,7 +40,10 @@ __all__ = [
     "LukeLinker",
     "LukeNer",
     "LukeQa",
+    "LukeRelations",
+    "LukeSpanNer",
     "RecordSettings",
+    "Relation",
     "annotate_records",
     "LukeTextcat",
     "blank",
@@ -46,12 +54,14 @@ __all__ = [
     "make_example",
     "make_linking_example",
     "make_qa_example",
+    "make_relations_example",
     "map_frames",
     "map_rows",
     "rename_entities",
     "make_typing_example",
     "set_annotated_labels",
     "set_gold_answers",
+    "set_gold_relations",
 ]
 # Where they are; spaCy is imported with them, and so when they are asked for.
 _MODULES = {
@@ -62,7 +72,10 @@ _MODULES = {
     "LukeLinker": "pipeline.linking",
     "LukeNer": "pipeline.ner",
     "LukeQa": "pipeline.qa",
+    "LukeRelations": "pipeline.relations",
+    "LukeSpanNer": "pipeline.spans",
     "RecordSettings": "annotation.records",
+    "Relation": "pipeline.relations_doc",
     "annotate_records": "annotation.records",
     "count_aliases": "corpora.linking",
     "entities_udf": "dataframes",
@@ -72,12 +85,14 @@ _MODULES = {
     "make_example": "corpora.examples",
     "make_linking_example": "corpora.linking",
     "make_qa_example": "corpora.examples",
+    "make_relations_example": "corpora.relations",
     "map_frames": "dataframes",
     "map_rows": "dataframes",
     "rename_entities": "label_maps",
     "make_typing_example": "corpora.typing",
     "set_annotated_labels": "annotated_labels",
     "set_gold_answers": "qa_data",
+    "set_gold_relations": "relations_data",
 }
 
 

@@ -33,7 +33,7 @@ def find_known(doc: Doc, name: str, *place: int) -> Iterator[Known]:
 
 
 def store_known(doc: Doc, name: str, component: str, mentions: Iterable[Tuple[int, int, Any]]) -> None:
-    """In place of what the component said before. mentions: (char_start, char_end, value)."""
+    """In place of what the component said before. mentions: (char_start, char_end, value), several of a place too."""
     data: Any = doc.user_data
     for key in keys_of(doc, name):
         kept = [own for own in data[key] if own[0] != component]
@@ -50,10 +50,16 @@ def store_known(doc: Doc, name: str, component: str, mentions: Iterable[Tuple[in
 def store_gold(doc: Doc, name: str, mentions: Sequence[Tuple[int, int, Any]]) -> None:
     """As store_known; a ValueError for a mention that is not in the text."""
     for start, end, _ in mentions:
-        if not 0 <= start < end <= text_length(doc):
-            raise ValueError(f"the mention {start}–{end} is not within the {text_length(doc)} characters of the text")
+        check_within(doc, start, end)
     store_known(doc, name, "", mentions)
 
 
-def keys_of(doc: Doc, name: str) -> List[Sequence[Any]]:
+def check_within(doc: Doc, char_start: int, char_end: int) -> None:
+    """Raise a ValueError for a mention that is not in the text."""
+    n_chars = text_length(doc)
+    if not 0 <= char_start < char_end <= n_chars:
+        raise ValueError(f"the mention {char_start}–{char_end} is not within the {n_chars} characters of the text")
+
+
+def keys_of(doc: Doc, name: str) -> List[Any]:
     return [key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4 and key[:2] == ("._.", name)]

@@ -54,7 +54,8 @@ def test_there_is_one_for_each_architecture_and_size():
     names = {path.stem for path in CONFIGS}
     assert names == {
         "luke_ner_sm", "luke_ner_base", "luke_ner_large", "xlmr_ner_base", "luke_ner_published", "luke_shared", "spacy_ner",
-        "luke_linker", "luke_qa_sm", "luke_qa_base", "luke_textcat_sm", "luke_typing_sm", "modernbert_ner_base", "tohoku_ner_base",
+        "luke_linker", "luke_qa_sm", "luke_qa_base", "luke_relations", "luke_span_ner", "luke_textcat_sm", "luke_typing_sm",
+        "modernbert_ner_base", "tohoku_ner_base",
     }  # fmt: skip
 
 
@@ -75,6 +76,8 @@ def test_it_trains(path, checkpoints, tmp_path):
         data = toy_corpora.write_typed(tmp_path / "data.jsonl")
     if "LinkingCorpus" in path.read_text(encoding="utf8"):
         data = toy_corpora.write_linked(tmp_path / "data.jsonl")
+    if "RelationsCorpus" in path.read_text(encoding="utf8"):
+        data = toy_corpora.write_related(tmp_path / "data.jsonl")
     if "TextcatCorpus" in path.read_text(encoding="utf8"):
         data.write_text('{"text": "山田花子。", "label": "人"}\n{"text": "東京都。", "label": "地"}', encoding="utf8")
     config = load_config(path, overrides={"paths.train": str(data), "paths.dev": str(data), "training.max_steps": 1})
@@ -89,7 +92,7 @@ def test_it_trains(path, checkpoints, tmp_path):
         nlp = spacy.load(tmp_path / "out" / "model-best")
         assert nlp.get_pipe("luke_qa").ask(nlp("山田花子は東京へ行った。"), "誰が行きましたか。")
         return
-    for name in {"luke_entity_typing", "luke_linker"} & config["components"].keys():
+    for name in {"luke_entity_typing", "luke_linker", "luke_relations"} & config["components"].keys():
         assert name in spacy.load(tmp_path / "out" / "model-best").pipe_names
         return
     doc = spacy.load(tmp_path / "out" / "model-best")("山田花子は東京へ行った。")

@@ -94,6 +94,8 @@ def test_every_setting_has_a_row():
         ("luke_qa", "questions-and-answers"),
         ("luke_entity_typing", "entity-typing"),
         ("luke_linker", "entity-linking"),
+        ("luke_relations", "relations"),
+        ("luke_span_ner", "span-ner"),
         ("luke_textcat", "textcat"),
     ):
         settings = list(Japanese().get_factory_meta(factory).default_config)

@@ -20,8 +20,17 @@ MAY_IMPORT = {
     "mention_data": {"user_data"},
     "typing_data": {"text", "user_data", "mention_data"},
     "linking_data": {"text", "user_data", "mention_data"},
-    "corpora": {"text", "token_splitting", "qa_data", "typing_data", "linking_data", "annotated_labels"},
-    "scorers": {"evaluation", "text", "qa_data", "typing_data", "linking_data"},
+    "relations_data": {"text", "mention_data"},
+    "corpora": {
+        "text",
+        "token_splitting",
+        "qa_data",
+        "typing_data",
+        "linking_data",
+        "relations_data",
+        "annotated_labels",
+    },
+    "scorers": {"evaluation", "text", "qa_data", "typing_data", "linking_data", "relations_data", "annotated_labels"},
     "tokenizer": {"text"},
     "stockmark_labels": {"text"},
     "label_maps": {"stockmark_labels"},
@@ -34,6 +43,7 @@ MAY_IMPORT = {
         "models",
         "token_splitting",
         "qa_data",
+        "relations_data",
         "typing_data",
         "linking_data",
         "user_data",
@@ -62,7 +72,7 @@ MAY_IMPORT = {
     },
 }
 # Each task has a file of its name in each of these, and may have one elsewhere; what more it needs there begins with it.
-TASKS = ("linking", "ner", "qa", "textcat", "typing")
+TASKS = ("linking", "ner", "qa", "relations", "spans", "textcat", "typing")
 LAYERS = ("text", "models", "pipeline", "corpora", "scorers")
 HEAVY = {"spacy", "thinc", "torch", "transformers", "huggingface_hub", "safetensors"}
 

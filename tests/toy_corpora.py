@@ -154,3 +154,17 @@ def write_linked(path: Path) -> Path:
     ]
     path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
     return path
+
+
+def write_related(path: Path) -> Path:
+    """The entities of toys.EXAMPLES, the first in a relation with the last, for spacy-luke-ja.RelationsCorpus.v1."""
+    records = [
+        {
+            "text": text,
+            "entities": [{"start": a, "end": b, "label": label} for a, b, label in spans],
+            "relations": [{"head": 0, "tail": len(spans) - 1, "label": "関係"}] if len(spans) > 1 else [],
+        }
+        for text, spans in EXAMPLES
+    ]
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
+    return path

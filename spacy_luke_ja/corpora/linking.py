@@ -14,7 +14,8 @@ from ..linking_data import set_gold_links
 from ..text.linking import NIL, AliasTable
 from ..text.messages import show
 from .formats import check_on_bad_record
-from .mentions import check_overlap, check_place, make_mention_example, read_mention_records
+from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
+from .parsed import read_parsed
 from .records import BadRecord
 
 Linked = Tuple[int, int, Optional[str]]
@@ -55,9 +56,10 @@ def make_linking_example(
     mentions_key: where both Docs have the mentions: doc.ents when None, where they may not overlap.
     """
     links = list(links)
-    example = make_mention_example(nlp, text, [own[:2] for own in links], mentions_key=mentions_key)
-    set_gold_links(example.reference, links)
-    return example
+    predicted = make_mentioned_doc(nlp, text, [(*own[:2], UNTYPED) for own in links], mentions_key)
+    reference = predicted.copy()
+    set_gold_links(reference, links)
+    return Example(predicted, reference)
 
 
 def count_aliases(paths: Iterable[Union[str, Path]], *, on_bad_record: str = "raise") -> AliasTable:
@@ -75,7 +77,7 @@ def count_aliases(paths: Iterable[Union[str, Path]], *, on_bad_record: str = "ra
 
 
 def read_linked(path: Path, *, on_bad_record: str = "raise", can_overlap: bool = True) -> Iterator[LinkedText]:
-    yield from read_mention_records(path, partial(parse_linked, can_overlap=can_overlap), on_bad_record=on_bad_record)
+    yield from read_parsed(path, partial(parse_linked, can_overlap=can_overlap), on_bad_record=on_bad_record)
 
 
 def parse_linked(value: Any, *, can_overlap: bool) -> LinkedText:
@@ -95,11 +97,10 @@ def parse_linked(value: Any, *, can_overlap: bool) -> LinkedText:
         if type(start) is not int or type(end) is not int or not is_title:
             raise BadRecord(f'a link must be {{"span": [0, 4], "title": "…"}}, got {show(link)}')
         start, end = strip_blank(text, start, end)
-        check_place(text, start, end)
+        check_span(text, start, end)
         if title_of.setdefault((start, end), title) != title:
             raise BadRecord(f"the span {start}–{end} has two titles, {show(title_of[start, end])} and {show(title)}")
-    if not can_overlap:
-        check_overlap(text, list(title_of))
+    check_overlaps(text, list(title_of), can_overlap=can_overlap)
     return LinkedText(text, [(start, end, title) for (start, end), title in title_of.items()])
 
 

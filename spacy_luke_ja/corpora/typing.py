@@ -13,7 +13,8 @@ from spacy.training import Example
 from ..text.messages import show
 from ..typing_data import set_gold_types
 from .formats import check_on_bad_record
-from .mentions import check_overlap, check_place, make_mention_example, read_mention_records
+from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
+from .parsed import read_parsed
 from .records import BadRecord
 
 Typed = Tuple[int, int, Sequence[str]]
@@ -39,7 +40,7 @@ def create_typing_corpus(
     parse = partial(parse_typed, can_overlap=mentions_key is not None)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for text, mentions in read_mention_records(Path(path), parse, on_bad_record=on_bad_record):
+        for text, mentions in read_parsed(Path(path), parse, on_bad_record=on_bad_record):
             yield make_typing_example(nlp, text, mentions, mentions_key=mentions_key)
 
     return read
@@ -54,9 +55,10 @@ def make_typing_example(
     mentions_key: where both Docs have the mentions: doc.ents when None, where they may not overlap.
     """
     mentions = list(mentions)
-    example = make_mention_example(nlp, text, [own[:2] for own in mentions], mentions_key=mentions_key)
-    set_gold_types(example.reference, mentions)
-    return example
+    predicted = make_mentioned_doc(nlp, text, [(*own[:2], UNTYPED) for own in mentions], mentions_key)
+    reference = predicted.copy()
+    set_gold_types(reference, mentions)
+    return Example(predicted, reference)
 
 
 def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
@@ -74,8 +76,7 @@ def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
         is_list = isinstance(types, list) and all(isinstance(label, str) and label for label in types)
         if type(start) is not int or type(end) is not int or not is_list:
             raise BadRecord(f'a span must be {{"start": 0, "end": 4, "types": ["…"]}}, got {show(span)}')
-        check_place(text, start, end)
+        check_span(text, start, end)
         types_of.setdefault((start, end), {}).update(dict.fromkeys(types or ()))
-    if not can_overlap:
-        check_overlap(text, list(types_of))
+    check_overlaps(text, list(types_of), can_overlap=can_overlap)
     return TypedText(text, [(start, end, list(types)) for (start, end), types in types_of.items()])

@@ -9,7 +9,7 @@ from .config_checks import CONFIG, check_encoder
 from .hf_checkpoint import Checkpoint
 from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
-from .luke import EntityPredictor, LukeClassifier
+from .luke import CLASSIFIERS, LukeClassifier
 from .modernbert import ModernBertClassifier
 from .ner import TOKEN_CLASSIFIER
 from .refusals import describe_own_code
@@ -45,8 +45,8 @@ def build_module(
     if can_build(checkpoint.config):
         check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
         if checkpoint.has_entities:
-            of_luke = EntityPredictor if head.layer == "entity_predictions" else LukeClassifier
-            architecture = own_architecture(of_luke, "luke", checkpoint, head.layer)
+            luke = CLASSIFIERS.get(head.task, LukeClassifier)
+            architecture = own_architecture(luke, "luke", checkpoint, head.layer)
         else:
             kind = TextClassifier if head.of_window else Classifier
             architecture = own_architecture(kind, PREFIXES[checkpoint.config["model_type"]], checkpoint, head.layer)
@@ -86,6 +86,8 @@ def build_module(
             f"tensors of the checkpoint {checkpoint.name} have other shapes than its {CONFIG} says: "
             + ", ".join(str(key) for key in list(report["mismatched_keys"])[:3])
         )
+    if new_head and isinstance(module, LukeClassifier):
+        module.draw_entities()
     return module.eval()
 
 

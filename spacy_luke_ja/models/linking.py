@@ -1,6 +1,7 @@
 """Links of given mentions as a task of the window layer: behind a window, a [MASK] entity for each of its mentions."""
 
 import warnings
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -9,12 +10,12 @@ import numpy as np
 import torch
 
 from ..text.linking import AliasTable
-from .entity_vocab import JAPANESE, SPECIAL
+from .entity_vocab import JAPANESE, MASK, SPECIAL
 from .hf_checkpoint import ALIASES, Checkpoint
 from .luke import DEFAULTS, EntityPredictor
-from .mentions import MentionedText, MentionTask, MentionWindow
+from .mentions import MentionTask
 from .settings import ModelSettings
-from .task import Frame, FramedWindow, Head
+from .task import Frame, Head
 
 ENTITY_PREDICTIONS = Head("MaskedLM", "", "entity_predictions", ("entity_logits",))
 # As max_entity_length of LUKE's tokenizers has it.
@@ -56,28 +57,23 @@ class LinkingTask(MentionTask):
     """
 
     head = ENTITY_PREDICTIONS
+    entities = (MASK,)
+    only_special = False
 
     def read_checkpoint(self, checkpoint: Checkpoint) -> Dict[str, Any]:
         n_rows = checkpoint.config.get("entity_vocab_size", DEFAULTS["entity_vocab_size"])
         return {"titles": Titles(checkpoint.entity_vocab, n_rows), "aliases": read_aliases(checkpoint)}
 
-    def plan(self, item: MentionedText, settings: ModelSettings, frame: Frame) -> List[Any]:
+    def plan(self, item: Any, settings: ModelSettings, frame: Frame) -> List[Any]:
         place_of = lambda own: (own.subword_start, own.subword_end)
         alone = sorted(super().plan(item, settings, frame), key=place_of)
         plan = []
-        for (first, last), group in groupby(alone, key=place_of):
+        for _, group in groupby(alone, key=place_of):
             own = list(group)
             for part in (own[i : i + MAX_ENTITIES] for i in range(0, len(own), MAX_ENTITIES)):
-                numbers, edges = tuple(w.numbers[0] for w in part), tuple(w.edges[0] for w in part)
-                plan.append(MentionWindow(first, last, first, last, numbers, edges))
+                edges, numbers = (np.concatenate([getattr(w, name) for w in part]) for name in ("edges", "numbers"))
+                plan.append(replace(part[0], edges=edges, numbers=numbers))
         return plan
-
-    def place(self, item: MentionedText, window: Any, frame: Any) -> FramedWindow:
-        framed: Any = super().place(item.subwords_of(window), window, frame)
-        first, n_words = framed.rows.start - window.subword_start, len(framed.ids)
-        mentions = [(first + start, first + min(end, start + frame.max_mention)) for start, end in window.edges]
-        ids = np.concatenate([framed.ids, [frame.mask_id] * len(mentions)])
-        return FramedWindow(ids, slice(n_words, len(ids)), mentions=np.array(mentions))
 
 
 LINKING = LinkingTask()

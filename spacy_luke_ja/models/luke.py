@@ -22,6 +22,7 @@ from .roberta import (
     SelfAttention,
     find_blocks,
     find_runs,
+    new_linear,
     round_up,
     softmax_of_scores,
 )
@@ -177,6 +178,17 @@ class LukeClassifier(Classifier):
 
     encoder_class = LukeEncoder
 
+    def draw_entities(self) -> None:
+        """Give random weights to entities of an encoder that has only zeros for them, as ja_luke_sm has, which never
+        read any: two such are one to it, and no gradient tells them apart."""
+        embeddings: Any = self.base_model.entity_embeddings
+        if not hasattr(embeddings, "entity_embedding_dense"):
+            return
+        parts = [embeddings.entity_embeddings, embeddings.entity_embedding_dense]
+        if not any(part.weight.any() for part in parts):
+            for part in parts:
+                nn.init.normal_(part.weight, std=0.02)
+
     def forward(
         self,
         ids: Tensor,
@@ -257,6 +269,46 @@ class EntityPredictor(LukeClassifier):
             if kind == "weight":
                 nn.init.ones_(drawn) if isinstance(part, LayerNorm) else nn.init.normal_(drawn, std=0.02)
             setattr(part, kind, nn.Parameter(drawn))
+
+
+class LukeJoiningClassifier(LukeClassifier):
+    """A linear layer on several rows end to end, the two of a pair of entities, say.
+
+    Each row of the output has what a row adds to the logits in the first place, in the second and so on, side by side:
+    n_joined × n_tags. Whoever knows which rows belong together adds them up.
+    """
+
+    n_joined = 2
+    has_bias = False
+
+    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
+        super().__init__(config, n_tags, head)
+        self.add_module(head, Linear(self.n_joined * self.config.hidden_size, n_tags, bias=self.has_bias))
+
+    def reset_head(self, dtype: torch.dtype) -> None:
+        n_in = self.n_joined * self.config.hidden_size
+        self.add_module(self._last, new_linear(n_in, self.num_labels, dtype, bias=self.has_bias))
+
+    def classify(self, hidden: Tensor) -> Tensor:
+        weights, bias = torch.cat(self.head.weight.chunk(self.n_joined, dim=1)), None
+        if self.has_bias:
+            bias = nn.functional.pad(self.head.bias, (0, len(weights) - self.num_labels))
+        return nn.functional.linear(self.dropout(hidden), weights, bias)
+
+
+class LukeSpanClassifier(LukeJoiningClassifier):
+    """On the first subword of a span, its last, and the entity that stands for it."""
+
+    n_joined = 3
+    has_bias = True
+
+
+# Of each task that has entities, as the names of transformers' classes have it; LukeClassifier for all others.
+CLASSIFIERS = {
+    "EntityPairClassification": LukeJoiningClassifier,
+    "EntitySpanClassification": LukeSpanClassifier,
+    "MaskedLM": EntityPredictor,
+}
 
 
 def split_rows(runs: Sequence[Run], device: torch.device) -> Tuple[Tensor, Tensor]:

@@ -304,11 +304,12 @@ class Encoder(nn.Module):
         return hidden
 
 
-def new_linear(n_in: int, n_out: int, dtype: torch.dtype) -> Linear:
+def new_linear(n_in: int, n_out: int, dtype: torch.dtype, *, bias: bool = True) -> Linear:
     """With random weights."""
-    layer = Linear(n_in, n_out, dtype=dtype)
+    layer = Linear(n_in, n_out, dtype=dtype, bias=bias)
     nn.init.normal_(layer.weight, std=0.02)
-    nn.init.zeros_(layer.bias)
+    if bias:
+        nn.init.zeros_(layer.bias)
     return layer
 
 

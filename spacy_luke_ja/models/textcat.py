@@ -1,6 +1,6 @@
 """Classes of texts as a task of the window layer: a row of logits for each window, and their mean for the text."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 
@@ -8,14 +8,13 @@ from ..text.subwords import Subwords
 from ..text.textcat import average_windows, split_average
 from ..text.windows import Window, plan_windows
 from .hf_checkpoint import Checkpoint
+from .problem_type import read_problem_type
 from .settings import ModelSettings
 from .task import Frame, FramedWindow, Head, Task, overlap_for
 
 TEXT_CLASSIFIER = Head(
     "SequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "classifier", ("logits",), of_window=True
 )
-# problem_type in config.json → whether a text may have several labels.
-PROBLEM_TYPES = {None: None, "single_label_classification": False, "multi_label_classification": True}
 # Heads that a checkpoint has before it is fine-tuned.
 OF_PRETRAINING = ("MaskedLM", "PreTraining")
 
@@ -54,23 +53,6 @@ class TextcatTask(Task):
 
     def split(self, d_output: np.ndarray, plan: Sequence[Window]) -> List[np.ndarray]:
         return split_average(d_output, plan)
-
-
-def read_problem_type(checkpoint: Checkpoint) -> Optional[bool]:
-    """RETURNS: whether a text may have several labels; None where config.json does not say."""
-    problem_type = checkpoint.config.get("problem_type")
-    if problem_type not in PROBLEM_TYPES:
-        raise ValueError(
-            f"problem_type in config.json of the checkpoint {checkpoint.name} must be one of "
-            f"{', '.join(filter(None, PROBLEM_TYPES))}, got {problem_type}"
-        )
-    return PROBLEM_TYPES[problem_type]
-
-
-def with_new_classes(checkpoint: Checkpoint, labels: Sequence[str], *, multi_label: bool) -> Checkpoint:
-    """The same encoder with a classifier to be trained, whose config.json says how to read it."""
-    problem_type = next(name for name, several in PROBLEM_TYPES.items() if several is multi_label)
-    return checkpoint.with_new_classifier(labels, TEXT_CLASSIFIER.task).with_config(problem_type=problem_type)
 
 
 TEXTCAT = TextcatTask()

@@ -52,7 +52,10 @@ def forward(model: Model, inputs: List[Any], is_train: bool) -> Tuple[List[Any],
         d_rows = [np.zeros(own.shape, dtype="float32") for own in all_rows]
         d_windows = (d_window for d, plan in zip(d_outputs, plans) for d_window in task.split(d, plan))
         for d_own, window, d_window in zip(d_rows, framed, d_windows):
-            d_own[window.rows] = d_window
+            if isinstance(window.rows, slice):
+                d_own[window.rows] = d_window
+            else:
+                np.add.at(d_own, window.rows, d_window)  # a row may be read more than once
         backprop_rows(d_rows)
         return []
 

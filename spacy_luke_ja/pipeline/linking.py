@@ -7,23 +7,21 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
 
 from ..linking_data import get_gold_links, register_extensions
 from ..models.architectures import fill_model
 from ..models.entity_vocab import add_entities
 from ..models.hf_checkpoint import ALIASES, Checkpoint
-from ..models.hf_loader import NoClassifier
 from ..models.linking import LINKING, add_aliases, find_likeliest, read_aliases, score_candidates
 from ..models.mentions import MentionedDoc
 from ..text.linking import NIL, AliasTable, LinkedMention, choose_title, rank_candidates
 from ..user_data import pack_quickly
-from .checkpoint_pipe import CheckpointPipe
+from .entity_pipe import EntityPipe
 from .factory import make_factory
 from .linking_doc import annotate_links
 from .linking_loss import LinkingLoss, linking_loss
-from .mentions import check_mentions_key, check_same_text, mentions_in
-from .settings import one_of, setting, share, whole_number, yes_or_no
+from .mentions import check_same_text, mentions_in
+from .settings import check_mentions_key, one_of, setting, share, whole_number, yes_or_no
 
 register_extensions()
 
@@ -46,7 +44,7 @@ def check_prior_weight(value: Any) -> float:
     return float(plain)
 
 
-class LukeLinker(CheckpointPipe):
+class LukeLinker(EntityPipe):
     """Which title of Wikipedia given mentions stand for, by the entity predictions of LUKE's pretraining.
 
     The title goes to ent.kb_id_, "NIL" where there is none; what else is likely to span._.luke_links, (title, score)
@@ -67,7 +65,6 @@ class LukeLinker(CheckpointPipe):
 
     factory = "luke_linker"
     task = LINKING
-    default_checkpoint = "ja_luke_sm"
 
     mentions_key: Optional[str] = setting(check_mentions_key)
     alias_table: Optional[str] = setting(check_alias_table)
@@ -113,16 +110,16 @@ class LukeLinker(CheckpointPipe):
     def predict(self, docs: Iterable[Doc]) -> List[List[LinkedMention]]:
         """RETURNS: per Doc, its mentions with their titles, without touching it."""
         self.load()
-        inputs = [MentionedDoc(doc, mentions_in(doc, self.mentions_key)) for doc in docs]
+        inputs = [ask(doc, mentions_in(doc, self.mentions_key)) for doc in docs]
         outputs: List[np.ndarray] = self.model.predict(inputs)
         if any(np.isnan(own).any() for own in outputs):
             raise ValueError(self._not_finite())
-        aliases = [own.doc.text[start:end] for own in inputs for start, end in own.mentions]
+        aliases = [own.doc.text[start:end] for own in inputs for ((start, end),) in own.groups]
         links = iter(self._find_links(aliases, [vector for own in outputs for vector in own]))
         return [
             [
                 LinkedMention(*place, choose_title(links_of, self.threshold), links_of)
-                for place, links_of in zip(own.mentions, links)
+                for (place,), links_of in zip(own.groups, links)
             ]
             for own in inputs
         ]
@@ -158,9 +155,6 @@ class LukeLinker(CheckpointPipe):
         for doc, mentions in zip(docs, scores):
             annotate_links(doc, mentions, component=self.name, mentions_key=key, overwrite=overwrite)
 
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        return super().score(examples, **{**kwargs, "component": self.name})
-
     # Training
 
     def initialize(
@@ -180,21 +174,17 @@ class LukeLinker(CheckpointPipe):
         if titles is None:
             gold = (own.title for example in get_examples() for own in get_gold_links(example.reference))
             titles = sorted({*gold} - {NIL})
-        checkpoint = self._open()
-        grown = add_entities(checkpoint, titles)
-        try:
-            if grown is checkpoint:
-                self._fill(checkpoint)
-                return
-        except NoClassifier:
-            if not titles:
-                raise
-        logger.info("the checkpoint %s learns which entities mentions stand for", checkpoint.name)
-        grown = self._with_aliases(grown.with_new_classifier(checkpoint.tags, LINKING.head.task))
-        fill_model(self.model, LINKING, grown, new_head=True)
+        self._start(self._open(), titles, lambda own: self._renew(own, titles))
+
+    def _knows(self, checkpoint: Checkpoint, names: Sequence[str]) -> bool:
+        return add_entities(checkpoint, names) is checkpoint
+
+    def _renew(self, checkpoint: Checkpoint, titles: Sequence[str]) -> Checkpoint:
+        grown = add_entities(checkpoint, titles).with_new_classifier(checkpoint.tags, LINKING.head.task)
+        return self._with_aliases(grown)
 
     def _inputs(self, examples: Sequence[Example]) -> List[MentionedDoc]:
-        return [MentionedDoc(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
+        return [ask(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[np.ndarray]
@@ -229,6 +219,10 @@ make_luke_linker = make_factory(
     requires=[],
     default_score_weights={"linking_accuracy": 1.0, "linking_recall_at_k": 0.0},
 )
+
+
+def ask(doc: Doc, mentions: Sequence[Tuple[int, int]]) -> MentionedDoc:
+    return MentionedDoc(doc, [(own,) for own in mentions])
 
 
 def get_gold(example: Example) -> List[LinkedMention]:

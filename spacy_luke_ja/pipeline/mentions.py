@@ -1,6 +1,6 @@
 """A Doc in, its mentions out; and the mentions changed, whether they are doc.ents or a group of doc.spans."""
 
-from typing import Any, Callable, Iterable, List, Optional, Tuple
+from typing import Callable, Iterable, List, Optional, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
@@ -8,16 +8,15 @@ from spacy.training import Example
 from .span_groups import LastingSpanGroup
 
 
-def check_mentions_key(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise ValueError(f"mentions_key must be a key of doc.spans, or None for doc.ents, got {value!r}")
-    return value
+def spans_of(doc: Doc, mentions_key: Optional[str]) -> List[Span]:
+    """RETURNS: doc.ents, or those of a group in doc.spans, that are not empty."""
+    spans: Iterable[Span] = doc.ents if mentions_key is None else doc.spans.get(mentions_key, ())
+    return [span for span in spans if span.start < span.end]
 
 
 def mentions_in(doc: Doc, mentions_key: Optional[str]) -> List[Tuple[int, int]]:
-    """RETURNS: the characters of doc.ents, or of a group in doc.spans, each once."""
-    spans: Iterable[Span] = doc.ents if mentions_key is None else doc.spans.get(mentions_key, ())
-    return list(dict.fromkeys((span.start_char, span.end_char) for span in spans if span.start < span.end))
+    """RETURNS: their characters, each once."""
+    return list(dict.fromkeys((span.start_char, span.end_char) for span in spans_of(doc, mentions_key)))
 
 
 def change_mentions(doc: Doc, mentions_key: Optional[str], change: Callable[[Span], Span]) -> None:

@@ -183,6 +183,12 @@ def check_spans_key(value: Any) -> Optional[str]:
     return value
 
 
+def check_mentions_key(value: Any) -> Optional[str]:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ValueError(f"mentions_key must be a key of doc.spans, or None for doc.ents, got {value!r}")
+    return value
+
+
 def check_tag_names(value: Any) -> Optional[List[str]]:
     if value is None:
         return None

@@ -11,7 +11,7 @@ from spacy.tokens._dict_proxies import SpanGroups
 from ..token_splitting import ATTRS_OF_GROUP, SpanRecord, place_record, read_records, token_offsets, write_records
 
 # Of attrs: which component wrote the group, and the lists with a value per span.
-LUKE_NER, LUKE_QA = "luke_ner", "luke_qa"
+LUKE_NER, LUKE_QA, LUKE_SPANS = "luke_ner", "luke_qa", "luke_span_ner"
 PER_SPAN = ("scores", "questions")
 # Merging tokens takes longer than this: what was looked at since cannot have changed.
 NS_PER_TOKEN = 10
@@ -147,6 +147,6 @@ def follow_in_loaded_docs() -> None:
 def from_bytes(self: SpanGroups, bytes_data: bytes) -> SpanGroups:
     plain_from_bytes(self, bytes_data)
     for key, group in self.data.items():
-        if LUKE_NER in group.attrs or LUKE_QA in group.attrs:
+        if group.attrs.keys() & {LUKE_NER, LUKE_QA, LUKE_SPANS}:
             self.data[key] = LastingSpanGroup(group.doc).from_bytes(group.to_bytes())
     return self

@@ -13,13 +13,15 @@ from thinc.api import Model
 from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import NoClassifier
-from ..models.textcat import TEXTCAT, read_problem_type, with_new_classes
+from ..models.problem_type import read_problem_type, with_new_classes
+from ..models.textcat import TEXTCAT
 from ..text.textcat import class_scores
 from .checkpoint_pipe import CheckpointPipe
+from .class_loss import class_loss
 from .factory import make_factory
 from .settings import setting, share, yes_or_no
 from .textcat_doc import write_cats
-from .textcat_loss import check_cats, class_loss, gold_classes
+from .textcat_loss import check_cats, gold_classes
 
 
 class LukeTextcat(CheckpointPipe):
@@ -162,9 +164,8 @@ class LukeTextcat(CheckpointPipe):
                 except NoClassifier:
                     pass
             logger.info("the checkpoint %s gets a new classifier for %s", checkpoint.name, ", ".join(labels))
-            fill_model(
-                self.model, TEXTCAT, with_new_classes(checkpoint, labels, multi_label=multi_label), new_head=True
-            )
+            checkpoint = with_new_classes(checkpoint, labels, TEXTCAT.head.task, multi_label=multi_label)
+            fill_model(self.model, TEXTCAT, checkpoint, new_head=True)
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[np.ndarray]

@@ -1,10 +1,8 @@
-"""Gold classes and logits in, the loss and its gradient out."""
+"""doc.cats of a reference in, what a model should say of its text out."""
 
-from typing import Mapping, Sequence, Tuple
+from typing import Mapping, Sequence
 
 import numpy as np
-
-from ..text.decoding import log_softmax
 
 
 def gold_classes(cats: Mapping[str, float], labels: Sequence[str], *, multi_label: bool) -> np.ndarray:
@@ -36,22 +34,3 @@ def check_cats(cats: Mapping[str, float], *, multi_label: bool) -> None:
         raise ValueError(
             f"a text must have one label, got {', '.join(several)}; set multi_label to true where it may have several"
         )
-
-
-def class_loss(logits: np.ndarray, gold: np.ndarray, *, multi_label: bool) -> Tuple[float, np.ndarray, int]:
-    """Cross entropy: over the labels of each text; with multi_label, of each label by itself.
-
-    logits: (n_texts, n_labels). gold: the same, as gold_classes gives it.
-    RETURNS: the sum of the loss, its gradient (n_texts, n_labels) float32, and the number of terms: texts, or labels of
-        which something is known.
-    """
-    exact, is_known = logits.astype("float64"), ~np.isnan(gold)
-    right = np.where(is_known, gold, 0.0)
-    if multi_label:
-        losses = np.logaddexp(0.0, exact) - right * exact
-        gradient, n_terms = np.exp(-np.logaddexp(0.0, -exact)) - right, int(is_known.sum())
-    else:
-        log_probs = log_softmax(exact)
-        losses = -right * log_probs
-        gradient, n_terms = np.exp(log_probs) - right, int(is_known.all(axis=1).sum())
-    return float(losses[is_known].sum()), np.where(is_known, gradient, 0.0).astype("float32"), n_terms

@@ -1,31 +1,28 @@
 """Docs with mentions in, the types of each out: the component luke_entity_typing."""
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
 
-from ..models.architectures import fill_model
-from ..models.hf_loader import NoClassifier
 from ..models.mentions import MentionedDoc
 from ..models.typing import TYPING
 from ..text.typing import TypedMention, find_types
 from ..typing_data import get_gold_types, register_extensions
 from ..user_data import pack_quickly
-from .checkpoint_pipe import CheckpointPipe
+from .entity_pipe import ClassifierPipe
 from .factory import make_factory
-from .mentions import check_mentions_key, check_same_text, mentions_in
-from .settings import setting, share, yes_or_no
+from .mentions import check_same_text, mentions_in
+from .settings import check_mentions_key, setting, share, yes_or_no
 from .typing_doc import annotate_types
 from .typing_loss import typing_loss
 
 register_extensions()
 
 
-class LukeEntityTyping(CheckpointPipe):
+class LukeEntityTyping(ClassifierPipe):
     """What given mentions are, several types a mention, by LUKE's entity classification.
 
     The types go to span._.luke_types, (label, score) each, of spans with the mention's characters.
@@ -41,42 +38,32 @@ class LukeEntityTyping(CheckpointPipe):
 
     factory = "luke_entity_typing"
     task = TYPING
-    default_checkpoint = "ja_luke_sm"
 
     mentions_key: Optional[str] = setting(check_mentions_key)
     threshold: float = setting(share("threshold"), default=0.5)
     overwrite_labels: bool = setting(yes_or_no("overwrite_labels"), default=False)
     cut_at_mentions: bool = setting(yes_or_no("cut_at_mentions"), default=False)
 
-    @property
-    def labels(self) -> Tuple[str, ...]:
-        """The types that the model knows; none before it is loaded."""
-        return self._shim.checkpoint.tags if self._is_loaded else ()
-
-    @property
-    def label_data(self) -> List[str]:
-        return list(self.labels)
-
     def predict(self, docs: Iterable[Doc]) -> List[List[TypedMention]]:
         """RETURNS: per Doc, its mentions with their types, without touching it."""
         self.load()
-        inputs = [MentionedDoc(doc, mentions_in(doc, self.mentions_key), self.cut_at_mentions) for doc in docs]
+        inputs = [self._ask(doc, mentions_in(doc, self.mentions_key)) for doc in docs]
         found = []
-        for (_, mentions, _), logits in zip(inputs, self.model.predict(inputs)):
+        for own, logits in zip(inputs, self.model.predict(inputs)):
             if np.isnan(logits).any():
                 raise ValueError(self._not_finite())
-            types = [find_types(own, self.labels, self.threshold) for own in logits]
-            found.append([TypedMention(*chars, own) for chars, own in zip(mentions, types)])
+            types = [find_types(row, self.labels, self.threshold) for row in logits]
+            found.append([TypedMention(*chars, types_of) for (chars,), types_of in zip(own.groups, types)])
         return found
+
+    def _ask(self, doc: Doc, mentions: Sequence[Tuple[int, int]]) -> MentionedDoc:
+        return MentionedDoc(doc, [(own,) for own in mentions], self.cut_at_mentions)
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[TypedMention]]) -> None:
         pack_quickly()  # a process that was spawned has not called __init__
         key, overwrite = self.mentions_key, self.overwrite_labels
         for doc, mentions in zip(docs, scores):
             annotate_types(doc, mentions, component=self.name, mentions_key=key, overwrite_labels=overwrite)
-
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        return super().score(examples, **{**kwargs, "component": self.name})
 
     # Training
 
@@ -97,22 +84,10 @@ class LukeEntityTyping(CheckpointPipe):
             own for example in get_examples() for mention in get_gold_types(example.reference) for own in mention.types
         )
         names = sorted({label for label, _ in gold}) if labels is None else list(dict.fromkeys(labels))
-        checkpoint = self._open()
-        try:
-            if not names or {*names} <= {*checkpoint.tags}:
-                self._fill(checkpoint)
-                return
-        except NoClassifier:
-            if not names:
-                raise
-        logger.info("the checkpoint %s does not know the types: a new classifier is trained", checkpoint.name)
-        fill_model(self.model, TYPING, checkpoint.with_new_classifier(names, TYPING.head.task), new_head=True)
+        self._start(self._open(), names, lambda own: own.with_new_classifier(names, TYPING.head.task))
 
     def _inputs(self, examples: Sequence[Example]) -> List[MentionedDoc]:
-        return [
-            MentionedDoc(example.predicted, [own[:2] for own in get_gold(example)], self.cut_at_mentions)
-            for example in examples
-        ]
+        return [self._ask(example.predicted, [own[:2] for own in get_gold(example)]) for example in examples]
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[np.ndarray]

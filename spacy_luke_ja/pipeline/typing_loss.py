@@ -4,7 +4,8 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from ..text.typing import make_targets, sigmoid
+from ..text.typing import make_targets
+from .class_loss import class_loss
 
 
 def typing_loss(
@@ -17,10 +18,9 @@ def typing_loss(
     """
     loss, gradients, n_terms = 0.0, [], 0
     for logits, mentions in zip(outputs, gold):
-        targets, is_read = make_targets(mentions, labels), np.isfinite(logits)
-        known = np.where(is_read, logits, 0.0).astype("float64")
-        terms = np.logaddexp(0.0, known) - targets * known
-        loss += float(terms[is_read].sum())
-        gradients.append(np.where(is_read, sigmoid(known) - targets, 0.0).astype("float32"))
-        n_terms += int(is_read.sum())
+        is_read = np.isfinite(logits)
+        targets = np.where(is_read, make_targets(mentions, labels), np.nan)
+        own_loss, gradient, n = class_loss(np.where(is_read, logits, 0.0), targets, multi_label=True)
+        loss, n_terms = loss + own_loss, n_terms + n
+        gradients.append(gradient)
     return loss, gradients, n_terms

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Iterable
 
 from spacy.training import Example
 
-from ..evaluation.typing import measure_types
+from ..evaluation.label_sets import measure_label_sets
 from ..typing_data import get_gold_types, get_typed_mentions
 
 
@@ -27,4 +27,4 @@ def score_typing(
         for gold in get_gold_types(example.reference):
             names = [[label for label, _ in types] for types in (gold.types, found.get(gold[:2], ()))]
             mentions.append((names[0], names[1]))
-    return {f"typing_{name}": value for name, value in measure_types(mentions).items()}
+    return {f"typing_{name}": value for name, value in measure_label_sets(mentions).items()}

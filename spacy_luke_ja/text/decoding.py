@@ -6,6 +6,8 @@ import numpy as np
 
 # A whole number may be larger than any float.
 LARGEST = float(np.finfo("float64").max)
+# A logit of what may not be; -inf would make NaN of sums.
+IMPOSSIBLE = -1e9
 
 
 class CharSpan(NamedTuple):
@@ -40,3 +42,8 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     """(n, n_tags) → (n, n_tags) natural logarithms of probabilities."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, each by itself."""
+    return 0.5 * (1.0 + np.tanh(0.5 * logits.astype("float64")))

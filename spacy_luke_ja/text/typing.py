@@ -4,6 +4,8 @@ from typing import Dict, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from .decoding import sigmoid
+
 
 class TypedMention(NamedTuple):
     """Characters of a text and what they are; types: (label, score), the likeliest first."""
@@ -21,10 +23,6 @@ def find_types(logits: np.ndarray, labels: Sequence[str], threshold: float) -> T
     scores = sigmoid(logits)
     order = np.argsort(-scores, kind="stable")
     return tuple((labels[i], float(scores[i])) for i in order if scores[i] >= threshold and logits[i] > -np.inf)
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1.0 + np.tanh(0.5 * logits.astype("float64")))
 
 
 def make_targets(mentions: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:

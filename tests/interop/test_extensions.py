@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 OURS = {
-    "Doc": ["luke_entities", "luke_alignment", "luke_questions", "luke_answers"],
+    "Doc": ["luke_entities", "luke_alignment", "luke_questions", "luke_answers", "luke_relations"],
     "Span": ["luke_score", "luke_types"],
 }
 

@@ -18,7 +18,8 @@ from thinc.api import Adam
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja.pipeline.textcat_loss import class_loss, gold_classes
+from spacy_luke_ja.pipeline.class_loss import class_loss
+from spacy_luke_ja.pipeline.textcat_loss import gold_classes
 from spacy_luke_ja.training.loop import train
 
 LABELS = ["政治", "経済", "文化"]

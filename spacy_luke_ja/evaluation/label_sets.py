@@ -1,16 +1,16 @@
-"""Right and found types of mentions in, precision, recall and F1 out, micro over all pairs of mention and type."""
+"""Right and found labels of things in, precision, recall and F1 out, micro over all pairs of thing and label."""
 
 from collections import Counter
 from typing import Any, Dict, Iterable, Optional, Sequence, Tuple
 
 
-def measure_types(mentions: Iterable[Tuple[Sequence[str], Sequence[str]]]) -> Dict[str, Any]:
+def measure_label_sets(things: Iterable[Tuple[Sequence[str], Sequence[str]]]) -> Dict[str, Any]:
     """
-    mentions: (right types, found types) of each.
+    things: (right labels, found labels) of each.
     RETURNS: p, r, f over all, and per_type with those of each and its support; None where there is nothing to count.
     """
     right, found, both = Counter[str](), Counter[str](), Counter[str]()
-    for gold, predicted in mentions:
+    for gold, predicted in things:
         right.update({*gold})
         found.update({*predicted})
         both.update({*gold} & {*predicted})
