@@ -5,7 +5,7 @@ import sys
 
 OURS = {
     "Doc": ["luke_entities", "luke_alignment", "luke_questions", "luke_answers", "luke_relations"],
-    "Span": ["luke_score", "luke_types"],
+    "Span": ["luke_score", "luke_types", "luke_links"],
 }
 
 

@@ -14,11 +14,10 @@ from thinc.api import Adam
 
 import spacy_luke_ja
 import toys
-from spacy_luke_ja import make_example
+from spacy_luke_ja import CharSpan, make_example
 from spacy_luke_ja.models.spans import SPANS, SpanLogits, find_owners
 from spacy_luke_ja.pipeline.spans_doc import annotate_spans
 from spacy_luke_ja.pipeline.spans_loss import spans_loss
-from spacy_luke_ja.text.decoding import CharSpan
 from spacy_luke_ja.text.spans import find_candidates, find_spans, keep_apart, units_of_subwords, units_of_tokens
 from spacy_luke_ja.text.subwords import Subwords
 from spacy_luke_ja.text.windows import Window
