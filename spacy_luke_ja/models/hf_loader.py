@@ -26,8 +26,12 @@ WHOLE_NUMBERS = (torch.int8, torch.int16, torch.int32, torch.int64)
 LAST_LAYERS = ("classifier.", "qa_outputs.", "score.")
 
 
+# Heads that a checkpoint has before it is fine-tuned.
+OF_PRETRAINING = ("MaskedLM", "PreTraining")
+
+
 class NoClassifier(ValueError):
-    """A checkpoint is an encoder by itself."""
+    """A checkpoint is an encoder by itself, or one with a classifier for something else."""
 
 
 def build_module(
@@ -40,8 +44,14 @@ def build_module(
     """Build the encoder of an opened checkpoint and what is behind it, and fill both, strictly.
 
     new_head: the classifier starts at random, for training on the checkpoint's tags.
-    Raises a ValueError when tensors are missing or of the wrong shape.
+    Raises a ValueError when tensors are missing or of the wrong shape, or the checkpoint is for another task.
     """
+    if not new_head and checkpoint.task not in ("", head.task, *OF_PRETRAINING):
+        raise NoClassifier(
+            f"the checkpoint {checkpoint.name} is a model for {checkpoint.task} "
+            f"({checkpoint.config['architectures'][0]}), and one for {head.task} is needed; nlp.initialize() and spacy "
+            "train put a new classifier on its encoder"
+        )
     if can_build(checkpoint.config):
         check_encoder(checkpoint.name, with_defaults({**checkpoint.config, "vocab_size": checkpoint.vocab_size}))
         if checkpoint.has_entities:

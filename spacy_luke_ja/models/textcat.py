@@ -15,8 +15,6 @@ from .task import Frame, FramedWindow, Head, Task, overlap_for
 TEXT_CLASSIFIER = Head(
     "SequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "classifier", ("logits",), of_window=True
 )
-# Heads that a checkpoint has before it is fine-tuned.
-OF_PRETRAINING = ("MaskedLM", "PreTraining")
 
 
 class TextcatTask(Task):
@@ -29,12 +27,6 @@ class TextcatTask(Task):
     head = TEXT_CLASSIFIER
 
     def read_checkpoint(self, checkpoint: Checkpoint) -> Dict[str, Any]:
-        if checkpoint.task not in ("", self.head.task):
-            what = "an encoder" if checkpoint.task in OF_PRETRAINING else f"a model for {checkpoint.task}"
-            raise ValueError(
-                f"the checkpoint {checkpoint.name} is {what} ({checkpoint.config['architectures'][0]}); classes of "
-                f"texts need one for {self.head.task}, or nlp.initialize() or spacy train, which train a new classifier"
-            )
         return {"multi_label": read_problem_type(checkpoint)}
 
     def plan(self, item: Subwords, settings: ModelSettings, frame: Frame) -> List[Window]:

@@ -1,5 +1,7 @@
 """A clear error or a sensible result for each kind of bad input, and nothing lost."""
 
+import json
+import shutil
 import warnings
 
 import pytest
@@ -149,3 +151,14 @@ def test_no_warnings_for_good_input(make_nlp):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         list(nlp.pipe(["東京都", "訪日した", "", "大阪"]))
+
+
+@pytest.mark.parametrize("kind", ["SequenceClassification", "EntityClassification", "QuestionAnswering"])
+def test_a_checkpoint_of_another_task_is_refused_by_name(make_nlp, checkpoints, tmp_path, kind):
+    """Also one whose labels and layers would do."""
+    shutil.copytree(checkpoints["luke"], tmp_path / "other")
+    path = tmp_path / "other" / "config.json"
+    config = json.loads(path.read_text(encoding="utf8"))
+    path.write_text(json.dumps({**config, "architectures": [f"LukeFor{kind}"]}), encoding="utf8")
+    with pytest.raises(ValueError, match=f"is a model for {kind} .*TokenClassification is needed; nlp.initialize"):
+        make_nlp(str(tmp_path / "other"))("東京")
