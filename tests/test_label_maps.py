@@ -223,7 +223,7 @@ def test_stockmarks_data_are_converted_with_other_labels(tmp_path):
 
 
 # Those that neither show nor compare nor write entities by their labels, or only what another command wrote.
-WITHOUT = {"card", "evaluate-qa", "quantize", "report", "train"}
+WITHOUT = {"card", "count-aliases", "evaluate-qa", "quantize", "report", "train"}
 
 
 def test_every_command_that_has_to_do_with_labels_takes_a_map():

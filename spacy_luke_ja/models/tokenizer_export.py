@@ -35,6 +35,9 @@ SPECIALS = {
 }  # fmt: skip
 # A control character, which sentencepiece removes anyway, and which no mark joins.
 CUT = "\x01"
+# Of the private use area: what stands for a mark between lines on its way through the table, where a special subword
+# that a text has is cut, and what stands for these two in texts themselves.
+LINE_MARK, SPECIAL_CUT, PRIVATE = "\ue000", "\ue001", "\ue002"
 
 
 class NotExportable(ValueError):
@@ -99,15 +102,23 @@ def from_sentencepiece(checkpoint: Checkpoint, model: SentencePieceFile) -> Dict
     ids = {text: i for i, (text, _) in enumerate(vocab)}
     names = [*SPECIALS.values(), *entity_tokens(checkpoint, len(vocab))]
     controls = [piece.text for piece in model.pieces if piece.kind in (CONTROL, UNKNOWN)]
+    normalizer, cuts = normalizers(model.normalization), [*controls, *SPECIALS.values()]
+    marks: List[Mapping[str, Any]] = []
+    if checkpoint.line_break_id is not None:
+        mark = vocab[checkpoint.line_break_id][0]
+        normalizer = mark_line_breaks(normalizer, mark)
+        cuts = [own for own in cuts if own != mark]
+        marks = [{"type": "Split", "pattern": {"String": SPECIAL_CUT}, "behavior": "Removed", "invert": False}]
     return {
         **EMPTY,
         "added_tokens": added_tokens(ids | entity_tokens(checkpoint, len(vocab)), list(dict.fromkeys(names))),
-        "normalizer": in_sequence([*line_breaks(), *normalizers(model.normalization)]),
+        "normalizer": in_sequence([*line_breaks(), *normalizer]),
         "pre_tokenizer": {
             "type": "Sequence",
             "pretokenizers": [
                 {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": False},
-                cut_controls([*controls, *SPECIALS.values()]),
+                cut_controls(cuts),
+                *marks,
             ],
         },
         "post_processor": template(
@@ -153,6 +164,21 @@ def cut_controls(controls: List[str]) -> Mapping[str, Any]:
 def line_breaks() -> List[Mapping[str, Any]]:
     """As text.subwords.as_encodable: a newline for what else breaks lines."""
     return [replace({"Regex": RARE_LINE_BREAK.pattern}, "\n")]
+
+
+def mark_line_breaks(steps: List[Mapping[str, Any]], mark: str) -> List[Mapping[str, Any]]:
+    """As text.subwords.mark_line_breaks: the special subword between lines, which no text becomes otherwise.
+
+    steps: the other ones of the normalizer. mark: what the vocabulary calls the subword.
+    """
+    return [
+        replace({"Regex": f"[{LINE_MARK}{SPECIAL_CUT}]"}, PRIVATE),
+        replace({"Regex": r"\A\s+|\s+\z"}, ""),
+        replace({"Regex": r"(?<!\s)[^\S\n\r]*[\n\r]\s*"}, f"{LINE_MARK} "),
+        *steps,
+        replace({"String": mark}, f"{mark[0]}{SPECIAL_CUT}{mark[1:]}"),
+        replace({"String": LINE_MARK}, mark),
+    ]
 
 
 def replace(pattern: Mapping[str, str], content: str) -> Mapping[str, Any]:

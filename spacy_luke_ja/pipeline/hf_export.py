@@ -158,10 +158,6 @@ def make_card(luke_ner: Any, title: str, max_subwords: int, label_map: Mapping[s
             cost("line_break_cost"),
             f"Entities that go on in the next line cost nothing (`line_break_cost` {cost('line_break_cost'):g}).",
         ),
-        (
-            luke_ner._shim.checkpoint.line_break_id is not None,
-            "A line break is read as a space; spaCy's pipeline tells the model of it (`line_break_id`).",
-        ),
         (luke_ner.threshold, "No `threshold` is applied."),
         (
             luke_ner.model.attrs["settings"].window or "window" in luke_ner._shim.checkpoint.config,

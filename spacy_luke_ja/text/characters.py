@@ -2,15 +2,15 @@
 
 import re
 import unicodedata
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 import numpy as np
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 LINE_BREAKS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines has them
 LINE_BREAK = re.compile(f"\r\n|[{LINE_BREAKS}]")
-# With the blanks and blank lines behind it.
-LINE_BREAK_RUN = re.compile(rf"[{LINE_BREAKS}]\s*")
+# Runs of blanks begin where no blank is before: else a search for each would take quadratic time.
+BLANK_RUN = re.compile(r"(?<!\s)\s+")
 RARE_LINE_BREAK = re.compile("[\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 # Ten times the same, or the same few characters, in a row: no name has that, but numbers may.
 REPETITION = re.compile(r"(\D{1,16}?)\1{9,}", re.DOTALL)
@@ -24,6 +24,12 @@ def replace_lone_surrogates(text: str) -> str:
 def replace_rare_line_breaks(text: str) -> str:
     """Put a newline for each other character that breaks lines, which tokenizers lose, glue or do not know."""
     return RARE_LINE_BREAK.sub("\n", text)
+
+
+def find_line_ends(text: str) -> List[int]:
+    """RETURNS: where each line ends that another follows, the blanks behind it left out; blank lines are none."""
+    runs = (match for match in BLANK_RUN.finditer(text) if LINE_BREAK.search(match[0]))
+    return [match.start() for match in runs if match.start() > 0 and match.end() < len(text)]
 
 
 def is_blank(char: str) -> bool:

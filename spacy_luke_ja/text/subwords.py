@@ -6,7 +6,7 @@ from typing import Any, Callable, FrozenSet, List, Mapping, NamedTuple, Optional
 
 import numpy as np
 
-from .characters import LINE_BREAK_RUN, blank_characters, replace_lone_surrogates, replace_rare_line_breaks
+from .characters import blank_characters, find_line_ends, replace_lone_surrogates, replace_rare_line_breaks
 from .preparation import PreparedText
 
 FAIRSEQ_UNK = 3
@@ -76,7 +76,7 @@ class PieceLayout:
     prepare: what the family's tokenizer makes of a text first; None for nothing.
     lead: text that is encoded before one that begins with a blank and taken away again, so that the blank stays.
     cuts_commas: whether pieces such as "8," are cut, as ALBERT's and XLNet's tokenizers do.
-    line_break_id: a subword that stands before each new line, for sentencepiece makes the same "▁" of
+    line_break_id: a subword that stands between lines, for sentencepiece makes the same "▁" of
         a line break as of a space; none when None, as encoders are pretrained.
     """
 
@@ -297,12 +297,12 @@ def tidy_offsets(text: str, offsets: np.ndarray, is_bare: np.ndarray) -> np.ndar
 def mark_line_breaks(
     text: str, ids: np.ndarray, offsets: np.ndarray, line_break_id: int
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Put a subword where each line ends, before the "▁" that the line break became; one for several breaks in a row.
+    """Put a subword between lines, before the "▁" that the line break and the blanks around it became.
 
     offsets: (n_subwords, 2), tidied.
     RETURNS: the ids and offsets with them.
     """
-    breaks = np.array([match.start() for match in LINE_BREAK_RUN.finditer(text)], dtype="int64")
+    breaks = np.array(find_line_ends(text), dtype="int64")
     places = np.searchsorted(offsets[:, 0], breaks, side="left")
     ends_before = np.append(0, offsets[:, 1])[places]  # past the break where a "▁" stands for blanks on both sides
     marks = np.stack([breaks, np.maximum(breaks, ends_before)], axis=1)

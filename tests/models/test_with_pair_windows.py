@@ -31,7 +31,7 @@ def framed_ids(pair_ids, asked):
 
 @pytest.mark.parametrize("question, text, expected", GOLDEN["pairs"])
 def test_pairs_as_transformers_4_encodes_them(question, text, expected):
-    encoder = open_encoder(open_checkpoint("ja_luke_ner_sm"))
+    encoder = open_encoder(open_checkpoint("ja_luke_sm"))
     asked = AskedText(encoder.encode(question), encoder.encode(text))
     ids = framed_ids(encoder.pair_ids(), asked)
     if "</s>" in question:  # transformers takes what is written like a special subword for one

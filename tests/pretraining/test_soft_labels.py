@@ -53,7 +53,9 @@ def test_a_share_of_the_sentences_gets_another_form():
     sentences = [f"第{i}回の大会は、札幌で開かれた。" for i in range(400)]
     changed = change_share(sentences, 0.3, random.Random(0))
     n_changed = sum(a != b for a, b in zip(sentences, changed))
-    assert len(changed) == 400 and 80 < n_changed < 140  # capitals change none of them
+    assert (
+        len(changed) == 400 and 60 < n_changed < 140
+    )  # capitals change none, nor line breaks at widths that they do not have
     assert change_share(sentences, 0.0, random.Random(0)) == sentences
 
 
