@@ -152,7 +152,10 @@ def test_ctrl_c(command, checkpoints, tmp_path, n_process):
     write_jsonl(tmp_path / "in.jsonl", [{"id": i, "text": TEXTS[0] * 5} for i in range(2000)])
     arguments = [sys.executable, "-m", "spacy", "luke", "annotate", "in.jsonl", "out.jsonl", "--chunk-size", "4"]
     arguments += ["--model", str(checkpoints["luke"]), "--n-process", str(n_process)]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    heed = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a run of the tests in the background ignores
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed
+    )  # fmt: skip
     while not list(tmp_path.glob("out.jsonl.parts/*.done")) and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
