@@ -6,6 +6,7 @@ import io
 import json
 import math
 import shutil
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,7 +55,7 @@ class WriteSettings:
     types: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Part:
+class Part(ABC):
     """What becomes a part of the output: add record by record, then write.
 
     add raises a ValueError, which names the reason, for a record that the format cannot hold.
@@ -63,11 +64,11 @@ class Part:
     def __init__(self, settings: WriteSettings):
         self.settings = settings
 
-    def add(self, written: Written) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def add(self, written: Written) -> None: ...
 
-    def write(self, path: Path) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, path: Path) -> None: ...
 
 
 # JSON

@@ -7,6 +7,7 @@ of transformers compute (tests hold it to that), from their checkpoints, whose t
 """
 
 import math
+from abc import ABC, abstractmethod
 from functools import cache
 from itertools import groupby
 from types import SimpleNamespace
@@ -313,7 +314,7 @@ def new_linear(n_in: int, n_out: int, dtype: torch.dtype, *, bias: bool = True) 
     return layer
 
 
-class JoinedClassifier(nn.Module):
+class JoinedClassifier(nn.Module, ABC):
     """An encoder of windows end to end, with what makes n_tags logits of its hidden states.
 
     Subclasses say which encoder, and what is between it and the last layer.
@@ -344,9 +345,9 @@ class JoinedClassifier(nn.Module):
         if f"{self._last}.weight" in missing:
             self.reset_head(dtype)
 
+    @abstractmethod
     def classify(self, hidden: Tensor) -> Tensor:
         """(n, width) → (n, n_tags)."""
-        raise NotImplementedError
 
     def forward(self, ids: Tensor, lengths: Sequence[int], type_ids: Optional[Tensor] = None) -> Tensor:
         """As Encoder takes them. RETURNS: (n, n_tags)."""
