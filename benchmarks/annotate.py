@@ -29,7 +29,8 @@ BASES = {
     "ray, 1 actor": "pipe, 1 thread",
     "ray, 2 actors": "annotate, 2 processes",
 }
-# What a process measures; it prints seconds of work, and the peak of its memory and of its children's in KiB.
+# What a process measures; it prints seconds of work, the peak of its memory and of its children's in KiB; and annotate
+# in one process which share of the seconds was spent in nlp.pipe, which no other work on the machine changes.
 PEAK = "from resource import *; peak = [getrusage(who).ru_maxrss for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]"
 PIPE = f"""
 import json, sys, time
@@ -56,10 +57,27 @@ from spacy_luke_ja.annotation import run, work
 torch.set_num_threads(int(sys.argv[3]))
 n_process, engine = int(sys.argv[4]), sys.argv[7]
 is_elsewhere = n_process > 1 or engine == "ray"
+inside = [0.0, 0]  # seconds in nlp.pipe; how deep in it, which calls itself
+def clocked(pipe):
+    def own_pipe(*args, **settings):
+        docs = pipe(*args, **settings)
+        while True:
+            started = time.perf_counter()
+            inside[1] += 1
+            try:
+                doc = next(docs)
+            except StopIteration:
+                return
+            finally:
+                inside[1] -= 1
+                inside[0] += 0 if inside[1] else time.perf_counter() - started
+            yield doc
+    return own_pipe
 if not is_elsewhere:
     nlp = work.load(work.PipelineSettings(sys.argv[2]))
     list(nlp.pipe(["東京へ行った。"] * 64))
     work.load = lambda settings: nlp
+    nlp.pipe = clocked(nlp.pipe)
 if __name__ == "__main__":
     started = time.perf_counter()
     first = []
@@ -76,7 +94,7 @@ if __name__ == "__main__":
     if is_elsewhere and len(first) > 1:  # from the first chunk that was done, as what loads is not at work
         seconds = (first[-1] - first[0]) * len(first) / (len(first) - 1)
     {PEAK}
-    print(json.dumps([seconds, *peak]))
+    print(json.dumps([seconds, *peak, inside[0] / seconds]))
 """
 
 
@@ -93,7 +111,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         path = write_texts(folder / "in.jsonl", args.texts, args.seed)
-        rounds = [measure_round(path, args.model, folder, args.chunk_size, args.ray) for _ in range(args.rounds)]
+        shares: Dict[str, List[float]] = {}
+        rounds = [
+            measure_round(path, args.model, folder, args.chunk_size, args.ray, shares) for _ in range(args.rounds)
+        ]
         print(f"{args.texts} texts, {path.stat().st_size / 1e6:.1f} MB, {os.cpu_count()} cores, {args.rounds} rounds\n")
         n_characters = sum(len(json.loads(line)["text"]) for line in path.open(encoding="utf8"))
         print("| | seconds | characters/s | rate / rate of | |\n|---|---|---|---|---|")
@@ -103,10 +124,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             seconds = statistics.median(own[name] for own in rounds)
             ratio = statistics.median(own[base] / own[name] for own in rounds)
             print(f"| {name} | {seconds:.1f} | {n_characters / seconds:,.0f} | {ratio:.3f} | {base} |")
+        for name, own in shares.items():
+            print(
+                f"\nShare of nlp.pipe in {name}: {min(own):.3f} to {max(own):.3f}, median {statistics.median(own):.3f}"
+            )
         print("\n| input, MB | peak memory, MiB |\n|---|---|")
         for times in args.sizes:
             path = write_texts(folder / f"{times}.jsonl", args.texts * times, args.seed)
-            _, own, _ = run(ANNOTATE, path, args.model, 1, 1, folder / f"{times}.out.jsonl", args.chunk_size, "local")
+            _, own, *_ = run(ANNOTATE, path, args.model, 1, 1, folder / f"{times}.out.jsonl", args.chunk_size, "local")
             print(f"| {path.stat().st_size / 1e6:.1f} | {own / 1024:.0f} |", flush=True)
 
 
@@ -121,29 +146,38 @@ def write_texts(path: Path, n: int, seed: int) -> Path:
     return path
 
 
-def measure_round(path: Path, model: str, folder: Path, chunk_size: int, with_ray: bool) -> Dict[str, float]:
+def measure_round(
+    path: Path, model: str, folder: Path, chunk_size: int, with_ray: bool, shares: Dict[str, List[float]]
+) -> Dict[str, float]:
     def annotate(n_threads: int, n_process: int, engine: str = "local") -> float:
-        return run(ANNOTATE, path, model, n_threads, n_process, folder / "out.jsonl", chunk_size, engine)[0]
+        seconds, *_, share = run(ANNOTATE, path, model, n_threads, n_process, folder / "out.jsonl", chunk_size, engine)
+        if share:
+            shares.setdefault(f"annotate, {n_threads} threads", []).append(share)
+        return seconds
 
-    seconds = {
-        "pipe, 1 thread": run(PIPE, path, model, 1)[0],
-        "annotate, 1 thread": annotate(1, 1),
-        "pipe, 2 threads": run(PIPE, path, model, 2)[0],
-        "annotate, 2 threads": annotate(2, 1),
-        "annotate, 2 processes": annotate(1, 2),
+    measures = {
+        "pipe, 1 thread": lambda: run(PIPE, path, model, 1)[0],
+        "annotate, 1 thread": lambda: annotate(1, 1),
+        "pipe, 2 threads": lambda: run(PIPE, path, model, 2)[0],
+        "annotate, 2 threads": lambda: annotate(2, 1),
+        "annotate, 2 processes": lambda: annotate(1, 2),
     }
     if with_ray:
-        seconds.update({"ray, 1 actor": annotate(1, 1, "ray"), "ray, 2 actors": annotate(1, 2, "ray")})
+        measures.update({"ray, 1 actor": lambda: annotate(1, 1, "ray"), "ray, 2 actors": lambda: annotate(1, 2, "ray")})
+    seconds = {}
+    for name, measure in measures.items():
+        seconds[name] = measure()
+        print(f"{name}: {seconds[name]:.1f} s", file=sys.stderr, flush=True)
     return seconds
 
 
 def run(code: str, *arguments: object) -> List[float]:
-    """RETURNS: seconds of work, peak memory of the process and of the largest child in KiB."""
+    """RETURNS: seconds of work, peak memory of the process and of the largest child in KiB; the share of nlp.pipe."""
     with tempfile.TemporaryDirectory() as directory:
         script = Path(directory) / "measured.py"  # processes that are spawned import it
         script.write_text(code, encoding="utf8")
         command = [sys.executable, str(script), *map(str, arguments)]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     for written in arguments[4:5]:
         Path(str(written)).unlink()
     return json.loads(output.splitlines()[-1])

@@ -15,7 +15,7 @@ from .span_groups import LUKE_NER, LastingSpanGroup
 
 EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
-FILTERED = "filtered"
+FILTERED, LOST = "filtered", ("moved", "dropped")
 # Of luke_alignment, where a Doc was read from JSON.
 ALIGNMENT = "luke_alignment"
 
@@ -216,19 +216,21 @@ class LossReport:
         self.n_docs = 0
 
     def add(self, doc: Doc) -> None:
+        """doc: what the component has just annotated."""
         self.n_docs += 1
-        for char_span, found in sorted(found_in(doc)):
-            if found.component != self.component:
-                continue
-            self.counts[found.outcome] += 1
-            if not self.example and found.outcome in ("moved", "dropped"):
-                char_start, char_end, label, _ = char_span
-                around = doc.text[max(0, char_start - 5) : char_end + 5]
-                self.example = f"{label} {doc.text[char_start:char_end]!r} in {around!r}"
+        stored = (found for key in stored_keys(doc) for found in read_stored(doc.user_data[key]))
+        outcomes = Counter(found.outcome for found in stored if found.component == self.component)
+        self.counts.update(outcomes)
+        if not self.example and any(outcomes[outcome] for outcome in LOST):
+            text, found = doc.text, sorted(found_in(doc))
+            own = (span for span, each in found if each.component == self.component and each.outcome in LOST)
+            char_start, char_end, label, _ = next(own)
+            around = text[max(0, char_start - 5) : char_end + 5]
+            self.example = f"{label} {text[char_start:char_end]!r} in {around!r}"
 
     def warn(self, alignment_mode: str) -> bool:
         """RETURNS: whether there was anything to say."""
-        moved, dropped = self.counts["moved"], self.counts["dropped"]
+        moved, dropped = (self.counts[outcome] for outcome in LOST)
         if moved or dropped:
             warnings.warn(
                 f"[{self.component}] of {sum(self.counts.values())} "

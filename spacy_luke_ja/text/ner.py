@@ -9,9 +9,8 @@ from .decoding import CharSpan, log_softmax
 from .label_schemes import TagScheme
 from .subwords import Subwords
 
-# How much less likely than the likeliest tags the search for allowed ones first takes the best sequence to be, as a
-# natural logarithm; it goes on when that was too little.
-FIRST_LIMIT = 4.0
+# In the search for the best tags: what an infinitely lower logit counts as, and sums that count as 0.
+MOST_LOST, ROUNDING = 1e6, 1e-6
 # Up to so many tags, all pairs of them are quicker than what grows with their number alone.
 MOST_TAGS_IN_PAIRS = 100
 
@@ -128,35 +127,64 @@ def best_tags(
     line_costs: (n_subwords,) the same when an entity goes on from the subword before.
     RETURNS: (n_subwords,) rows of scheme.tags.
 
-    No sequence is likelier than the likeliest tag of each subword. One that is allowed and loses x against that shows
-    that the best one has the likeliest tag wherever the second one would lose more than x: the search (Viterbi) leaves
-    these out.
+    The search (Viterbi) leaves out where the best sequence surely has the likeliest tag of each subword, which is
+    nearly everywhere, however long the text: see may_differ.
     """
     costs = Costs(*(np.zeros(len(logits)) if own is None else own for own in (edge_costs, line_costs)))
     likeliest = logits.argmax(axis=1)
-    if loss_of(likeliest, scheme, costs) == 0:
-        return likeliest
-    highest = logits.max(axis=1)
-    seconds = np.partition(logits, -2, axis=1)[:, -2]
-    limit = FIRST_LIMIT
+    highest, tags = logits.max(axis=1), likeliest.copy()
+    gaps = np.minimum(highest - np.partition(logits, -2, axis=1)[:, -2], MOST_LOST)
+    searched = np.zeros(len(logits), dtype=bool)
+    impossible, reach = None, 1
     while True:
-        tags = likeliest.copy()
-        for start, end in runs_of(highest - seconds <= limit):
-            tags[start:end] = search_run(logits, scheme, costs, likeliest, start, end)
-        lost = float((highest - logits[np.arange(len(tags)), tags]).sum()) + loss_of(tags, scheme, costs)
-        if lost <= limit:
+        lost = highest - logits[np.arange(len(tags)), tags]
+        steps = step_losses(tags, scheme, costs)
+        is_possible = np.isfinite(lost).all() and np.isfinite(steps).all()
+        if is_possible:
+            wanted = may_differ(np.where(tags == likeliest, gaps, -lost), steps)
+        else:
+            impossible = np.isinf(steps[:-1]) | np.isinf(steps[1:]) if impossible is None else impossible
+            wanted, reach = widen(impossible, reach), 2 * reach
+        new = wanted & ~searched
+        if not new.any() and (is_possible or searched.all()):
             return tags
-        limit = lost
+        searched |= wanted
+        for start, end in runs_of(searched):
+            if new[start:end].any():
+                tags[start:end] = search_run(logits, scheme, costs, likeliest, start, end)
 
 
-def loss_of(tags: np.ndarray, scheme: TagScheme, costs: Costs) -> float:
-    """What a tag sequence loses by costs; infinity when the scheme does not allow it."""
+def may_differ(gains: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Where the best tag sequence may have another tag than one that is known and allowed.
+
+    gains: (n_subwords,) at least what any other tag loses beyond the known one: less than nothing where that loses.
+    steps: (n_subwords + 1,) what the known sequence loses before each subword, and at the end.
+    RETURNS: (n_subwords,) bool.
+
+    Take a longest run in which the best sequence differs from the known one everywhere. The known one could stand
+    in its place there, so what it loses in the run and at its edges is no less than what the best one loses. A subword
+    that lies in no run with such a sum keeps its tag.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(gains - steps[:-1] - steps[1:], dtype="float64")])
+    lowest_behind = np.minimum.accumulate(sums[:0:-1])[::-1]
+    return lowest_behind - np.maximum.accumulate(sums[:-1]) <= ROUNDING
+
+
+def widen(mask: np.ndarray, reach: int) -> np.ndarray:
+    """A mask of all that is no further than `reach` from where another one is True."""
+    n = len(mask)
+    places = np.flatnonzero(mask)
+    opens = np.bincount(np.maximum(places - reach, 0), minlength=n + 1)
+    closes = np.bincount(np.minimum(places + reach + 1, n), minlength=n + 1)
+    return np.cumsum(opens - closes)[:n] > 0
+
+
+def step_losses(tags: np.ndarray, scheme: TagScheme, costs: Costs) -> np.ndarray:
+    """(n_subwords + 1,) what a tag sequence loses by costs before each subword; infinity where that is not allowed."""
     pairs = tags[:-1], tags[1:]
-    if not (scheme.allowed_first[tags[0]] and scheme.allowed_last[tags[-1]]):
-        return float("inf")
-    if not scheme.may_follow(*pairs).all():
-        return float("inf")
-    return -float(cost_gains(*pairs, costs.edges[1:], costs.lines[1:], scheme).sum())
+    inner = -step_gains(*pairs, costs.edges[1:], costs.lines[1:], scheme)
+    ends = [0.0 if allowed else np.inf for allowed in (scheme.allowed_first[tags[0]], scheme.allowed_last[tags[-1]])]
+    return np.concatenate([ends[:1], inner, ends[1:]])
 
 
 def runs_of(mask: np.ndarray) -> List[List[int]]:

@@ -178,15 +178,33 @@ def test_viterbi_finds_the_best_of_all_allowed_sequences(tags, n, seed, cost):
     assert total(found) == pytest.approx(total(best))
 
 
-@given(tags=tag_sets, n=st.integers(1, 60), seed=st.integers(0, 1000), scale=st.sampled_from([1.0, 5.0, 20.0]))
+@given(tags=tag_sets, n=st.integers(1, 300), seed=st.integers(0, 1000), scale=st.sampled_from([0.0, 1.0, 5.0, 20.0]))
 def test_the_search_leaves_out_nothing_that_matters(tags, n, seed, scale):
     scheme, rng = make_scheme(tags), np.random.default_rng(seed)
     logits = rng.normal(size=(n, len(tags))) * scale
+    # In a stretch all but a tag that is always allowed is out of the question, as where a part is repeated.
+    start, end = sorted(rng.integers(0, n, 2))
+    logits[start:end, 1:] = -np.inf
     costs = {"edge_costs": 3.0 * rng.integers(0, 2, n), "line_costs": 2.0 * rng.integers(0, 2, n)}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ner, "FIRST_LIMIT", float("inf"))
+        patch.setattr(ner, "may_differ", lambda gains, steps: np.ones(len(gains), dtype=bool))
         everywhere = best_tags(logits, scheme, **costs)
     np.testing.assert_array_equal(best_tags(logits, scheme, **costs), everywhere)
+
+
+def test_the_search_of_a_long_text_is_no_wider_than_that_of_its_parts(monkeypatch):
+    """As every part loses something, all of them together lose much: that must not make the search go everywhere."""
+    scheme, n_searched = make_scheme(BIO), []
+    search_run = ner.search_run
+    monkeypatch.setattr(ner, "search_run", lambda *args: n_searched.append(args[-1] - args[-2]) or search_run(*args))
+    part = logits_of("O O O O B-地名 I-地名 O O O O O I-人名 O O O O O", BIO)
+    part[2, 1] = part[2, 0] - 1.0
+    best_tags(part, scheme)
+    in_part = sum(n_searched)
+    n_searched.clear()
+    tags = best_tags(np.concatenate([part] * 100), scheme)
+    assert tags.tolist() == best_tags(part, scheme).tolist() * 100
+    assert 0 < in_part < len(part) and sum(n_searched) <= 101 * in_part
 
 
 @given(tags=tag_sets, n=st.integers(1, 8), seed=st.integers(0, 1000), log_temperature=st.floats(-2.5, 2.5))
