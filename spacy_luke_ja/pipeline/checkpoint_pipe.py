@@ -13,14 +13,16 @@ from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from spacy.util import load_config
+from spacy.util import load_config, logger
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint, open_checkpoint, read_checkpoint
+from ..models.hf_loader import NoClassifier
 from ..models.hf_tokenizer import open_encoder
 from ..models.task import Task
+from ..text.messages import show
 from ..text.subwords import SubwordEncoder
 from ..user_data import pack_quickly
 from .settings import Owner, Setting, WindowSetting, whole_number
@@ -222,6 +224,25 @@ class CheckpointPipe(TrainablePipe, ABC):
                 yield doc
 
     # Training
+
+    def _start(self, checkpoint: Checkpoint, names: Sequence[str], renew: Callable[[Checkpoint], Checkpoint]) -> None:
+        """Load a checkpoint for training; one whose head does not know all names gets a new one.
+
+        renew: gives a checkpoint what its new head needs.
+        """
+        try:
+            if not names or self._knows(checkpoint, names):
+                self._fill(checkpoint)
+                return
+        except NoClassifier:
+            if not names:
+                raise
+        renewed = renew(checkpoint)
+        logger.info("the checkpoint %s gets a new head for %s", checkpoint.name, show(", ".join(names)))
+        fill_model(self.model, self.task, renewed, new_head=True)
+
+    def _knows(self, checkpoint: Checkpoint, names: Sequence[str]) -> bool:
+        return {*names} <= {*checkpoint.tags}
 
     def update(
         self,

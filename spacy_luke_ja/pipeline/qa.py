@@ -7,11 +7,8 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
 
-from ..models.architectures import fill_model
-from ..models.hf_checkpoint import QA_CHECKPOINT
-from ..models.hf_loader import NoClassifier
+from ..models.hf_checkpoint import QA_CHECKPOINT, Checkpoint
 from ..models.qa import QA, estimate_subwords, question_error
 from ..models.types import AskedPair
 from ..qa_data import (
@@ -242,21 +239,21 @@ class LukeQa(CheckpointPipe):
         get_examples: gives examples whose references have answers, see set_gold_answers.
         """
         validate_get_examples(get_examples, "LukeQa.initialize")
-        checkpoint = self._open()
-        if len(checkpoint.tags) == len(OUTPUTS):
-            try:
-                self._fill(checkpoint)
-                return
-            except NoClassifier:
-                pass
-        if not any(get_gold_answers(example.reference) for example in get_examples()):
-            raise ValueError(
-                f"[{self.name}] the checkpoint {checkpoint.name} does not answer questions yet, and none of the "
-                "examples has one with its answer: spacy-luke-ja.SquadCorpus.v1 reads them, and "
-                "spacy_luke_ja.set_gold_answers sets them"
-            )
-        logger.info("the checkpoint %s does not answer questions: a new layer is trained", checkpoint.name)
-        fill_model(self.model, QA, checkpoint.with_new_classifier(OUTPUTS, QA.head.task), new_head=True)
+
+        def renew(checkpoint: Checkpoint) -> Checkpoint:
+            if not any(get_gold_answers(example.reference) for example in get_examples()):
+                raise ValueError(
+                    f"[{self.name}] the checkpoint {checkpoint.name} does not answer questions yet, and none of the "
+                    "examples has one with its answer: spacy-luke-ja.SquadCorpus.v1 reads them, and "
+                    "spacy_luke_ja.set_gold_answers sets them"
+                )
+            return checkpoint.with_new_classifier(OUTPUTS, QA.head.task)
+
+        self._start(self._open(), OUTPUTS, renew)
+
+    def _knows(self, checkpoint: Checkpoint, names: Sequence[str]) -> bool:
+        """Two outputs are start and end, whatever they are called."""
+        return len(checkpoint.tags) == len(names)
 
     def _inputs(self, examples: Sequence[Example]) -> List[AskedPair]:
         inputs: List[AskedPair] = []

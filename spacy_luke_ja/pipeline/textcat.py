@@ -1,18 +1,16 @@
 """Docs in, classes of their texts out: the component luke_textcat."""
 
+from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
-from spacy.util import logger
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from ..models.architectures import fill_model
 from ..models.hf_checkpoint import Checkpoint
-from ..models.hf_loader import NoClassifier
 from ..models.problem_type import read_problem_type, with_new_classes
 from ..models.textcat import TEXTCAT
 from ..text.textcat import class_scores
@@ -137,14 +135,13 @@ class LukeTextcat(CheckpointPipe):
                 f"[{self.name}] none of the {len(all_cats)} examples has doc.cats, so there is no label to learn, and "
                 f"the checkpoint {checkpoint.name} has none of its own: spacy-luke-ja.TextcatCorpus.v1 reads them"
             )
-        has_own = set(labels) <= set(own_labels)
         stated = self.multi_label
         if stated is None and own_labels:
             stated = read_problem_type(checkpoint)
         multi_label = bool(stated)
         for cats in all_cats:
             check_cats(cats, multi_label=multi_label)
-        labels = list(own_labels) if has_own else list(dict.fromkeys(labels))
+        labels = list(own_labels) if self._knows(checkpoint, labels) else list(dict.fromkeys(labels))
         if len(labels) < 2 and not multi_label:
             raise ValueError(
                 f"[{self.name}] there is one label, {labels[0]}, and where a text has exactly one, there must be two "
@@ -157,15 +154,11 @@ class LukeTextcat(CheckpointPipe):
             )
         with self._unchanged_on_error():
             self.cfg["positive_label"] = positive_label
-            if has_own:
-                try:
-                    self._fill(checkpoint)
-                    return
-                except NoClassifier:
-                    pass
-            logger.info("the checkpoint %s gets a new classifier for %s", checkpoint.name, ", ".join(labels))
-            checkpoint = with_new_classes(checkpoint, labels, TEXTCAT.head.task, multi_label=multi_label)
-            fill_model(self.model, TEXTCAT, checkpoint, new_head=True)
+            renew = partial(with_new_classes, labels=labels, task=TEXTCAT.head.task, multi_label=multi_label)
+            self._start(checkpoint, labels, renew)
+
+    def _knows(self, checkpoint: Checkpoint, names: Sequence[str]) -> bool:
+        return {*names} <= {*self._own_labels(checkpoint)}
 
     def _summed_loss(
         self, examples: Iterable[Example], outputs: List[np.ndarray]
