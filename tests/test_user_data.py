@@ -1,5 +1,6 @@
 """What a Doc costs on its way between processes, counted: no test here looks at a clock."""
 
+import pickle
 import subprocess
 import sys
 
@@ -63,3 +64,25 @@ def test_lengths_of_texts(make_nlp):
     nlp = make_nlp()
     for text in ["", " ", "東京 ", " 東京", TEXT, "東京\n\n", "a b "]:
         assert text_length(nlp.make_doc(text)) == len(text)
+
+
+def test_a_spawned_process_is_prepared_before_it_reads_docs(make_nlp, tmp_path):
+    """It gets components as pickles, and calls no __init__."""
+    (tmp_path / "component").write_bytes(pickle.dumps(make_nlp().get_pipe("luke_ner")))
+    (tmp_path / "doc").write_bytes(make_nlp(spans_key="before")(TEXT).to_bytes())
+    code = """
+import pickle, sys
+from pathlib import Path
+import srsly
+from spacy.tokens import Doc
+component, stored = (Path(sys.argv[1], name).read_bytes() for name in ("component", "doc"))
+component = pickle.loads(component)
+assert "get_all" not in vars(srsly.msgpack_encoders)
+def read():
+    yield Doc(component.vocab).from_bytes(stored)
+group = next(component.pipe(read())).spans["before"]
+assert "get_all" in vars(srsly.msgpack_encoders)
+print(type(group).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    assert done.stdout.strip() == "LastingSpanGroup", done.stderr

@@ -75,8 +75,7 @@ class CheckpointPipe(TrainablePipe, ABC):
             raise TypeError(f"{self.factory} has no setting {', '.join(sorted(strange))}; it has {', '.join(own)}")
         for setting in own.values():
             setattr(self, setting.name, settings.get(setting.name, setting.default))
-        follow_in_loaded_docs()
-        pack_quickly()
+        self._prepare_process()
 
     # Settings
 
@@ -201,8 +200,15 @@ class CheckpointPipe(TrainablePipe, ABC):
 
         batch_size: Docs to look at together; the model's batches are cut from them by max_batch_subwords.
         """
+        self._prepare_process()
         for docs in util.minibatch(stream, size=batch_size):
             yield from self._annotate_batch(list(docs))
+
+    @staticmethod
+    def _prepare_process() -> None:
+        """Before Docs come: what was spawned to run a component has not called its __init__."""
+        follow_in_loaded_docs()
+        pack_quickly()
 
     def _annotate_batch(self, docs: List[Doc]) -> Iterator[Doc]:
         handle_error = self.get_error_handler()
@@ -292,6 +298,10 @@ class CheckpointPipe(TrainablePipe, ABC):
     def _inputs(self, examples: Sequence[Example]) -> List[Any]:
         """What the model is given to learn from examples."""
         return [example.predicted for example in examples]
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
+        """kwargs: of the scorer, which gets the component's name, too."""
+        return super().score(examples, **{**kwargs, "component": self.name})
 
     def get_loss(self, examples: Iterable[Example], scores: List[Any]) -> Tuple[float, List[Any]]:
         """
@@ -428,6 +438,14 @@ class CheckpointPipe(TrainablePipe, ABC):
             return in_file != configured[name]
         loaded = setting.in_config(self._owner.loaded_config_of(self)).get(name)
         return loaded != in_file or own != made_with[name]
+
+
+def check_same_text(example: Example) -> None:
+    if example.reference.text != example.predicted.text:
+        raise ValueError(
+            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
+            f"{example.reference.text[:40]!r}"
+        )
 
 
 def divide(gradient: Any, n: int) -> Any:

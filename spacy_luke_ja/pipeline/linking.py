@@ -15,12 +15,11 @@ from ..models.hf_checkpoint import ALIASES, Checkpoint
 from ..models.linking import LINKING, add_aliases, find_likeliest, read_aliases, score_candidates
 from ..models.mentions import MentionedDoc
 from ..text.linking import NIL, AliasTable, LinkedMention, choose_title, rank_candidates
-from ..user_data import pack_quickly
-from .entity_pipe import EntityPipe
+from .checkpoint_pipe import CheckpointPipe, check_same_text
 from .factory import make_factory
 from .linking_doc import annotate_links
 from .linking_loss import LinkingLoss, linking_loss
-from .mentions import check_same_text, mentions_in
+from .mentions import mentions_in
 from .settings import check_mentions_key, one_of, setting, share, whole_number, yes_or_no
 
 register_extensions()
@@ -44,7 +43,7 @@ def check_prior_weight(value: Any) -> float:
     return float(plain)
 
 
-class LukeLinker(EntityPipe):
+class LukeLinker(CheckpointPipe):
     """Which title of Wikipedia given mentions stand for, by the entity predictions of LUKE's pretraining.
 
     The title goes to ent.kb_id_, "NIL" where there is none; what else is likely to span._.luke_links, (title, score)
@@ -65,6 +64,7 @@ class LukeLinker(EntityPipe):
 
     factory = "luke_linker"
     task = LINKING
+    default_checkpoint = "ja_luke_sm"
 
     mentions_key: Optional[str] = setting(check_mentions_key)
     alias_table: Optional[str] = setting(check_alias_table)
@@ -150,7 +150,6 @@ class LukeLinker(EntityPipe):
         return tuple((names[place], float(score)) for place, score in zip(*ranked))
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[LinkedMention]]) -> None:
-        pack_quickly()  # a process that was spawned has not called __init__
         key, overwrite = self.mentions_key, self.overwrite
         for doc, mentions in zip(docs, scores):
             annotate_links(doc, mentions, component=self.name, mentions_key=key, overwrite=overwrite)

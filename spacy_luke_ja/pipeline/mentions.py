@@ -3,7 +3,6 @@
 from typing import Callable, Iterable, List, Optional, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
-from spacy.training import Example
 
 from .span_groups import LastingSpanGroup
 
@@ -27,11 +26,3 @@ def change_mentions(doc: Doc, mentions_key: Optional[str], change: Callable[[Spa
         group = doc.spans[mentions_key]
         make = LastingSpanGroup if isinstance(group, LastingSpanGroup) else SpanGroup
         doc.spans[mentions_key] = make(doc, name=mentions_key, attrs=group.attrs, spans=[change(own) for own in group])
-
-
-def check_same_text(example: Example) -> None:
-    if example.reference.text != example.predicted.text:
-        raise ValueError(
-            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
-            f"{example.reference.text[:40]!r}"
-        )

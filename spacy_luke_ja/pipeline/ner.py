@@ -16,7 +16,6 @@ from ..text.decoding import CharSpan, check_cost, check_temperature
 from ..text.ner import FoundEntity, find_entities, score_entities
 from ..text.token_subwords import begin_inside_tokens, count_line_breaks
 from ..token_splitting import token_offsets
-from ..user_data import pack_quickly
 from .factory import make_factory
 from .listeners import BeforeListeners, keep_listeners_in_step
 from .ner_doc import FILTERED, EntsFilter, LossReport, annotate, register_extensions
@@ -127,7 +126,6 @@ class LukeNer(BeforeListeners, LearningTagPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[CharSpan]]) -> None:
         """Write predicted character spans to Docs; with alignment_mode "split", tokens may be split."""
-        pack_quickly()  # a process that was spawned has not called __init__
         for doc, char_spans in zip(docs, scores):
             annotate(
                 doc,

@@ -1,7 +1,7 @@
 """Docs and questions in, answers out: the component luke_qa."""
 
 import warnings
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from spacy.language import Language
@@ -22,8 +22,8 @@ from ..qa_data import (
 )
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.qa import AnswerLogits, FoundAnswer, find_answers
-from ..user_data import pack_quickly, text_length
-from .checkpoint_pipe import CheckpointPipe
+from ..user_data import text_length
+from .checkpoint_pipe import CheckpointPipe, check_same_text
 from .factory import make_factory
 from .qa_doc import Answer, annotate_answers, make_answers, no_answer, register_extensions, split_at_edges
 from .qa_loss import answer_loss
@@ -222,14 +222,10 @@ class LukeQa(CheckpointPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[AnsweredQuestion]]) -> None:
         """Write answers to Docs; with alignment_mode "split", tokens may be split."""
-        pack_quickly()  # a process that was spawned has not called __init__
         for doc, answered in zip(docs, scores):
             annotate_answers(
                 doc, answered, component=self.name, alignment_mode=self.alignment_mode, spans_key=self.spans_key
             )
-
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> Dict[str, Any]:
-        return super().score(examples, **{**kwargs, "component": self.name})
 
     # Training
 
@@ -289,9 +285,5 @@ def move_answers(answered: AnsweredQuestion, n_chars: int) -> AnsweredQuestion:
 
 
 def get_gold(example: Example) -> List[AnsweredQuestion]:
-    if example.reference.text != example.predicted.text:
-        raise ValueError(
-            f"the texts of an example's Docs must be the same, got {example.predicted.text[:40]!r} and "
-            f"{example.reference.text[:40]!r}"
-        )
+    check_same_text(example)
     return get_gold_answers(example.reference)

@@ -13,10 +13,9 @@ from ..models.problem_type import read_problem_type, with_new_classes
 from ..models.relations import RELATIONS
 from ..relations_data import get_gold_pairs, set_found_relations
 from ..text.relations import FoundRelation, Pair, RelationLabels, find_pairs, find_relations
-from ..user_data import pack_quickly
-from .entity_pipe import ClassifierPipe
+from .checkpoint_pipe import check_same_text
+from .classifier_pipe import ClassifierPipe
 from .factory import make_factory
-from .mentions import check_same_text
 from .relations_doc import labelled_mentions, register_extensions
 from .relations_loss import relations_loss
 from .settings import check_mentions_key, setting, share, whole_number, yes_or_no
@@ -119,7 +118,6 @@ class LukeRelations(ClassifierPipe):
         ]
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[FoundRelation]]) -> None:
-        pack_quickly()  # a process that was spawned has not called __init__
         for doc, relations in zip(docs, scores):
             set_found_relations(doc, self.name, relations)
 

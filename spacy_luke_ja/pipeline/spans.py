@@ -15,10 +15,9 @@ from ..models.spans import SPANS, AskedSpans, SpanLogits
 from ..text.alignment import ALIGNMENT_MODES
 from ..text.decoding import CharSpan
 from ..text.spans import EDGES, find_spans
-from ..user_data import pack_quickly
-from .entity_pipe import ClassifierPipe
+from .checkpoint_pipe import check_same_text
+from .classifier_pipe import ClassifierPipe
 from .factory import make_factory
-from .mentions import check_same_text
 from .settings import SpansKey, one_of, setting, share, whole_number, yes_or_no
 from .spans_doc import EntsFilter, annotate_spans, gold_spans
 from .spans_loss import spans_loss
@@ -89,7 +88,6 @@ class LukeSpanNer(ClassifierPipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[CharSpan]]) -> None:
         """Write what was found to Docs; with alignment_mode "split", tokens may be split."""
-        pack_quickly()  # a process that was spawned has not called __init__
         for doc, char_spans in zip(docs, scores):
             annotate_spans(
                 doc,

@@ -11,10 +11,10 @@ from ..models.mentions import MentionedDoc
 from ..models.typing import TYPING
 from ..text.typing import TypedMention, find_types
 from ..typing_data import get_gold_types, register_extensions
-from ..user_data import pack_quickly
-from .entity_pipe import ClassifierPipe
+from .checkpoint_pipe import check_same_text
+from .classifier_pipe import ClassifierPipe
 from .factory import make_factory
-from .mentions import check_same_text, mentions_in
+from .mentions import mentions_in
 from .settings import check_mentions_key, setting, share, yes_or_no
 from .typing_doc import annotate_types
 from .typing_loss import typing_loss
@@ -60,7 +60,6 @@ class LukeEntityTyping(ClassifierPipe):
         return MentionedDoc(doc, [(own,) for own in mentions], self.cut_at_mentions)
 
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[TypedMention]]) -> None:
-        pack_quickly()  # a process that was spawned has not called __init__
         key, overwrite = self.mentions_key, self.overwrite_labels
         for doc, mentions in zip(docs, scores):
             annotate_types(doc, mentions, component=self.name, mentions_key=key, overwrite_labels=overwrite)
