@@ -16,16 +16,17 @@ from ..text.decoding import CharSpan, check_cost, check_temperature
 from ..text.ner import FoundEntity, find_entities, score_entities
 from ..text.token_subwords import begin_inside_tokens, count_line_breaks
 from ..token_splitting import token_offsets
+from .ents import EntsPipe
 from .factory import make_factory
 from .listeners import BeforeListeners, keep_listeners_in_step
-from .ner_doc import FILTERED, EntsFilter, LossReport, annotate, register_extensions
+from .ner_doc import FILTERED, LossReport, annotate, register_extensions
 from .ner_learning import LearningTagPipe
 from .settings import SpansKey, checked_number, one_of, setting
 
 register_extensions()
 
 
-class LukeNer(BeforeListeners, LearningTagPipe):
+class LukeNer(BeforeListeners, EntsPipe, LearningTagPipe):
     """Named entities by a Hugging Face token classifier, on exact characters.
 
     Writes doc.ents; ent._.luke_score; doc._.luke_entities, the character spans before they met the tokens;
@@ -59,15 +60,9 @@ class LukeNer(BeforeListeners, LearningTagPipe):
     )
     spans_key: Optional[str] = SpansKey()  # type: ignore[assignment]
 
-    def __init__(
-        self, vocab: Vocab, model: Model, name: str = "", *, ents_filter: Optional[EntsFilter] = None, **arguments: Any
-    ):
-        """
-        ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
-        arguments: scorer, and the settings.
-        """
+    def __init__(self, vocab: Vocab, model: Model, name: str = "", **arguments: Any):
+        """arguments: scorer, ents_filter, and the settings."""
         super().__init__(vocab, model, name, **arguments)
-        self.ents_filter = ents_filter
         self._warned_modes: Set[str] = set()  # of which a single Doc has said what it moved or dropped
         # What befell the entities so far, to say once when ents_filter turns away all.
         self._outcomes: Counter = Counter()

@@ -3,17 +3,16 @@
 import warnings
 from bisect import bisect_left
 from collections import Counter
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..text.alignment import OUTCOMES, align_to_tokens
 from ..text.decoding import CharSpan
-from ..token_splitting import find_tokens, span_at, split_copy, split_tokens, token_offsets
+from ..token_splitting import span_at, split_copy, split_tokens, token_offsets
 from ..user_data import pack, register_extension, text_length, unpack
+from .ents import EntsFilter, choose_ents, write_ents
 from .span_groups import LUKE_NER, LastingSpanGroup
-
-EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
 FILTERED, LOST = "filtered", ("moved", "dropped")
 # Of luke_alignment, where a Doc was read from JSON.
@@ -163,15 +162,13 @@ def annotate(
     # Tokens are split for what reaches doc.ents alone: ents_filter sees them split in a copy.
     tokens = split_copy(doc, alignment.split_at) if alignment.split_at else doc
     spans = [span_at(tokens, *char_span[:3]) for char_span in alignment.char_spans]
-    blocked_tokens = {span.start for span in blocked_spans(tokens)}
-    free = [span for span in spans if blocked_tokens.isdisjoint(range(span.start, span.end))]
-    ents = free if ents_filter is None else list(ents_filter(tokens.ents, free))
+    ents = choose_ents(tokens, spans, ents_filter)
     places = {(ent.start_char, ent.end_char, ent.label) for ent in ents}
     ours = {id(span) for span in spans} & {id(ent) for ent in ents}
     if tokens is not doc:
         split_tokens(doc, [char for ent in ents for char in (ent.start_char, ent.end_char)])
         ents = [span_at(doc, ent.start_char, ent.end_char, ent.label, ent.kb_id, ent.id) for ent in ents]
-    doc.set_ents(sorted(ents), blocked=blocked_spans(doc))
+    write_ents(doc, ents)
     forget(doc, component)
     text = doc.text
     for span, (source, target, outcome) in zip(spans, alignment.placed):
@@ -190,10 +187,6 @@ def make_group(doc: Doc, char_spans: Sequence[CharSpan], name: str) -> LastingSp
     scores = [char_span.score for char_span, span in zip(char_spans, spans) if span is not None]
     attrs = {"scores": scores, LUKE_NER: True}
     return LastingSpanGroup(doc, name=name, attrs=attrs, spans=[span for span in spans if span is not None])
-
-
-def blocked_spans(doc: Doc) -> List[Span]:
-    return [span_at(doc, *chars, "") for chars in find_tokens(doc, 3, "")]
 
 
 def forget(doc: Doc, component: str) -> None:

@@ -7,8 +7,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 from spacy.util import logger
-from spacy.vocab import Vocab
-from thinc.api import Model
 
 from ..annotated_labels import get_annotated_labels
 from ..models.spans import SPANS, AskedSpans, SpanLogits
@@ -17,9 +15,10 @@ from ..text.decoding import CharSpan
 from ..text.spans import EDGES, find_spans
 from .checkpoint_pipe import check_same_text
 from .classifier_pipe import ClassifierPipe
+from .ents import EntsPipe
 from .factory import make_factory
 from .settings import SpansKey, one_of, setting, share, whole_number, yes_or_no
-from .spans_doc import EntsFilter, annotate_spans, gold_spans
+from .spans_doc import annotate_spans, gold_spans
 from .spans_loss import spans_loss
 
 
@@ -29,7 +28,7 @@ def check_no_entity(value: Any) -> str:
     return value
 
 
-class LukeSpanNer(ClassifierPipe):
+class LukeSpanNer(EntsPipe, ClassifierPipe):
     """Named entities by LUKE's classification of spans: all short spans of a text are candidates, each read by itself.
 
     Writes doc.spans[spans_key], a LastingSpanGroup with attrs["scores"]; and doc.ents, of which none overlaps another,
@@ -59,16 +58,6 @@ class LukeSpanNer(ClassifierPipe):
     nested: bool = setting(yes_or_no("nested"), default=False)
     alignment_mode: str = setting(one_of("alignment_mode", ALIGNMENT_MODES), default="split")
     spans_key: Optional[str] = SpansKey()  # type: ignore[assignment]
-
-    def __init__(
-        self, vocab: Vocab, model: Model, name: str = "", *, ents_filter: Optional[EntsFilter] = None, **arguments: Any
-    ):
-        """
-        ents_filter: (entities before, new entities) → entities; the new ones replace the old when None.
-        arguments: scorer, and the settings.
-        """
-        super().__init__(vocab, model, name, **arguments)
-        self.ents_filter = ents_filter
 
     @property
     def labels(self) -> Tuple[str, ...]:

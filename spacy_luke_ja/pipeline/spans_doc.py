@@ -1,16 +1,15 @@
 """Found spans in, an annotated Doc out: a group in doc.spans with scores, and doc.ents."""
 
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
 from ..text.alignment import align_to_tokens
 from ..text.decoding import CharSpan
 from ..text.spans import keep_apart
-from ..token_splitting import find_tokens, span_at, split_tokens, token_offsets
+from ..token_splitting import span_at, split_tokens, token_offsets
+from .ents import EntsFilter, choose_ents, write_ents
 from .span_groups import LUKE_SPANS, LastingSpanGroup
-
-EntsFilter = Callable[[Iterable[Span], Iterable[Span]], Iterable[Span]]
 
 
 def gold_spans(doc: Doc, spans_key: str) -> Optional[Dict[Tuple[int, int], str]]:
@@ -46,11 +45,7 @@ def annotate_spans(
     doc.spans[spans_key] = LastingSpanGroup(doc, name=spans_key, attrs=attrs, spans=spans)
     apart = keep_apart(sorted(placed, key=lambda span: -span.score), nested=False)
     ents = [span_at(doc, *char_span[:3]) for char_span in apart]
-    blocked = [span_at(doc, *chars, "") for chars in find_tokens(doc, 3, "")]
-    taken = {token.i for span in blocked for token in span}
-    free = [ent for ent in ents if taken.isdisjoint(range(ent.start, ent.end))]
-    chosen = free if ents_filter is None else list(ents_filter(doc.ents, free))
-    doc.set_ents(sorted(chosen), blocked=blocked)
+    write_ents(doc, choose_ents(doc, ents, ents_filter))
 
 
 def place_on_tokens(doc: Doc, char_spans: Sequence[CharSpan], *, alignment_mode: str) -> List[CharSpan]:
