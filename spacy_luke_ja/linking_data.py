@@ -2,25 +2,18 @@
 
 from typing import Any, Iterable, List, Optional, Tuple
 
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 
-from .mention_data import Known, find_known, store_gold, store_known
+from .mention_data import Known, found_by, store_gold, store_known
 from .text.linking import NIL, LinkedMention
-from .user_data import register_extension
 
 # Not the name of the extension attribute, which others may have registered before us.
 LINKS, GOLD = "luke_linked", "luke_gold_links"
 
 
-def get_luke_links(span: Span) -> List[Tuple[str, float]]:
-    """span._.luke_links: (title, score) of these characters, the likeliest first; [] where nothing was found."""
-    known = find_known(span.doc, LINKS, span.start_char, span.end_char)
-    return sorted((own for mention in known for own in read_links(mention).links), key=lambda own: -own[1])
-
-
 def get_linked_mentions(doc: Doc, component: str) -> List[LinkedMention]:
     """What a component found, in text order."""
-    return sorted(read_links(known) for known in find_known(doc, LINKS) if known.component == component)
+    return found_by(doc, LINKS, component, read_links)
 
 
 def set_linked_mentions(doc: Doc, component: str, mentions: Iterable[LinkedMention]) -> None:
@@ -29,7 +22,7 @@ def set_linked_mentions(doc: Doc, component: str, mentions: Iterable[LinkedMenti
 
 
 def get_gold_links(doc: Doc) -> List[LinkedMention]:
-    return sorted(map(read_links, find_known(doc, GOLD)))
+    return found_by(doc, GOLD, "", read_links)
 
 
 def set_gold_links(doc: Doc, mentions: Iterable[Tuple[int, int, Optional[str]]]) -> None:
@@ -48,7 +41,3 @@ def write_links(mention: LinkedMention) -> Tuple[int, int, Any]:
 def read_links(known: Known) -> LinkedMention:
     title, links = known.value
     return LinkedMention(known.char_start, known.char_end, title, tuple((own, score) for own, score in links))
-
-
-def register_extensions() -> None:
-    register_extension(Span, "luke_links", getter=get_luke_links)

@@ -4,11 +4,13 @@ It stands under keys like those of extension attributes of their characters: so 
 store_user_data=True, and Doc.copy, Doc.from_docs and Span.as_doc(copy_user_data=True) move it along.
 """
 
-from typing import Any, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, NamedTuple, Sequence, Tuple, TypeVar
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
-from .user_data import text_length
+from .user_data import check_within, drop_of, keys_of
+
+Record = TypeVar("Record", bound=Tuple[Any, ...])
 
 
 class Known(NamedTuple):
@@ -32,15 +34,24 @@ def find_known(doc: Doc, name: str, *place: int) -> Iterator[Known]:
                 yield Known(component, start, end, value)
 
 
+def found_by(doc: Doc, name: str, component: str, read: Callable[[Known], Record]) -> List[Record]:
+    """RETURNS: what a component found, or gold where it is "", in text order."""
+    return sorted(read(known) for known in find_known(doc, name) if known.component == component)
+
+
+def likeliest_of(span: Span, name: str, read: Callable[[Known], Tuple[Any, ...]]) -> List[Tuple[str, float]]:
+    """
+    read: gives a record whose last field has (label, score) each.
+    RETURNS: those that all components found of the span's characters, the likeliest first.
+    """
+    known = find_known(span.doc, name, span.start_char, span.end_char)
+    return sorted((own for mention in known for own in read(mention)[-1]), key=lambda own: -own[1])
+
+
 def store_known(doc: Doc, name: str, component: str, mentions: Iterable[Tuple[int, int, Any]]) -> None:
     """In place of what the component said before. mentions: (char_start, char_end, value), several of a place too."""
     data: Any = doc.user_data
-    for key in keys_of(doc, name):
-        kept = [own for own in data[key] if own[0] != component]
-        if kept:
-            data[key] = kept
-        else:
-            del data[key]
+    drop_of(doc, component, name)
     text = doc.text
     for start, end, value in mentions:
         known = data.get(("._.", name, start, end), ())
@@ -50,16 +61,5 @@ def store_known(doc: Doc, name: str, component: str, mentions: Iterable[Tuple[in
 def store_gold(doc: Doc, name: str, mentions: Sequence[Tuple[int, int, Any]]) -> None:
     """As store_known; a ValueError for a mention that is not in the text."""
     for start, end, _ in mentions:
-        check_within(doc, start, end)
+        check_within(doc, start, end, "mention")
     store_known(doc, name, "", mentions)
-
-
-def check_within(doc: Doc, char_start: int, char_end: int) -> None:
-    """Raise a ValueError for a mention that is not in the text."""
-    n_chars = text_length(doc)
-    if not 0 <= char_start < char_end <= n_chars:
-        raise ValueError(f"the mention {char_start}–{char_end} is not within the {n_chars} characters of the text")
-
-
-def keys_of(doc: Doc, name: str) -> List[Any]:
-    return [key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4 and key[:2] == ("._.", name)]

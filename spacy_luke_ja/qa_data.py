@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 
 from .text.characters import trim_blank
 from .text.qa import FoundAnswer
-from .user_data import text_length
+from .user_data import check_within, drop_of, keys_of, text_length
 
 # In doc.user_data, under the keys of an extension attribute of the characters of the whole text: so they survive
 # to_bytes and DocBin, and Doc.from_docs and Span.as_doc move them along with the characters.
@@ -132,8 +132,7 @@ def set_answered(
     own, key = to_stored(doc, component, answered, alignment_mode), key_of(doc, ANSWERS)
     data: Any = doc.user_data
     here = list(data.get(key, ()))
-    for start, end, values in find_stored(doc, ANSWERS):
-        data["._.", ANSWERS, start, end] = [value for value in values if value[0] != component]
+    drop_of(doc, component, ANSWERS)
     names = [value[0] for value in here]
     at = names.index(component) if component in names else len(here)
     data[key] = [*here[:at], own, *here[at + 1 :]]
@@ -141,7 +140,7 @@ def set_answered(
 
 def clear_answered(doc: Doc) -> None:
     """Forget what all components answered."""
-    remove_stored(doc, ANSWERS)
+    drop_of(doc, None, ANSWERS)
 
 
 def get_gold_answers(doc: Doc) -> List[AnsweredQuestion]:
@@ -163,15 +162,11 @@ def set_all_gold_answers(doc: Doc, asked: Sequence[Tuple[str, Sequence[Tuple[int
 
     asked: (question, answers) each. A question that stands there twice stays so.
     """
-    length = text_length(doc)
     gold = []
     for question, answers in asked:
         check_question(question)
         for char_start, char_end in answers:
-            if not 0 <= char_start < char_end <= length:
-                raise ValueError(
-                    f"the answer {char_start}–{char_end} is not within the {length} characters of the text"
-                )
+            check_within(doc, char_start, char_end, "answer")
         right = tuple(FoundAnswer(char_start, char_end, 1.0) for char_start, char_end in answers)
         gold.append(AnsweredQuestion(question, right, 0.0 if right else 1.0))
     replace_stored(doc, GOLD, [to_stored(doc, "", gold, DEFAULT_MODE)])
@@ -189,20 +184,13 @@ def find_stored(doc: Doc, name: str) -> List[Tuple[int, int, Any]]:
     """RETURNS: (char_start, char_end, value), in text order; several where Docs were put together, and beyond the text
     where this is a part of another."""
     data: Any = doc.user_data
-    keys = [key for key in data if isinstance(key, tuple) and len(key) == 4 and key[:2] == ("._.", name)]
-    return [(key[2], key[3], data[key]) for key in sorted(keys)]
+    return [(*key[2:], data[key]) for key in sorted(keys_of(doc, name))]
 
 
 def replace_stored(doc: Doc, name: str, value: Any) -> None:
-    remove_stored(doc, name)
+    drop_of(doc, None, name)
     data: Any = doc.user_data
     data[key_of(doc, name)] = value
-
-
-def remove_stored(doc: Doc, name: str) -> None:
-    data: Any = doc.user_data
-    for start, end, _ in find_stored(doc, name):
-        del data["._.", name, start, end]
 
 
 def to_stored(doc: Doc, component: str, answered: Sequence[AnsweredQuestion], alignment_mode: str) -> List[Any]:

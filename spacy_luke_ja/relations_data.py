@@ -4,8 +4,9 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.tokens import Doc, Span
 
-from .mention_data import check_within, find_known, keys_of, store_known
+from .mention_data import find_known, store_known
 from .text.relations import FoundRelation, GoldPair, Mention, Pair
+from .user_data import check_within, drop_of
 
 # Not the name of the extension attribute, which others may have registered before us.
 RELATED, GOLD = "luke_related", "luke_gold_related"
@@ -31,8 +32,7 @@ def set_found_relations(doc: Doc, component: str, relations: Iterable[FoundRelat
 
 def clear_found_relations(doc: Doc) -> None:
     """Of all components."""
-    for key in keys_of(doc, RELATED):
-        del doc.user_data[key]
+    drop_of(doc, None, RELATED)
 
 
 def get_gold_pairs(doc: Doc) -> List[GoldPair]:
@@ -68,7 +68,7 @@ def check_pair(doc: Doc, head: GivenMention, tail: GivenMention) -> Pair:
     """RETURNS: the characters; a ValueError where they are not in the text, or are the same."""
     pair = chars_of(head), chars_of(tail)
     for mention in pair:
-        check_within(doc, *mention)
+        check_within(doc, *mention, "mention")
     if pair[0] == pair[1]:
         raise ValueError(f"head and tail of a relation must be different mentions, got {pair[0][0]}–{pair[0][1]} twice")
     return pair

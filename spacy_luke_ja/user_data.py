@@ -5,7 +5,7 @@ the length of its text is known there as another text's.
 """
 
 import warnings
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import catalogue
 import srsly
@@ -25,6 +25,30 @@ def pack(doc: Doc, values: Any) -> List[Any]:
 def unpack(doc: Doc, packed: Any, default: Any = ()) -> Any:
     """RETURNS: what was packed; the default where there is nothing, or nothing of this text."""
     return default if packed is None or packed[0] != text_length(doc) else packed[1]
+
+
+def check_within(doc: Doc, char_start: int, char_end: int, what: str) -> None:
+    """Raise a ValueError for characters that are not in the text. what: they are, for the message: "mention", say."""
+    n_chars = text_length(doc)
+    if not 0 <= char_start < char_end <= n_chars:
+        raise ValueError(f"the {what} {char_start}–{char_end} is not within the {n_chars} characters of the text")
+
+
+def keys_of(doc: Doc, *names: str) -> List[Any]:
+    """RETURNS: the keys, ("._.", name, char_start, char_end), of what stands under characters with these names."""
+    keys = [key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4 and key[0] == "._."]
+    return [key for key in keys if key[1] in names]
+
+
+def drop_of(doc: Doc, component: Optional[str], *names: str) -> None:
+    """Remove what a component, or any when None, said under these names: lists of values that begin with its name."""
+    data: Any = doc.user_data
+    for key in keys_of(doc, *names):
+        kept = [own for own in data[key] if own[0] != component] if component is not None else []
+        if kept:
+            data[key] = kept
+        else:
+            del data[key]
 
 
 def register_extension(owner: Any, name: str, **kinds: Any) -> bool:

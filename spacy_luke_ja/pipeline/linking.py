@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_get_examples
 
-from ..linking_data import get_gold_links, register_extensions
+from ..linking_data import get_gold_links
 from ..models.architectures import fill_model
 from ..models.entity_vocab import add_entities
 from ..models.hf_checkpoint import ALIASES, Checkpoint
@@ -17,7 +17,7 @@ from ..models.mentions import MentionedDoc
 from ..text.linking import NIL, AliasTable, LinkedMention, choose_title, rank_candidates
 from .checkpoint_pipe import CheckpointPipe, check_same_text
 from .factory import make_factory
-from .linking_doc import annotate_links
+from .linking_doc import annotate_links, register_extensions
 from .linking_loss import LinkingLoss, linking_loss
 from .mentions import mentions_in
 from .settings import check_mentions_key, one_of, setting, share, whole_number, yes_or_no

@@ -1,11 +1,13 @@
 """Links of mentions in, an annotated Doc out."""
 
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 
-from ..linking_data import set_linked_mentions
+from ..linking_data import LINKS, read_links, set_linked_mentions
+from ..mention_data import likeliest_of
 from ..text.linking import LinkedMention
+from ..user_data import register_extension
 from .mentions import change_mentions
 
 
@@ -24,3 +26,12 @@ def annotate_links(
 
     if titles:
         change_mentions(doc, mentions_key, link)
+
+
+def get_luke_links(span: Span) -> List[Tuple[str, float]]:
+    """span._.luke_links: (title, score) of these characters, the likeliest first; [] where nothing was found."""
+    return likeliest_of(span, LINKS, read_links)
+
+
+def register_extensions() -> None:
+    register_extension(Span, "luke_links", getter=get_luke_links)

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..text.alignment import OUTCOMES, align_to_tokens
 from ..text.decoding import CharSpan
 from ..token_splitting import span_at, split_copy, split_tokens, token_offsets
-from ..user_data import pack, register_extension, text_length, unpack
+from ..user_data import drop_of, keys_of, pack, register_extension, text_length, unpack
 from .ents import EntsFilter, choose_ents, write_ents
 from .span_groups import LUKE_NER, LastingSpanGroup
 
@@ -43,8 +43,7 @@ def get_luke_entities(doc: Doc) -> List[CharSpan]:
 
 def set_luke_entities(doc: Doc, char_spans: Iterable[Sequence[Any]]) -> None:
     """In place of all that are there; Doc.from_json does this."""
-    for key in stored_keys(doc):
-        del doc.user_data[key]
+    drop_of(doc, None, ON_TOKENS, ELSEWHERE)
     text = doc.text
     for char_span in (CharSpan(*values) for values in char_spans):
         store(doc, "", char_span, char_span, "", text=text)
@@ -110,12 +109,6 @@ def stored_key(char_start: int, char_end: int, name: str) -> Any:
     return ("._.", name, char_start, char_end)
 
 
-def stored_keys(doc: Doc) -> List[Any]:
-    return [
-        key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4 and key[1] in (ON_TOKENS, ELSEWHERE)
-    ]
-
-
 def read_stored(values: Optional[Sequence[Sequence[Any]]]) -> List[Found]:
     return [Found(*value) for value in values or ()]
 
@@ -123,7 +116,7 @@ def read_stored(values: Optional[Sequence[Sequence[Any]]]) -> List[Found]:
 def found_in(doc: Doc) -> Iterator[Tuple[CharSpan, Found]]:
     """All that was found, by its exact characters; in a part of a Doc, what lies within it."""
     text, length = doc.text, text_length(doc)
-    for key in stored_keys(doc):
+    for key in keys_of(doc, ON_TOKENS, ELSEWHERE):
         _, _, start, end = key
         for found in read_stored(doc.user_data[key]):
             own_start, own_end = start + found.start_offset, end + found.end_offset
@@ -169,7 +162,7 @@ def annotate(
         split_tokens(doc, [char for ent in ents for char in (ent.start_char, ent.end_char)])
         ents = [span_at(doc, ent.start_char, ent.end_char, ent.label, ent.kb_id, ent.id) for ent in ents]
     write_ents(doc, ents)
-    forget(doc, component)
+    drop_of(doc, component, ON_TOKENS, ELSEWHERE)
     text = doc.text
     for span, (source, target, outcome) in zip(spans, alignment.placed):
         if (span.start_char, span.end_char, span.label) not in places:
@@ -189,16 +182,6 @@ def make_group(doc: Doc, char_spans: Sequence[CharSpan], name: str) -> LastingSp
     return LastingSpanGroup(doc, name=name, attrs=attrs, spans=[span for span in spans if span is not None])
 
 
-def forget(doc: Doc, component: str) -> None:
-    """Remove what a component found in this Doc before."""
-    for key in stored_keys(doc):
-        kept = [list(found) for found in read_stored(doc.user_data[key]) if found.component != component]
-        if kept:
-            doc.user_data[key] = kept
-        else:
-            del doc.user_data[key]
-
-
 class LossReport:
     """Counts what befell the entities in a stream of Docs, to say once what was moved or dropped."""
 
@@ -211,7 +194,7 @@ class LossReport:
     def add(self, doc: Doc) -> None:
         """doc: what the component has just annotated."""
         self.n_docs += 1
-        stored = (found for key in stored_keys(doc) for found in read_stored(doc.user_data[key]))
+        stored = (found for key in keys_of(doc, ON_TOKENS, ELSEWHERE) for found in read_stored(doc.user_data[key]))
         outcomes = Counter(found.outcome for found in stored if found.component == self.component)
         self.counts.update(outcomes)
         if not self.example and any(outcomes[outcome] for outcome in LOST):

@@ -10,13 +10,13 @@ from spacy.training import Example, validate_get_examples
 from ..models.mentions import MentionedDoc
 from ..models.typing import TYPING
 from ..text.typing import TypedMention, find_types
-from ..typing_data import get_gold_types, register_extensions
+from ..typing_data import get_gold_types
 from .checkpoint_pipe import check_same_text
 from .classifier_pipe import ClassifierPipe
 from .factory import make_factory
 from .mentions import mentions_in
 from .settings import check_mentions_key, setting, share, yes_or_no
-from .typing_doc import annotate_types
+from .typing_doc import annotate_types, register_extensions
 from .typing_loss import typing_loss
 
 register_extensions()
