@@ -1,5 +1,6 @@
 """Docs with mentions in, the titles of Wikipedia that each stands for out: the component luke_linker."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -14,13 +15,14 @@ from ..models.entity_vocab import add_entities
 from ..models.hf_checkpoint import ALIASES, Checkpoint
 from ..models.linking import LINKING, add_aliases, find_likeliest, read_aliases, score_candidates
 from ..models.mentions import MentionedDoc
+from ..text.decoding import check_cost
 from ..text.linking import NIL, AliasTable, LinkedMention, choose_title, rank_candidates
 from .checkpoint_pipe import CheckpointPipe, check_same_text
 from .factory import make_factory
 from .linking_doc import annotate_links, register_extensions
 from .linking_loss import LinkingLoss, linking_loss
 from .mentions import mentions_in
-from .settings import check_mentions_key, one_of, setting, share, whole_number, yes_or_no
+from .settings import check_mentions_key, checked_number, one_of, setting, share, some_name, whole_number, yes_or_no
 
 register_extensions()
 
@@ -31,16 +33,8 @@ ALIASES_FROM = "aliases_from"
 
 
 def check_alias_table(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, (str, Path)) or not str(value)):
-        raise ValueError(f"alias_table must be the path of a file, or None for the checkpoint's own, got {value!r}")
-    return None if value is None else str(value)
-
-
-def check_prior_weight(value: Any) -> float:
-    plain = value.item() if hasattr(value, "item") else value
-    if not isinstance(plain, (int, float)) or isinstance(plain, bool) or not 0.0 <= plain < 1e6:
-        raise ValueError(f"prior_weight must be a number, 0 or more, got {value}")
-    return float(plain)
+    check = some_name("alias_table", "the path of a file, or None for the checkpoint's own", optional=True)
+    return check(str(value) if isinstance(value, Path) else value)
 
 
 class LukeLinker(CheckpointPipe):
@@ -69,7 +63,7 @@ class LukeLinker(CheckpointPipe):
     mentions_key: Optional[str] = setting(check_mentions_key)
     alias_table: Optional[str] = setting(check_alias_table)
     candidates: str = setting(one_of("candidates", (BY_ALIAS, ALL)), default=BY_ALIAS)
-    prior_weight: float = setting(check_prior_weight, default=0.0)
+    prior_weight: float = setting(checked_number(partial(check_cost, setting="prior_weight")), default=0.0)
     threshold: float = setting(share("threshold"), default=0.0)
     n_best: int = setting(whole_number("n_best", least=1), default=10)
     overwrite: bool = setting(yes_or_no("overwrite"), default=True)

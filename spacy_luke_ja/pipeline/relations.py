@@ -18,7 +18,7 @@ from .classifier_pipe import ClassifierPipe
 from .factory import make_factory
 from .relations_doc import labelled_mentions, register_extensions
 from .relations_loss import relations_loss
-from .settings import check_mentions_key, setting, share, whole_number, yes_or_no
+from .settings import check_mentions_key, setting, share, some_name, whole_number, yes_or_no
 
 register_extensions()
 
@@ -36,12 +36,6 @@ def check_matcher(value: Any) -> Optional[Dict[str, List[List[str]]]]:
             f"got {value!r}"
         )
     return {relation: [list(pair) for pair in pairs] for relation, pairs in value.items()}
-
-
-def check_no_relation(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise ValueError(f"no_relation must be a label, or None where every pair has a relation, got {value!r}")
-    return value
 
 
 class GoldPairs(NamedTuple):
@@ -79,13 +73,12 @@ class LukeRelations(ClassifierPipe):
     mentions_key: Optional[str] = setting(check_mentions_key)
     max_distance: Optional[int] = setting(whole_number("max_distance", least=0, optional=True), default=100)
     matcher: Optional[Dict[str, List[List[str]]]] = setting(check_matcher)
-    no_relation: Optional[str] = setting(check_no_relation, default="no_relation")
-    multi_label: Optional[bool] = setting(
-        lambda value: None if value is None else yes_or_no("multi_label")(value), default=None
+    no_relation: Optional[str] = setting(
+        some_name("no_relation", "a label, or None where every pair has a relation", optional=True),
+        default="no_relation",
     )
-    threshold: Optional[float] = setting(
-        lambda value: None if value is None else share("threshold")(value), default=None
-    )
+    multi_label: Optional[bool] = setting(yes_or_no("multi_label", optional=True))
+    threshold: Optional[float] = setting(share("threshold", optional=True))
     n_best: int = setting(whole_number("n_best", least=1), default=3)
     cut_at_mentions: bool = setting(yes_or_no("cut_at_mentions"), default=False)
 

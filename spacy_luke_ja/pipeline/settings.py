@@ -71,7 +71,7 @@ class SpansKey(Setting):
     """The key in doc.spans for results; None is the name that the component has now."""
 
     def __init__(self) -> None:
-        super().__init__(check_spans_key)
+        super().__init__(some_name("spans_key", "a name, or None for the component's", optional=True))
 
     def __get__(self, pipe: Any, owner: Optional[type] = None) -> Any:
         return self if pipe is None else self.read(pipe) or pipe.name
@@ -149,8 +149,10 @@ def whole_number(name: str, *, least: int, optional: bool = False) -> Callable[[
     return check
 
 
-def share(name: str) -> Callable[[Any], float]:
-    def check(value: Any) -> float:
+def share(name: str, *, optional: bool = False) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value is None and optional:
+            return None
         plain = value.item() if hasattr(value, "item") else value
         if not is_number(plain) or not 0.0 <= plain <= 1.0:
             raise ValueError(f"{name} must be between 0 and 1, got {value}")
@@ -159,13 +161,27 @@ def share(name: str) -> Callable[[Any], float]:
     return check
 
 
-def yes_or_no(name: str) -> Callable[[Any], bool]:
-    def check(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be true or false, got {value}")
-        return value
+def yes_or_no(name: str, *, optional: bool = False) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or (value is None and optional):
+            return value
+        raise ValueError(f"{name} must be true or false, got {value}")
 
     return check
+
+
+def some_name(name: str, what: str, *, optional: bool = False) -> Callable[[Any], Any]:
+    """what: the value must be, as a string that is not empty."""
+
+    def check(value: Any) -> Any:
+        if (value is None and optional) or (isinstance(value, str) and value):
+            return value
+        raise ValueError(f"{name} must be {what}, got {value!r}")
+
+    return check
+
+
+check_mentions_key = some_name("mentions_key", "a key of doc.spans, or None for doc.ents", optional=True)
 
 
 def check_threshold(value: Any) -> Union[float, Dict[str, float]]:
@@ -175,18 +191,6 @@ def check_threshold(value: Any) -> Union[float, Dict[str, float]]:
 
 def check_unknown_labels(value: Any) -> Optional[List[str]]:
     return None if value is None else check_annotated_labels(value, "unknown_labels")
-
-
-def check_spans_key(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise ValueError(f"spans_key must be a name, or None for the component's, got {value!r}")
-    return value
-
-
-def check_mentions_key(value: Any) -> Optional[str]:
-    if value is not None and (not isinstance(value, str) or not value):
-        raise ValueError(f"mentions_key must be a key of doc.spans, or None for doc.ents, got {value!r}")
-    return value
 
 
 def check_tag_names(value: Any) -> Optional[List[str]]:

@@ -17,15 +17,9 @@ from .checkpoint_pipe import check_same_text
 from .classifier_pipe import ClassifierPipe
 from .ents import EntsPipe
 from .factory import make_factory
-from .settings import SpansKey, one_of, setting, share, whole_number, yes_or_no
+from .settings import SpansKey, one_of, setting, share, some_name, whole_number, yes_or_no
 from .spans_doc import annotate_spans, gold_spans
 from .spans_loss import spans_loss
-
-
-def check_no_entity(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"no_entity must be a label of the checkpoint, got {value!r}")
-    return value
 
 
 class LukeSpanNer(EntsPipe, ClassifierPipe):
@@ -53,7 +47,7 @@ class LukeSpanNer(EntsPipe, ClassifierPipe):
     edges: str = setting(one_of("edges", EDGES), default="subword")
     max_span_length: int = setting(whole_number("max_span_length", least=1), default=16)
     max_spans: int = setting(whole_number("max_spans", least=1), default=128)
-    no_entity: str = setting(check_no_entity, default="NIL")
+    no_entity: str = setting(some_name("no_entity", "a label of the checkpoint"), default="NIL")
     threshold: float = setting(share("threshold"), default=0.0)
     nested: bool = setting(yes_or_no("nested"), default=False)
     alignment_mode: str = setting(one_of("alignment_mode", ALIGNMENT_MODES), default="split")

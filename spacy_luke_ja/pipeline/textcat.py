@@ -41,12 +41,8 @@ class LukeTextcat(CheckpointPipe):
     task = TEXTCAT
     default_checkpoint = "ja_luke_sm"
 
-    multi_label: Optional[bool] = setting(
-        lambda value: None if value is None else yes_or_no("multi_label")(value), default=None
-    )
-    threshold: Optional[float] = setting(
-        lambda value: None if value is None else share("threshold")(value), default=None
-    )
+    multi_label: Optional[bool] = setting(yes_or_no("multi_label", optional=True))
+    threshold: Optional[float] = setting(share("threshold", optional=True))
 
     def __init__(self, vocab: Vocab, model: Model, name: str = "", **arguments: Any):
         """arguments: scorer, and the settings."""

@@ -120,8 +120,10 @@ def rank_candidates(
     prior_weight: how much is added of the logarithms of the candidates' shares in the counts.
     RETURNS: the places of the n likeliest, and their probabilities among all.
     """
-    shares = np.array(counts, dtype="float64") / sum(counts)
-    scores = np.exp(log_softmax((logits + prior_weight * np.log(shares))[None]))[0]
+    # Against the most frequent, whose logarithm is 0, and stays so at any weight.
+    shares = np.array(counts, dtype="float64") / max(counts)
+    with np.errstate(over="ignore"):
+        scores = np.exp(log_softmax((logits + prior_weight * np.log(shares))[None]))[0]
     places = np.argsort(-scores, kind="stable")[:n]
     return places, scores[places]
 

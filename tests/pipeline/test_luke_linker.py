@@ -18,6 +18,7 @@ from spacy_luke_ja.linking_data import get_gold_links, get_linked_mentions
 from spacy_luke_ja.models import hf_checkpoint
 from spacy_luke_ja.models.linking import MAX_ENTITIES
 from spacy_luke_ja.pipeline.linking_loss import linking_loss
+from spacy_luke_ja.text.linking import rank_candidates
 from spacy_luke_ja.training.outputs import directory_for_pipeline
 
 TITLES = ["東京都", "東京 (グループ)", "山田花子", "大阪市", "国会 (日本)", "日立製作所"]
@@ -439,7 +440,8 @@ def test_what_cannot_be_is_said(checkpoints, linker, aliases, tmp_path):
     ({"mentions_key": ""}, "mentions_key must be a key of doc.spans, or None for doc.ents, got ''"),
     ({"alias_table": ""}, "alias_table must be the path of a file, or None for the checkpoint's own, got ''"),
     ({"candidates": "all"}, "candidates must be one of aliases, vocabulary, got all"),
-    ({"prior_weight": -1.0}, "prior_weight must be a number, 0 or more, got -1.0"),
+    ({"prior_weight": -1.0}, "prior_weight must be a finite number, 0 or more, got -1.0"),
+    ({"prior_weight": float("inf")}, "prior_weight must be a finite number, 0 or more, got inf"),
     ({"threshold": 2.0}, "threshold must be between 0 and 1, got 2.0"),
     ({"n_best": 0}, "n_best must be at least 1, got 0"),
     ({"scorer": {"@scorers": "spacy-luke-ja.linking_scorer.v1", "k": 0}}, "k must be at least 1, got 0"),
@@ -447,6 +449,12 @@ def test_what_cannot_be_is_said(checkpoints, linker, aliases, tmp_path):
 def test_a_setting_of_the_linker_that_cannot_be_is_named(linker, setting, message):
     with pytest.raises(ValueError, match=message):
         make_nlp(linker, **setting)
+
+
+@pytest.mark.parametrize("counts, best", [([1] * 12, 1 / 12), ([1] * 11 + [5], 1.0), ([7], 1.0)])
+def test_any_weight_of_the_table_gives_probabilities(counts, best):
+    _, scores = rank_candidates(np.zeros(len(counts)), counts, prior_weight=1e308, n=1)
+    assert scores.tolist() == pytest.approx([best])
 
 
 @pytest.mark.parametrize("line, n", [("東京", 1), ("東京\t東京都", 1), ("東京\t東京都\t0", 1), ("\t東京都\t1", 1),
