@@ -13,7 +13,7 @@ from spacy.training import Example
 import spacy_luke_ja
 from spacy_luke_ja import make_example
 from spacy_luke_ja.corpora.stockmark import read_stockmark
-from spacy_luke_ja.pipeline.ner_doc import annotate, register_extensions
+from spacy_luke_ja.pipeline.ner_doc import annotate_entities, register_extensions
 from spacy_luke_ja.scorers.ner import score_char_ents
 from spacy_luke_ja.text.alignment import ALIGNMENT_MODES, OUTCOMES
 
@@ -33,7 +33,7 @@ def main() -> None:
             examples, counts = [], dict.fromkeys(OUTCOMES, 0)
             for record, example in zip(records, gold):
                 doc = example.predicted.copy()
-                annotate(
+                annotate_entities(
                     doc, record.char_spans, component="gold", alignment_mode=mode, spans_key=None, ents_filter=None
                 )
                 examples.append(Example(doc, example.reference))

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import spacy_luke_ja
 import spacy_luke_ja.cli  # the commands
 import toys
-from spacy_luke_ja.corpora.ner import create_corpus
+from spacy_luke_ja.corpora.ner import create_entity_corpus
 from spacy_luke_ja.evaluation.pipelines import fingerprint
 from spacy_luke_ja.evaluation.texts import read_texts
 
@@ -445,7 +445,7 @@ def test_what_a_text_was_not_annotated_for_is_no_error(pipeline, tmp_path):
     run("evaluate", pipeline, data, tmp_path / "metrics")
     metrics = json.loads((tmp_path / "metrics" / "metrics.json").read_text())
     assert metrics["characters"]["micro"]["p"] == 1.0 == metrics["tokens"]["micro"]["p"]
-    examples = list(create_corpus(data)(spacy_luke_ja.blank()))
+    examples = list(create_entity_corpus(data)(spacy_luke_ja.blank()))
     scores = spacy.load(pipeline).evaluate(examples)
     assert scores["char_ents_p"] == 1.0 == scores["ents_p"]
 

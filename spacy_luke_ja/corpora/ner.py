@@ -11,7 +11,7 @@ from .formats import check_on_bad_record, read_records
 from .records import Record
 
 
-def create_corpus(
+def create_entity_corpus(
     path: Optional[Path],
     on_bad_record: str = "raise",
     augmenter: Optional[Callable[[Language, Example], Iterator[Example]]] = None,

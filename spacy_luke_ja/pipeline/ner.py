@@ -19,7 +19,7 @@ from ..token_splitting import token_offsets
 from .ents import EntsPipe
 from .factory import make_factory
 from .listeners import BeforeListeners, keep_listeners_in_step
-from .ner_doc import FILTERED, LossReport, annotate, register_extensions
+from .ner_doc import FILTERED, LossReport, annotate_entities, register_extensions
 from .ner_learning import LearningTagPipe
 from .settings import SpansKey, checked_number, one_of, setting
 
@@ -122,7 +122,7 @@ class LukeNer(BeforeListeners, EntsPipe, LearningTagPipe):
     def set_annotations(self, docs: Iterable[Doc], scores: List[List[CharSpan]]) -> None:
         """Write predicted character spans to Docs; with alignment_mode "split", tokens may be split."""
         for doc, char_spans in zip(docs, scores):
-            annotate(
+            annotate_entities(
                 doc,
                 char_spans,
                 component=self.name,

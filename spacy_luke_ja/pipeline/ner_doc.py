@@ -81,7 +81,7 @@ def get_luke_score(span: Span) -> Optional[float]:
 
 
 def score_in_group(group: SpanGroup, span: Span) -> Optional[float]:
-    """group: in text order, as annotate writes it."""
+    """group: in text order, as annotate_entities writes it."""
     try:
         i = bisect_left(group, span.start_char, key=lambda own: own.start_char)
         own = group[i]
@@ -141,7 +141,7 @@ def store(
     doc.user_data[key] = [list(own) for own in both]
 
 
-def annotate(
+def annotate_entities(
     doc: Doc,
     char_spans: Sequence[CharSpan],
     *,

@@ -4,7 +4,7 @@ from typing import List, Sequence, Tuple
 
 import numpy as np
 
-from ..text.typing import make_targets
+from ..text.typing import make_type_targets
 from .class_loss import class_loss
 
 
@@ -19,7 +19,7 @@ def typing_loss(
     loss, gradients, n_terms = 0.0, [], 0
     for logits, mentions in zip(outputs, gold):
         is_read = np.isfinite(logits)
-        targets = np.where(is_read, make_targets(mentions, labels), np.nan)
+        targets = np.where(is_read, make_type_targets(mentions, labels), np.nan)
         own_loss, gradient, n = class_loss(np.where(is_read, logits, 0.0), targets, multi_label=True)
         loss, n_terms = loss + own_loss, n_terms + n
         gradients.append(gradient)

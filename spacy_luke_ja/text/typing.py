@@ -25,7 +25,7 @@ def find_types(logits: np.ndarray, labels: Sequence[str], threshold: float) -> T
     return tuple((labels[i], float(scores[i])) for i in order if scores[i] >= threshold and logits[i] > -np.inf)
 
 
-def make_targets(mentions: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
+def make_type_targets(mentions: Sequence[Sequence[str]], labels: Sequence[str]) -> np.ndarray:
     """
     mentions: of each, its types; those that are no labels are left out.
     RETURNS: (n_mentions, n_labels) of 0 and 1.

@@ -32,7 +32,7 @@ from spacy_luke_ja.corpora.augmentation import (
     without_commas,
     without_final_stop,
 )
-from spacy_luke_ja.corpora.ner import create_corpus
+from spacy_luke_ja.corpora.ner import create_entity_corpus
 from spacy_luke_ja.corpora.records import make_record
 
 NAME = "spacy-luke-ja.NoisyText.v1"
@@ -280,11 +280,11 @@ def test_the_seed_decides_what_is_drawn(nlp, tmp_path):
     def texts(seed):
         random.seed(seed)
         augmenter = make_augmenter(level=0.5, forms={"nfd": 2.0, "list": 1.0}, mention_share=0.5)
-        return [read(example) for example in create_corpus(path, augmenter=augmenter)(nlp)]
+        return [read(example) for example in create_entity_corpus(path, augmenter=augmenter)(nlp)]
 
     assert texts(1) == texts(1) != texts(2)
     assert 9 < len(texts(1)) < 18
-    assert len(list(create_corpus(path)(nlp))) == 9
+    assert len(list(create_entity_corpus(path)(nlp))) == 9
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from spacy.vocab import Vocab
 import spacy_luke_ja
 from spacy_luke_ja import CharSpan
 from spacy_luke_ja.corpora.formats import read_records, read_texts
-from spacy_luke_ja.corpora.ner import create_corpus
+from spacy_luke_ja.corpora.ner import create_entity_corpus
 from spacy_luke_ja.corpora.records import Record
 
 TEXT = "山田は訪日した"
@@ -171,7 +171,7 @@ def test_docbin_of_another_tokenizer(tmp_path):
     bare = Doc(Vocab(), words=["何"])
     DocBin(docs=[doc]).to_disk(tmp_path / "x.spacy")
     assert list(read_records(tmp_path / "x.spacy")) == [RECORD]
-    (example,) = create_corpus(tmp_path / "x.spacy")(spacy_luke_ja.blank())
+    (example,) = create_entity_corpus(tmp_path / "x.spacy")(spacy_luke_ja.blank())
     assert [token.text for token in example.predicted] == ["山田", "は", "訪日", "し", "た"]
     assert [(ent.text, ent.label_) for ent in example.reference.ents] == [("山田", "人名"), ("日", "地名")]
     DocBin(docs=[doc, bare]).to_disk(tmp_path / "y.spacy")
@@ -205,9 +205,9 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(ValueError, match="x.spacy is damaged, or no DocBin"):
         list(read_records(write(tmp_path / "x.spacy", "nothing of the kind")))
     with pytest.raises(ValueError, match="on_bad_record must be one of raise, skip, got ignore"):
-        create_corpus(tmp_path / "x.jsonl", on_bad_record="ignore")
+        create_entity_corpus(tmp_path / "x.jsonl", on_bad_record="ignore")
     with pytest.raises(ValueError, match="path must name a file .* got null"):
-        create_corpus(None)
+        create_entity_corpus(None)
 
 
 def test_texts_without_entities(tmp_path):

@@ -15,7 +15,7 @@ import toys
 from spacy_luke_ja import make_typing_example
 from spacy_luke_ja.models.hf_checkpoint import open_checkpoint
 from spacy_luke_ja.pipeline.typing_loss import typing_loss
-from spacy_luke_ja.text.typing import find_types, make_targets
+from spacy_luke_ja.text.typing import find_types, make_type_targets
 from spacy_luke_ja.training.outputs import directory_for_pipeline
 from spacy_luke_ja.typing_data import get_gold_types, get_typed_mentions
 
@@ -208,7 +208,7 @@ def test_types_and_loss():
     logits = np.array([2.0, -1.0, 0.0])
     assert [label for label, _ in find_types(logits, "abc", 0.5)] == ["a", "c"]
     assert find_types(logits * 0 - np.inf, "abc", 0.0) == ()
-    assert make_targets([["a", "x"], []], "abc").tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert make_type_targets([["a", "x"], []], "abc").tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     outputs = [np.stack([logits, logits - np.inf]).astype("float32")]
     loss, gradients, n = typing_loss(outputs, [[["a"], ["b"]]], "abc")
     tensor = torch.tensor(logits, requires_grad=True)

@@ -4,14 +4,14 @@ import pytest
 
 import spacy_luke_ja
 from spacy_luke_ja import CharSpan
-from spacy_luke_ja.pipeline.ner_doc import annotate
+from spacy_luke_ja.pipeline.ner_doc import annotate_entities
 
 vocab_nlp = spacy_luke_ja.blank()
 
 
 def give(doc, component, char_spans, ents_filter=None):
     spans = [CharSpan(*span) for span in char_spans]
-    annotate(doc, spans, component=component, alignment_mode="split", spans_key=None, ents_filter=ents_filter)
+    annotate_entities(doc, spans, component=component, alignment_mode="split", spans_key=None, ents_filter=ents_filter)
 
 
 @pytest.mark.parametrize("first_wins", [True, False])

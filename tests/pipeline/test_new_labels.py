@@ -13,7 +13,7 @@ from spacy_luke_ja import make_example
 from spacy_luke_ja.annotated_labels import ANNOTATED_LABELS, get_annotated_labels
 from spacy_luke_ja.cli import app
 from spacy_luke_ja.corpora.augmentation import create_noisy_text_augmenter
-from spacy_luke_ja.corpora.ner import create_corpus
+from spacy_luke_ja.corpora.ner import create_entity_corpus
 from spacy_luke_ja.pipeline.ner_loss import possible_tags, rehearsal_loss
 from spacy_luke_ja.text.label_schemes import make_scheme
 
@@ -236,7 +236,11 @@ def test_annotated_labels_go_through_files(tmp_path):
     path.write_text("\n".join(lines), encoding="utf8")
     assert CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "data.spacy")]).exit_code == 0
     nlp = spacy_luke_ja.blank(split_mode="C")
-    for reader in (create_corpus(path), create_corpus(tmp_path / "data.spacy"), spacy.training.Corpus(tmp_path)):
+    for reader in (
+        create_entity_corpus(path),
+        create_entity_corpus(tmp_path / "data.spacy"),
+        spacy.training.Corpus(tmp_path),
+    ):
         said = [get_annotated_labels(example.reference) for example in reader(nlp)]
         assert said == [{"魚"}, None, set()]
     docs = list(DocBin().from_disk(tmp_path / "data.spacy").get_docs(nlp.vocab))
@@ -256,7 +260,7 @@ def test_annotated_labels_that_cannot_be(tmp_path, labels, said):
     line = f'{{"text": "東京で鯛", "entities": [[3, 4, "魚"]], "annotated_labels": {labels}}}'
     (tmp_path / "data.jsonl").write_text(line, encoding="utf8")
     with pytest.raises(ValueError, match=f"line 1: {said}"):
-        list(create_corpus(tmp_path / "data.jsonl")(spacy_luke_ja.blank()))
+        list(create_entity_corpus(tmp_path / "data.jsonl")(spacy_luke_ja.blank()))
 
 
 def test_changed_copies_keep_them():
