@@ -25,7 +25,7 @@ from ..models.task import Task
 from ..text.messages import show
 from ..text.subwords import SubwordEncoder
 from ..user_data import pack_quickly
-from .settings import Owner, Setting, WindowSetting, whole_number
+from .settings import Origins, Owner, Setting, WindowSetting, whole_number
 from .span_groups import follow_in_loaded_docs
 
 Self = TypeVar("Self", bound="CheckpointPipe")
@@ -62,12 +62,10 @@ class CheckpointPipe(TrainablePipe, ABC):
         self.scorer = scorer
         self.cfg: Dict[str, Any] = {}
         self._owner = Owner()
-        # Setting → what the component was made with; and what the config of its pipeline says, as far as that is known.
-        self._made_with: Dict[str, Any] = {}
-        self._configured: Dict[str, Any] = {}
+        self._origins = Origins()
         for setting in self._settings().values():
             if isinstance(setting, WindowSetting):
-                self._made_with[setting.name] = self._configured[setting.name] = setting.read(self)
+                self._origins.note(setting.name, setting.read(self))
         self.task.check_settings(model.attrs["settings"])
         own = self._own_settings()
         strange = settings.keys() - own.keys()
@@ -111,12 +109,11 @@ class CheckpointPipe(TrainablePipe, ABC):
     def _show_in_config(self, changes: Mapping[str, Any]) -> None:
         settings, config = self._settings(), self._owner.config_of(self)
         for name, value in changes.items():
-            self._made_with.setdefault(name, value)
-            self._configured.setdefault(name, value)
             part = settings[name].in_config(config)
-            if name in part:
+            is_shown = name in part
+            if is_shown:
                 part[name] = copy.deepcopy(value)
-                self._configured[name] = value
+            self._origins.note(name, value, is_shown=is_shown)
 
     def _check_changed(self, changes: Mapping[str, Any]) -> None:
         """Raise a ValueError where settings, which have changed, do not fit each other or the loaded checkpoint."""
@@ -384,10 +381,7 @@ class CheckpointPipe(TrainablePipe, ABC):
     def _saved_cfg(self, config: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
         """config: of the component, as it is saved with it; of a pipeline that is not its own, say."""
         values = {setting.key: setting.check(setting.read(self)) for setting in self._settings().values()}
-        configured = dict(self._configured)
-        if config:
-            configured = {name: setting.in_config(config).get(name) for name, setting in self._settings().items()}
-        return {**self.cfg, **values, "made_with": self._made_with, "configured": configured}
+        return {**self.cfg, **values, **self._origins.to_cfg(self, config)}
 
     def _restore(
         self,
@@ -402,18 +396,7 @@ class CheckpointPipe(TrainablePipe, ABC):
         config: of the component, as it is where cfg was read.
         """
         saved = dict(cfg or {})
-        made_with, configured = saved.pop("made_with", {}), saved.pop("configured", {})
-        values = {name: saved.pop(setting.key) for name, setting in self._settings().items() if setting.key in saved}
-        changes = {}
-        for setting in self._settings().values():
-            if setting.name in values and setting.name in configured and values[setting.name] != setting.read(self):
-                changes[setting.name] = setting.check(values[setting.name])
-        if config:
-            given = [name for name in changes if self._was_given(name, made_with, configured, config)]
-            changes = {name: value for name, value in changes.items() if name not in given}
-        else:
-            own = self._made_with
-            changes = {n: value for n, value in changes.items() if own[n] in (made_with[n], configured[n])}
+        changes = self._origins.take_changes(self, saved, config)
         with self._unchanged_on_error():
             self.cfg.update(saved)
             for name, value in changes.items():
@@ -423,21 +406,6 @@ class CheckpointPipe(TrainablePipe, ABC):
             else:
                 self._fill_saved(checkpoint)
         self._show_in_config(changes)
-
-    def _was_given(
-        self, name: str, made_with: Mapping[str, Any], configured: Mapping[str, Any], config: Mapping[str, Any]
-    ) -> bool:
-        """Whether a setting was given to this component, in the config or when it was loaded, after it was saved.
-
-        made_with, configured: of _saved_cfg.
-        config: what the saved config says now.
-        """
-        setting, own = self._settings()[name], self._made_with[name]
-        in_file = setting.in_config(config).get(name)
-        if own == in_file:
-            return in_file != configured[name]
-        loaded = setting.in_config(self._owner.loaded_config_of(self)).get(name)
-        return loaded != in_file or own != made_with[name]
 
 
 def check_same_text(example: Example) -> None:

@@ -107,6 +107,65 @@ class Owner:
         return nlp._config.get("components", {}).get(names[0], {}) if nlp is not None and names else {}
 
 
+UNSAVED = object()
+
+
+class Origins:
+    """Where the values of a component's settings come from, which decides what a saved one changes in it.
+
+    made_with: setting → what the component was made with. configured: what the config of its pipeline says, as far as
+    that is known.
+    """
+
+    def __init__(self) -> None:
+        self.made_with: Dict[str, Any] = {}
+        self.configured: Dict[str, Any] = {}
+
+    def note(self, name: str, value: Any, *, is_shown: bool = False) -> None:
+        """A setting has a value, its first or, where it is shown by the config, another."""
+        self.made_with.setdefault(name, value)
+        if is_shown or name not in self.configured:
+            self.configured[name] = value
+
+    def to_cfg(self, pipe: Any, config: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+        """config: of the component, as it is saved with it; of a pipeline that is not its own, say."""
+        configured = dict(self.configured)
+        if config:
+            configured = {name: own.in_config(config).get(name) for name, own in pipe._settings().items()}
+        return {"made_with": self.made_with, "configured": configured}
+
+    def take_changes(self, pipe: Any, saved: Dict[str, Any], config: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+        """Take what is of settings out of a saved cfg.
+
+        config: what the config says now that was saved with it; None where there is none.
+        RETURNS: setting → value, of those that the component is to take over: all but what it was given since.
+        """
+        made_with, configured = saved.pop("made_with", {}), saved.pop("configured", {})
+        changes = {}
+        for name, own in pipe._settings().items():
+            value = saved.pop(own.key, UNSAVED)
+            if value is not UNSAVED and name in configured and value != own.read(pipe):
+                checked = own.check(value)
+                if not self._was_given(pipe, own, config, made_with[name], configured[name]):
+                    changes[name] = checked
+        return changes
+
+    def _was_given(
+        self, pipe: Any, own: Setting, config: Optional[Mapping[str, Any]], made_with: Any, configured: Any
+    ) -> bool:
+        """Whether a setting was given to this component, in the config or when it was loaded, after it was saved.
+
+        made_with, configured: of the saved one.
+        """
+        mine = self.made_with[own.name]
+        if not config:
+            return mine not in (made_with, configured)
+        in_file = own.in_config(config).get(own.name)
+        if mine == in_file:
+            return in_file != configured
+        return own.in_config(pipe._owner.loaded_config_of(pipe)).get(own.name) != in_file or mine != made_with
+
+
 def setting(check: Callable[[Any], Any], *, default: Any = None, key: Optional[str] = None) -> Any:
     """A Setting, for an attribute with the type of its values."""
     return Setting(check, default=default, key=key)
