@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ..corpora.files import ending_of, packing_of
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
@@ -20,8 +21,7 @@ from .ray_engine import do_in_actors
 from .readers import ReadSettings, check_source
 from .records import RecordSettings
 from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, described, named_label_map
-from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
-from .streams import packing_of
+from .sources import STDIN, Source, find_sources, format_of_stream, is_stream
 from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
 from .writers import WRITERS, WriteSettings, choose_writer
 
@@ -167,7 +167,7 @@ def spool(given: str, settings: AnnotateSettings, state: Progress, stdin: Option
         shutil.copyfileobj(stream, file_, progress.READ_AT_ONCE)
     with path.open("rb") as file_:
         start = file_.read(1024)
-    packing = packing_of(path)
+    packing = packing_of(start)
     format = settings.input_format or ("" if packing else format_of_stream(start, None))
     if not format:
         raise ValueError(f"what {given} gives is packed with {packing}; --input-format must say what it is")

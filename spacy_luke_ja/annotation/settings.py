@@ -4,12 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from ..corpora.files import ending_of, import_zstandard
 from ..label_maps import get_label_map
 from . import parquet, progress
 from .ray_engine import import_ray
 from .readers import READERS
-from .sources import ending_of
-from .streams import import_zstandard
 from .work import digest_of_model
 
 ENGINES = ("local", "ray")

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 
 from .docbin import read_docbin, read_docbin_texts, write_docbin
 from .examples import make_reference
-from .files import ending_of, read_bytes
+from .files import check_ending, ending_of, read_bytes, read_text
 from .json_shapes import NAMES_KEYS, SHAPES, has_tokens, record_of, row_tags, text_of
 from .json_values import NAMES, Values, names_of_tags, read_json_values, write_json_values
 from .records import BadRecord, LeftOut, Read, Record, attempt
@@ -39,7 +39,7 @@ def read_json(path: Path) -> Read:
 def json_items(path: Path) -> Values:
     info = path.parent / DATASET_INFO
     names: Dict[str, List[str]] = {}
-    for place, item in read_json_values(path):
+    for place, item in read_json_values(read_text(path)):
         if isinstance(item, dict) and has_tokens(item) and not any(item.get(key) for key in NAMES_KEYS):
             if not names and info.is_file():
                 names = read_names(info)
@@ -113,7 +113,7 @@ READERS: Dict[str, Callable[[Path], Read]] = {ending: own.read for own in FORMAT
 def read_records(
     path: Union[str, Path], *, on_bad_record: str = "raise", setting: str = "on_bad_record"
 ) -> Iterator[Record]:
-    """Read a file by its ending, which .gz or .xz may follow, and by what is in it.
+    """Read a file, packed or not, by its ending and by what is in it.
 
     on_bad_record: "raise" a ValueError that names file and line, or "skip" with one warning for all.
     setting: what the user knows on_bad_record as, for messages.
@@ -160,14 +160,7 @@ def read_records(
 
 
 def reader_of(path: Path) -> Callable[[Path], Read]:
-    ending = ending_of(path)
-    if ending not in READERS:
-        names = ", ".join(READERS)
-        named = f"must end in {names}, each also with .gz or .xz, got {ending or 'no ending'}"
-        raise ValueError(f"{path}: the name {named}")
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    return READERS[ending]
+    return READERS[check_ending(path, READERS)]
 
 
 def read_texts(path: Union[str, Path]) -> Iterator[str]:

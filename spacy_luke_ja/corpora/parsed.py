@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, TypeVar
 
+from .files import read_text
 from .json_values import read_json_values
 from .records import BadRecord
 
@@ -15,10 +16,8 @@ def read_parsed(path: Path, parse: Callable[[Any], Parsed], *, on_bad_record: st
 
     parse: raises BadRecord.
     """
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
     bad: List[str] = []
-    for place, value in read_json_values(path):
+    for place, value in read_json_values(read_text(path)):
         try:
             if isinstance(value, BadRecord):
                 raise value

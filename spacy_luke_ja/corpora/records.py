@@ -127,6 +127,14 @@ def check_characters(name: str, value: str) -> None:
         raise BadRecord(f"{name} has a lone surrogate, which no UTF-8 can hold: {show(value)}")
 
 
+def check_decoded(text: str, encoding: str = "UTF-8", advice: str = "") -> None:
+    """Raise a BadRecord where `decode` (files.py) met a byte that is not of the encoding."""
+    wrong = LONE_SURROGATE.search(text)
+    if wrong:
+        before = show(text[max(0, wrong.start() - 20) : wrong.start()])
+        raise BadRecord(f"this is not {encoding}: the byte {ord(wrong[0]) & 0xFF:#04x} after {before}{advice}")
+
+
 def check_entity(start: Any, end: Any, label: Any, surface: Optional[str] = None) -> Entity:
     # bool is an int to Python, and to nobody else
     if not all(isinstance(char, int) and not isinstance(char, bool) for char in (start, end)):

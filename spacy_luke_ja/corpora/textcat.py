@@ -8,11 +8,10 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
 from ..text.messages import show
 from .docbin import open_docbin, text_of_doc
-from .files import ending_of
+from .files import check_ending, read_bytes, read_text
 from .formats import check_on_bad_record, list_others
 from .json_values import read_json_values
 from .records import BadRecord, attempt, check_characters
@@ -38,7 +37,7 @@ def create_textcat_corpus(
 ) -> Callable[[Language], Iterator[Example]]:
     """
     path: JSON lines or an array of objects, {"text": …, "label": "スポーツ"}, {"text": …, "labels": ["政治"]} or
-        {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}, also with .gz or .xz; or a .spacy whose Docs have doc.cats.
+        {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}; or a .spacy whose Docs have doc.cats. Packed or not.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
 
     A text with "label" or "labels" has none of the other labels in the file; of labels that "cats" and Docs lack,
@@ -76,15 +75,11 @@ def read_classified(path: Path, *, on_bad_record: str = "raise") -> Iterator[Cla
 
 
 def read_each(path: Path) -> Iterator[Tuple[str, Union[ClassifiedText, BadRecord]]]:
-    if ending_of(path) not in ENDINGS:
-        raise ValueError(f"{path}: the name must end in {', '.join(ENDINGS)}, each also with .gz or .xz")
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    if ending_of(path) == ".spacy":
-        for n, doc in enumerate(open_docbin(path, Vocab()), start=1):
+    if check_ending(path, ENDINGS) == ".spacy":
+        for n, doc in enumerate(open_docbin(read_bytes(path), path), start=1):
             yield f"Doc {n}", attempt(parse_doc, doc)
     else:
-        for place, item in read_json_values(path):
+        for place, item in read_json_values(read_text(path)):
             yield place, item if isinstance(item, BadRecord) else attempt(parse_item, item)
 
 
