@@ -19,8 +19,8 @@ def count_aliases_cli(
     """Count what stands for which title of Wikipedia in linked texts."""
     from wasabi import msg
 
-    from ..corpora.formats import check_on_bad_record
     from ..corpora.linking import count_aliases
+    from ..corpora.parsed import check_on_bad_record
     from ..training.directories import replace_file
     from ..training.outputs import file_for
 

@@ -13,9 +13,8 @@ from spacy.training import Example
 from ..linking_data import set_gold_links
 from ..text.linking import NIL, AliasTable
 from ..text.messages import show
-from .formats import check_on_bad_record
 from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
-from .parsed import read_parsed
+from .parsed import check_on_bad_record, read_parsed
 from .records import BadRecord
 
 Linked = Tuple[int, int, Optional[str]]

@@ -23,7 +23,7 @@ from ..text.messages import show
 from .docbin import open_docbin
 from .examples import make_paragraph_example
 from .files import check_ending, ending_of, read_bytes
-from .formats import check_on_bad_record, list_others
+from .parsed import check_on_bad_record, list_others
 from .qa_questions import Question, parse_question
 from .records import BadRecord
 

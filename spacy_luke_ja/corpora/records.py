@@ -63,7 +63,9 @@ Read = Iterator[Tuple[str, Union[Record, BadRecord]]]
 
 
 def attempt(parse: Callable[..., Any], *raw: Any) -> Any:
-    """RETURNS: what parse returns, or the BadRecord that it raises."""
+    """RETURNS: what parse returns, or the BadRecord that it raises, or is given first."""
+    if raw and isinstance(raw[0], BadRecord):
+        return raw[0]
     try:
         return parse(*raw)
     except BadRecord as error:

@@ -19,9 +19,8 @@ from spacy.training import Example
 
 from ..relations_data import set_gold_relations
 from ..text.messages import show
-from .formats import check_on_bad_record
 from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
-from .parsed import read_parsed
+from .parsed import check_on_bad_record, read_parsed
 from .records import BadRecord, check_characters, check_entity
 from .tagged_tokens import join_tokens
 

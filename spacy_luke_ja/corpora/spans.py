@@ -11,9 +11,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..text.messages import show
-from .formats import check_on_bad_record
 from .mentions import check_span, make_mentioned_doc
-from .parsed import read_parsed
+from .parsed import check_on_bad_record, read_parsed
 from .records import BadRecord, check_characters, check_entity
 
 

@@ -1,9 +1,8 @@
 """A file of texts with their classes in, Examples out (spacy-luke-ja.TextcatCorpus.v1, for [corpora])."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -12,8 +11,8 @@ from spacy.training import Example
 from ..text.messages import show
 from .docbin import open_docbin, text_of_doc
 from .files import check_ending, read_bytes, read_text
-from .formats import check_on_bad_record, list_others
 from .json_values import read_json_values
+from .parsed import check_on_bad_record, keep_good
 from .records import BadRecord, attempt, check_characters
 
 ENDINGS = (".jsonl", ".json", ".spacy")
@@ -59,19 +58,7 @@ def create_textcat_corpus(
 
 
 def read_classified(path: Path, *, on_bad_record: str = "raise") -> Iterator[ClassifiedText]:
-    bad: List[str] = []
-    n_records = 0
-    for place, record in read_each(path):
-        n_records += 1
-        if isinstance(record, ClassifiedText):
-            yield record
-            continue
-        message = f"{path}, {place}: {record}"
-        if on_bad_record == "raise":
-            raise ValueError(f'{message}; with "skip" for on_bad_record, such records are left out') from record
-        bad.append(message)
-    if bad:
-        warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}{list_others(bad)}")
+    return (record for _, record in keep_good(path, read_each(path), on_bad_record))
 
 
 def read_each(path: Path) -> Iterator[Tuple[str, Union[ClassifiedText, BadRecord]]]:
@@ -80,7 +67,7 @@ def read_each(path: Path) -> Iterator[Tuple[str, Union[ClassifiedText, BadRecord
             yield f"Doc {n}", attempt(parse_doc, doc)
     else:
         for place, item in read_json_values(read_text(path)):
-            yield place, item if isinstance(item, BadRecord) else attempt(parse_item, item)
+            yield place, attempt(parse_item, item)
 
 
 def parse_doc(doc: Doc) -> ClassifiedText:

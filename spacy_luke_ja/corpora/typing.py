@@ -12,9 +12,8 @@ from spacy.training import Example
 
 from ..text.messages import show
 from ..typing_data import set_gold_types
-from .formats import check_on_bad_record
 from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
-from .parsed import read_parsed
+from .parsed import check_on_bad_record, read_parsed
 from .records import BadRecord
 
 Typed = Tuple[int, int, Sequence[str]]

@@ -40,7 +40,7 @@ def test_the_linking_reader_refuses_and_skips(tmp_path, record, message):
     path.write_text("\n".join(map(json.dumps, (GOOD, record))), encoding="utf8")
     with pytest.raises(ValueError, match=f"data.jsonl, line 2: .*{message}"):
         list(create(path)(nlp))
-    with pytest.warns(UserWarning, match="1 records were left out; the first, line 2"):
+    with pytest.warns(UserWarning, match="1 of 2 records were skipped; the first is .*data.jsonl, line 2"):
         (example,) = create(path, on_bad_record="skip")(nlp)
     assert [(own.char_start, own.title) for own in get_gold_links(example.reference)] == [(0, "山田花子"), (5, "NIL")]
     assert [ent.text for ent in example.predicted.ents] == ["山田花子", "東京"] and not get_gold_links(
