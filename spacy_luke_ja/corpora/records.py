@@ -138,15 +138,22 @@ def check_decoded(text: str, encoding: str = "UTF-8", advice: str = "") -> None:
 
 
 def check_entity(start: Any, end: Any, label: Any, surface: Optional[str] = None) -> Entity:
+    check_offsets(start, end)
+    return start, end, check_name(f"the label of the entity {show(start)}–{show(end)}", label), surface
+
+
+def check_offsets(start: Any, end: Any) -> None:
     # bool is an int to Python, and to nobody else
     if not all(isinstance(char, int) and not isinstance(char, bool) for char in (start, end)):
         raise BadRecord(f"start and end of an entity must be whole numbers, got {show(start)} and {show(end)}")
-    if not isinstance(label, str) or not label:
-        raise BadRecord(
-            f"the label of the entity {show(start)}–{show(end)} must be a string that is not empty, got {show(label)}"
-        )
-    check_characters(f"the label of the entity {show(start)}–{show(end)}", label)
-    return start, end, label, surface
+
+
+def check_name(what: str, value: Any) -> str:
+    """RETURNS: the value; raises a BadRecord where it is no string to call something by."""
+    if not isinstance(value, str) or not value:
+        raise BadRecord(f"{what} must be a string that is not empty, got {show(value)}")
+    check_characters(what, value)
+    return value
 
 
 def show_span(start: int, end: int, label: str, *_: Any) -> str:

@@ -13,7 +13,7 @@ from .docbin import open_docbin, text_of_doc
 from .files import check_ending, read_bytes, read_text
 from .json_values import read_json_values
 from .parsed import check_on_bad_record, keep_good
-from .records import BadRecord, attempt, check_characters
+from .records import BadRecord, attempt, check_characters, check_name
 
 ENDINGS = (".jsonl", ".json", ".spacy")
 KEYS = ("cats", "labels", "label")
@@ -87,20 +87,13 @@ def parse_item(item: Any) -> ClassifiedText:
         if not isinstance(stated, dict) or not stated:
             raise BadRecord(f'"cats" must be an object that gives labels 1.0 or 0.0, got {show(stated)}')
         return ClassifiedText(item["text"], check_values(stated), is_complete=False)
-    labels = stated if isinstance(stated, list) else [stated]
-    return ClassifiedText(item["text"], check_values(dict.fromkeys(map(check_label, labels), 1.0)), is_complete=True)
-
-
-def check_label(label: Any) -> str:
-    if not isinstance(label, str) or not label:
-        raise BadRecord(f"a label must be a string that is not empty, got {show(label)}")
-    check_characters("a label", label)
-    return label
+    labels = [check_name("a label", label) for label in (stated if isinstance(stated, list) else [stated])]
+    return ClassifiedText(item["text"], dict.fromkeys(labels, 1.0), is_complete=True)
 
 
 def check_values(cats: Dict[str, Any]) -> Dict[str, float]:
     for label, value in cats.items():
-        check_label(label)
+        check_name("a label", label)
         if isinstance(value, str) or value not in (0, 1):
             raise BadRecord(f"the value of the label {label} must be 1.0 or 0.0, got {show(value)}")
     return {label: float(value) for label, value in cats.items()}

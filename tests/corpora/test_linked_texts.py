@@ -27,9 +27,11 @@ def create(path, **settings):
 
 @pytest.mark.parametrize("record, message", [
     ({"text": TEXT}, "a record must be"),
-    ({"text": TEXT, "links": [{"span": [0, 4]}]}, "a link must be"),
+    ({"text": TEXT, "links": [{"span": [0, 4]}]}, "a title must be a string that is not empty"),
+    ({"text": TEXT, "links": [{"span": [0, 4], "title": " "}]}, "a title must be a string that is not empty"),
+    ({"text": TEXT, "links": [{"span": [0, 4], "title": 3}]}, "a title must be a string that is not empty, got 3"),
     ({"text": TEXT, "links": [{"span": [0], "title": "東京"}]}, "a link must be"),
-    ({"text": TEXT, "links": [{"span": [0, True], "title": "東京"}]}, "a link must be"),
+    ({"text": TEXT, "links": [{"span": [0, True], "title": "東京"}]}, "start and end of an entity must be whole numbers"),
     ({"text": TEXT, "links": [{"span": [0, 40], "title": "東京"}]}, "must be characters of the text"),
     ({"text": "東京　へ", "links": [{"span": [2, 3], "title": "東京"}]}, "must be characters of the text"),
     ({"text": TEXT, "links": [{"span": [0, n], "title": "東京"} for n in (4, 2)]}, "name a group as mentions_key"),
