@@ -14,6 +14,7 @@ from ..corpora.json_values import parse_json, read_json_values
 from ..corpora.records import BadRecord, attempt, check_decoded
 from ..text.messages import show
 from .parquet import RowCursor, columns_of_parquet, parquet_extents
+from .records import RecordSettings, refuse_taken
 from .sources import Source
 from .streams import DamagedFile, LineCursor, refuse_foreign_marks, without_break
 
@@ -323,11 +324,8 @@ READERS: Dict[str, Reader] = {
 TEXT_FORMATS = ("lines", "file", "jsonl", "json", "csv", "tsv")
 
 
-def check_source(source: Source, settings: ReadSettings, added: Sequence[str]) -> None:
-    """Raise a ValueError that names a source which cannot be read at all.
-
-    added: fields that the output gets.
-    """
+def check_source(source: Source, settings: ReadSettings, records: RecordSettings) -> None:
+    """Raise a ValueError that names a source which cannot be read, or whose records cannot be annotated at all."""
     if source.format in TEXT_FORMATS:
         cursor = LineCursor(source.path, source.packing)
         try:
@@ -342,11 +340,7 @@ def check_source(source: Source, settings: ReadSettings, added: Sequence[str]) -
             f"{source.name} has no column {show(settings.text_column)}; --text-column must name one of "
             f"{', '.join(there)}"
         )
-    taken = [column for column in added if column in there]
-    if taken:
-        raise ValueError(
-            f"{source.name} has a field {show(taken[0])} already; --entities-column gives entities another name"
-        )
+    refuse_taken(there, records, f"{source.name} has")
 
 
 def declared_columns(source: Source, settings: ReadSettings) -> List[str]:

@@ -69,8 +69,6 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
         number = getattr(settings, option)
         if number is not None and number < least:
             raise ValueError(f"{option_of(option)} must be at least {least}, got {number}")
-    if not settings.entities_column or settings.entities_column == settings.text_column:
-        raise ValueError(f"--entities-column must be another field than the text's, got {settings.entities_column!r}")
     check_encoding(settings.encoding)
     if output.suffix.lower() == ".zst":
         import_zstandard()

@@ -366,6 +366,12 @@ def test_a_field_that_is_taken_is_refused_by_name(run, tmp_path, name):
     assert row["entities"] == "x" and names_of([row], "found") == [["東京 地名"]]
 
 
+def test_a_field_that_answers_need_is_refused_by_name(run, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"text": "東京", "answers": "x"}]))
+    with pytest.raises(ValueError, match="a.jsonl has a field 'answers' already; answers to questions go there"):
+        run("a.jsonl", "out.jsonl", questions=("どこですか",))
+
+
 def test_columns_must_have_names_of_their_own(run, tmp_path):
     (tmp_path / "a.csv").write_text("text,text\na,b\n")
     with pytest.raises(ValueError, match="a.csv: column names must be unique"):
