@@ -166,7 +166,7 @@ def test_what_cannot_be(write_pipeline, checkpoints, data, tmp_path):
         (("./nowhere", data, output), "no directory ./nowhere"),
         ((checkpoints["luke"], data, output), "17 outputs; question answering needs 2"),
         ((pipeline, tmp_path / "none.json", output), "there is no file"),
-        ((pipeline, tmp_path / "data.txt", output), "must end in .json, .jsonl, .json.gz"),
+        ((pipeline, tmp_path / "data.txt", output), "must end in .json, .jsonl, each also with .gz"),
         ((pipeline, tmp_path / "empty.json", output), "the data is empty"),
         ((pipeline, data, tmp_path / "file"), "must be a directory to write metrics.json and answers.jsonl to"),
         ((pipeline, data, output, "--on-bad-record", "drop"), "--on-bad-record must be one of raise, skip, got drop"),

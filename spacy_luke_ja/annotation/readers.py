@@ -3,21 +3,20 @@
 import codecs
 import csv
 import io
-import json
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from spacy.vocab import Vocab
-
 from ..corpora.docbin import open_docbin, text_of_doc
-from ..corpora.json_values import read_json_values, without_repeated_keys
-from ..corpora.records import BadRecord
-from ..text.characters import LONE_SURROGATE
+from ..corpora.files import decode, decode_file, unpack
+from ..corpora.json_values import parse_json, read_json_values
+from ..corpora.records import BadRecord, attempt, check_decoded
 from ..text.messages import show
 from .parquet import RowCursor, columns_of_parquet, parquet_extents
+from .records import RecordSettings, refuse_taken
 from .sources import Source
-from .streams import DamagedFile, LineCursor, decode, refuse_foreign_marks, without_break
+from .streams import DamagedFile, LineCursor, refuse_foreign_marks, without_break
 
 FIELDS = "luke_fields"  # in the user_data of Docs that we wrote
 DELIMITERS = {"csv": ",", "tsv": "\t"}
@@ -75,8 +74,7 @@ class Reader:
 
 
 def open_lines(source: Source, settings: ReadSettings) -> LineCursor:
-    cursor = LineCursor(source.path, source.packing)
-    return cursor
+    return LineCursor(source.path, source.packing)
 
 
 def line_extents(source: Source, settings: ReadSettings, *, skip_blank: bool) -> Extents:
@@ -97,23 +95,12 @@ def line_extents(source: Source, settings: ReadSettings, *, skip_blank: bool) ->
 
 def clean(line: bytes, n: int, settings: ReadSettings) -> str:
     """A line without its break, and the first without a byte order mark."""
-    line = line.removeprefix(codecs.BOM_UTF8) if n == 1 else line
-    text = decode(without_break(line), settings.encoding)
-    check_decoded(text, line, settings)
-    return text
+    return (decode_file if n == 1 else decode)(without_break(line), settings.encoding)
 
 
-def check_decoded(text: str, line: bytes, settings: ReadSettings) -> None:
-    if LONE_SURROGATE.search(text):
-        raise not_decoded(line, settings)
-
-
-def not_decoded(line: bytes, settings: ReadSettings) -> BadRecord:
-    try:
-        line.decode(settings.encoding)
-    except UnicodeDecodeError as error:
-        return BadRecord(f"this is not {settings.encoding}: {error}; --encoding names another, such as cp932")
-    return BadRecord("this has a lone surrogate, which no UTF-8 can hold")
+def checker(settings: ReadSettings) -> Callable[[str], None]:
+    """What raises a BadRecord where something is not of the encoding."""
+    return partial(check_decoded, encoding=settings.encoding, advice="; --encoding names another, such as cp932")
 
 
 def read_lines(
@@ -123,11 +110,9 @@ def read_lines(
     cursor.skip_to(start, line)
     for raw in cursor.lines_until(end):
         n = cursor.line - 1
-        try:
-            fields: Any = {"file": source.name, "line": n, settings.text_column: clean(raw, n, settings)}
-        except BadRecord as error:
-            fields = error
-        yield Placed(n, fields)
+        text = clean(raw, n, settings)
+        bad = attempt(checker(settings), text)
+        yield Placed(n, bad or {"file": source.name, "line": n, settings.text_column: text})
 
 
 def read_jsonl(
@@ -137,17 +122,11 @@ def read_jsonl(
     for raw in cursor.lines_until(end):
         n = cursor.line - 1
         if raw.strip():
-            yield Placed(n, parse_object(raw, n, settings))
+            yield Placed(n, check_object(attempt(parse_json, clean(raw, n, settings), checker(settings))))
 
 
-def parse_object(raw: bytes, n: int, settings: ReadSettings) -> Union[Dict[str, Any], BadRecord]:
-    try:
-        value = json.loads(clean(raw, n, settings), object_pairs_hook=without_repeated_keys)
-    except BadRecord as error:
-        return error
-    except (ValueError, RecursionError) as error:
-        return BadRecord(f"this is not JSON: {error}")
-    return value if isinstance(value, dict) else BadRecord(f"a JSON object is needed, got {show(value)}")
+def check_object(value: Any) -> Union[Dict[str, Any], BadRecord]:
+    return value if isinstance(value, (dict, BadRecord)) else BadRecord(f"a JSON object is needed, got {show(value)}")
 
 
 # A text per file
@@ -161,9 +140,8 @@ def read_file(
     cursor: LineCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
 ) -> Iterator[Placed]:
     try:
-        content = b"".join(cursor.lines_until(float("inf"))).removeprefix(codecs.BOM_UTF8)
-        text = decode(content, settings.encoding)
-        check_decoded(text, content, settings)
+        text = decode_file(b"".join(cursor.lines_until(float("inf"))), settings.encoding)
+        checker(settings)(text)
         fields: Any = {"file": source.name, settings.text_column: text}
     except (BadRecord, DamagedFile) as error:
         fields = BadRecord(str(error))
@@ -222,8 +200,8 @@ def table_rows(
         if not row:
             continue
         raw = b"".join(taken)
-        if isinstance(row, list) and LONE_SURROGATE.search("".join(row)):
-            row = not_decoded(raw, settings)
+        if isinstance(row, list):
+            row = attempt(checker(settings), "".join(row)) or row
         if raw.count(b'"') % 2 and is_unclosed(raw, source, settings):
             row = BadRecord(
                 f"the quotes that open here are not closed in the {len(taken)} lines to the end of the file"
@@ -275,16 +253,13 @@ class ItemCursor:
 
 
 def open_json(source: Source, settings: ReadSettings) -> ItemCursor:
-    items = []
-    for i, (_, value) in enumerate(read_json_values(source.path), start=1):
-        if not isinstance(value, (dict, BadRecord)):
-            value = BadRecord(f"a JSON object is needed, got {show(value)}")
-        items.append(Placed(i, value))
-    return ItemCursor(items)
+    text = decode_file(unpack(source.path.read_bytes(), source.name), settings.encoding)
+    values = read_json_values(text, checker(settings))
+    return ItemCursor([Placed(i, check_object(value)) for i, (_, value) in enumerate(values, start=1)])
 
 
 def open_docs(source: Source, settings: ReadSettings) -> ItemCursor:
-    docs = open_docbin(source.path, Vocab())
+    docs = open_docbin(unpack(source.path.read_bytes(), source.name), source.name)
     return ItemCursor(
         [
             Placed(i, {**doc.user_data.get(FIELDS, {}), settings.text_column: text_of_doc(doc)})
@@ -349,11 +324,8 @@ READERS: Dict[str, Reader] = {
 TEXT_FORMATS = ("lines", "file", "jsonl", "json", "csv", "tsv")
 
 
-def check_source(source: Source, settings: ReadSettings, added: Sequence[str]) -> None:
-    """Raise a ValueError that names a source which cannot be read at all.
-
-    added: fields that the output gets.
-    """
+def check_source(source: Source, settings: ReadSettings, records: RecordSettings) -> None:
+    """Raise a ValueError that names a source which cannot be read, or whose records cannot be annotated at all."""
     if source.format in TEXT_FORMATS:
         cursor = LineCursor(source.path, source.packing)
         try:
@@ -368,11 +340,7 @@ def check_source(source: Source, settings: ReadSettings, added: Sequence[str]) -
             f"{source.name} has no column {show(settings.text_column)}; --text-column must name one of "
             f"{', '.join(there)}"
         )
-    taken = [column for column in added if column in there]
-    if taken:
-        raise ValueError(
-            f"{source.name} has a field {show(taken[0])} already; --entities-column gives entities another name"
-        )
+    refuse_taken(there, records, f"{source.name} has")
 
 
 def declared_columns(source: Source, settings: ReadSettings) -> List[str]:

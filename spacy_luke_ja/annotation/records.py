@@ -1,7 +1,7 @@
 """Records in, annotated records out, and those that could not be annotated: what every engine calls."""
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Container, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -38,6 +38,13 @@ class RecordSettings:
     with_answers: bool = False
     batch_size: Optional[int] = None
     keep_docs: bool = False
+
+    def __post_init__(self) -> None:
+        others = [self.text_column, *[self.answers_column] * self.with_answers]
+        if not self.entities_column or self.entities_column in others:
+            raise ValueError(
+                f"--entities-column must be another field than {' and '.join(others)}, got {self.entities_column!r}"
+            )
 
 
 class FoundName(NamedTuple):
@@ -121,14 +128,22 @@ def text_in(record: Union[Mapping[str, Any], BadRecord], settings: RecordSetting
     for column, option in ((settings.text_column, "--text-column"), (settings.id_column, "--id-column")):
         if column is not None and record.get(column) is None:
             raise BadRecord(f"there is no {show(column)}; {option} must name one of {', '.join(map(str, record))}")
-    for column in (settings.entities_column, *[settings.answers_column] * settings.with_answers):
-        if column in record:
-            raise BadRecord(f"there is a field {show(column)} already; --entities-column gives entities another name")
+    refuse_taken(record, settings)
     text = record[settings.text_column]
     if not isinstance(text, str):
         raise BadRecord(f"{show(settings.text_column)} must be a string, got {show(text)}")
     check_characters("the text", text)
     return text
+
+
+def refuse_taken(fields: Container[str], settings: RecordSettings, place: str = "there is") -> None:
+    """Raise a BadRecord where a field is there already that the output gets."""
+    advice = {settings.entities_column: "--entities-column gives entities another name"}
+    if settings.with_answers:
+        advice[settings.answers_column] = "answers to questions go there, and the input must call it otherwise"
+    for column in advice:
+        if column in fields:
+            raise BadRecord(f"{place} a field {show(column)} already; {advice[column]}")
 
 
 def run(nlp: Language, batch: Sequence[Tuple[str, int]]) -> Iterator[Tuple[int, Union[Doc, str]]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ..corpora.files import ending_of, packing_of
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
@@ -20,8 +21,7 @@ from .ray_engine import do_in_actors
 from .readers import ReadSettings, check_source
 from .records import RecordSettings
 from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, described, named_label_map
-from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
-from .streams import packing_of
+from .sources import STDIN, Source, find_sources, format_of_stream, is_stream
 from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
 from .writers import WRITERS, WriteSettings, choose_writer
 
@@ -67,6 +67,7 @@ def annotate_files(
     rejects = place.with_name(place.name + REJECTS)
     parts = progress.parts_of(place)
     check_settings(settings, inputs, output)
+    records = record_settings(settings, writer)
     check_outputs(output, place, rejects, parts, settings, inputs)
     with progress.parts_directory(parts, output):
         with lock_directory(parts, "annotation"):
@@ -75,13 +76,12 @@ def annotate_files(
             outputs = [place, parts, rejects, *other_outputs]
             sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
             reading = ReadSettings(settings.text_column, settings.encoding)
-            added = [settings.entities_column, *["answers"] * bool(settings.questions)]
             for source in sources:
-                check_source(source, reading, added)
+                check_source(source, reading, records)
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
-            job = make_job(settings, sources, reading, writer, place, state)
+            job = make_job(settings, sources, reading, records, writer, place, state)
             started, n_characters = time.perf_counter(), 0
             if not (parts / progress.DONE).exists():
                 done = set(state.finished())
@@ -167,7 +167,7 @@ def spool(given: str, settings: AnnotateSettings, state: Progress, stdin: Option
         shutil.copyfileobj(stream, file_, progress.READ_AT_ONCE)
     with path.open("rb") as file_:
         start = file_.read(1024)
-    packing = packing_of(path)
+    packing = packing_of(start)
     format = settings.input_format or ("" if packing else format_of_stream(start, None))
     if not format:
         raise ValueError(f"what {given} gives is packed with {packing}; --input-format must say what it is")
@@ -197,24 +197,29 @@ def begin(state: Progress, run: Mapping[str, Any], settings: AnnotateSettings) -
 # Work
 
 
-def make_job(
-    settings: AnnotateSettings,
-    sources: Sequence[Source],
-    reading: ReadSettings,
-    writer: str,
-    place: Path,
-    state: Progress,
-) -> Job:
-    n_threads = max(1, n_cores() // settings.n_process) if settings.n_process > 1 else 0
-    records = RecordSettings(
+def record_settings(settings: AnnotateSettings, writer: str) -> RecordSettings:
+    return RecordSettings(
         text_column=settings.text_column,
         id_column=settings.id_column,
         entities_column=settings.entities_column,
         label_map=named_label_map(settings.label_map),
         min_score=settings.min_score,
+        with_answers=bool(settings.questions),
         batch_size=settings.batch_size,
         keep_docs=WRITERS[writer].needs_docs,
     )
+
+
+def make_job(
+    settings: AnnotateSettings,
+    sources: Sequence[Source],
+    reading: ReadSettings,
+    records: RecordSettings,
+    writer: str,
+    place: Path,
+    state: Progress,
+) -> Job:
+    n_threads = max(1, n_cores() // settings.n_process) if settings.n_process > 1 else 0
     types: Dict[str, Any] = {}
     if writer == "parquet":
         for source in sources:

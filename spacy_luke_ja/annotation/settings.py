@@ -4,12 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from ..corpora.files import ending_of, import_zstandard
 from ..label_maps import get_label_map
 from . import parquet, progress
 from .ray_engine import import_ray
 from .readers import READERS
-from .sources import ending_of
-from .streams import import_zstandard
 from .work import digest_of_model
 
 ENGINES = ("local", "ray")
@@ -70,8 +69,6 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
         number = getattr(settings, option)
         if number is not None and number < least:
             raise ValueError(f"{option_of(option)} must be at least {least}, got {number}")
-    if not settings.entities_column or settings.entities_column == settings.text_column:
-        raise ValueError(f"--entities-column must be another field than the text's, got {settings.entities_column!r}")
     check_encoding(settings.encoding)
     if output.suffix.lower() == ".zst":
         import_zstandard()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Collection, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from .streams import PACKINGS, packing_of
+from ..corpora.files import MARK_BYTES, check_ending, ending_of, packing_of
 
 STDIN = "-"
 # ending → format, a key of READERS in readers.py
@@ -67,17 +67,15 @@ def find_sources(
                 strange.append(path)
                 continue
             if not own_format:
-                raise ValueError(
-                    f"{path}: the name must end in {', '.join(ENDINGS)}, each also with "
-                    f"{', '.join(ending for _, ending in PACKINGS.values())}, got {ending_of(path) or 'no ending'}; "
-                    "--input-format says what the file is"
-                )
+                check_ending(path, ENDINGS, "; --input-format says what the file is")
             if place in found:
                 repeated.append(path)
                 continue
             if own_format == "lines" and text_per == "file":
                 own_format = "file"
-            found[place] = Source(path, path.as_posix(), own_format, packing_of(path), path.stat().st_size)
+            with path.open("rb") as file_:
+                packing = packing_of(file_.read(MARK_BYTES))
+            found[place] = Source(path, path.as_posix(), own_format, packing, path.stat().st_size)
         for reason, paths in {"of other kinds were left out": strange, "named before are read once": repeated}.items():
             if paths:
                 shown = ", ".join(str(path) for path in paths[:N_SHOWN])
@@ -115,12 +113,6 @@ def files_in(folder: Path) -> List[Path]:
         folders[:] = [name for name in folders if not (name.startswith(".") or Path(place, name, PROGRESS).is_file())]
         paths += [Path(place, name) for name in files if not name.startswith(".")]
     return sorted((path for path in paths if path.is_file()), key=lambda path: path.parts)
-
-
-def ending_of(path: Path) -> str:
-    """.jsonl of a.jsonl and a.jsonl.gz, in small letters."""
-    endings = [ending for _, ending in PACKINGS.values()]
-    return Path(path.stem if path.suffix.lower() in endings else path.name).suffix.lower()
 
 
 def is_stream(given: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from spacy.tokens import DocBin
 
+from ..corpora.files import PACKED_ENDINGS, ending_of, import_zstandard
 from ..corpora.records import Record
 from ..corpora.token_tables import write_conll
 from ..text.decoding import CharSpan
@@ -22,8 +23,6 @@ from ..text.messages import show
 from . import parquet
 from .readers import FIELDS
 from .records import AnnotatedRecord, RecordSettings
-from .sources import ending_of
-from .streams import PACKINGS, import_zstandard
 
 COPY_AT_ONCE = 1 << 20
 FOUND_COLUMNS = ("start", "end", "label", "entity", "score")
@@ -339,10 +338,10 @@ def join_parquet(paths: Sequence[Path], output: Path, settings: WriteSettings) -
 def open_packed(path: Path, packed: str) -> Iterator[Any]:
     """A new file; the same content gives the same bytes, packed too."""
     with path.open("wb") as file_:
-        if packed == PACKINGS["gzip"][1]:
+        if packed == ".gz":
             with gzip.GzipFile(filename="", mode="wb", fileobj=file_, mtime=0) as gzipped:
                 yield gzipped
-        elif packed == PACKINGS["zstd"][1]:
+        elif packed == ".zst":
             with import_zstandard().ZstdCompressor().stream_writer(file_, closefd=False) as zipped:
                 yield zipped
         else:
@@ -383,7 +382,7 @@ def choose_writer(path: Path, name: str = "") -> str:
     if name and name not in WRITERS:
         raise ValueError(f"--output-format must be one of {', '.join(WRITERS)}, got {name}")
     ending = ending_of(path)
-    is_packed = path.suffix.lower() in (own for _, own in PACKINGS.values())
+    is_packed = path.suffix.lower() in PACKED_ENDINGS
     for own, writer in WRITERS.items():
         if ending in writer.endings and name in ("", own):
             if is_packed and not (writer.packs and path.suffix.lower() in (".gz", ".zst")):

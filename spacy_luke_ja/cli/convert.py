@@ -65,7 +65,7 @@ def convert_stockmark(
 
 @app.command("convert")
 def convert(
-    input_path: Path = Argument(..., help="Annotated texts, in any of the formats above; .gz or .xz may follow"),
+    input_path: Path = Argument(..., help="Annotated texts, in any of the formats above, packed or not"),
     output_path: Path = Argument(..., help="The file to write: .spacy, .jsonl, .json, .conll, .tsv …"),
     format: str = Option("", "--to", help="The format to write; by default the one that the ending stands for"),
     split_mode: str = Option("A", "--split-mode", help="Sudachi's units: A (short), B or C (long)"),

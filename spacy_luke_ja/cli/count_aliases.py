@@ -12,15 +12,15 @@ from .tables import print_warnings
 
 @app.command("count-aliases")
 def count_aliases_cli(
-    input_paths: List[Path] = Argument(..., help='JSON lines, {"text": …, "links": …}; .gz or .xz may follow'),
+    input_paths: List[Path] = Argument(..., help='JSON lines, {"text": …, "links": …}, packed or not'),
     output_path: Path = Argument(..., help="The file to write: lines of alias, title and count, with tabs between"),
     on_bad_record: str = Option("raise", "--on-bad-record", help='"raise", or "skip" with a warning'),
 ) -> None:
     """Count what stands for which title of Wikipedia in linked texts."""
     from wasabi import msg
 
-    from ..corpora.formats import check_on_bad_record
     from ..corpora.linking import count_aliases
+    from ..corpora.parsed import check_on_bad_record
     from ..training.directories import replace_file
     from ..training.outputs import file_for
 

@@ -82,7 +82,8 @@ def report_bad_records(config: Any) -> int:
     """
     from wasabi import msg
 
-    from ..corpora.formats import check_on_bad_record, find_bad_records
+    from ..corpora.formats import find_bad_records
+    from ..corpora.parsed import check_on_bad_record
 
     n_errors = 0
     for name, reader in config["corpora"].items():

@@ -1,7 +1,7 @@
 """.spacy files in, their records out, and the other way round."""
 
 from pathlib import Path
-from typing import Iterator, List, Sequence
+from typing import Any, Iterator, List, Sequence
 
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
@@ -13,22 +13,22 @@ from .records import BadRecord, Read, Record, attempt, make_record, with_annotat
 from .tagged_tokens import join_tokens
 
 
-def open_docbin(path: Path, vocab: Vocab) -> List[Doc]:
-    content = read_bytes(path)
+def open_docbin(content: bytes, name: Any) -> List[Doc]:
+    """content: unpacked. name: of the file, for messages."""
     try:
-        return list(DocBin().from_bytes(content).get_docs(vocab))
+        return list(DocBin().from_bytes(content).get_docs(Vocab()))
     except Exception as error:  # zlib, msgpack or a KeyError, according to where it is damaged
-        raise ValueError(f"{path} is damaged, or no DocBin: {error}") from error
+        raise ValueError(f"{name} is damaged, or no DocBin: {error}") from error
 
 
 def read_docbin(path: Path) -> Read:
     """doc.ents of each Doc, whatever tokenizer made it."""
-    for n, doc in enumerate(open_docbin(path, Vocab()), start=1):
+    for n, doc in enumerate(open_docbin(read_bytes(path), path), start=1):
         yield f"Doc {n}", attempt(record_of_annotated, doc)
 
 
 def read_docbin_texts(path: Path) -> Iterator[str]:
-    return (text_of_doc(doc) for doc in open_docbin(path, Vocab()))
+    return (text_of_doc(doc) for doc in open_docbin(read_bytes(path), path))
 
 
 def write_docbin(records: Sequence[Record], docs: Sequence[Doc]) -> bytes:

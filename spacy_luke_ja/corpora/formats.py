@@ -13,15 +13,14 @@ from spacy.tokens import Doc
 
 from .docbin import read_docbin, read_docbin_texts, write_docbin
 from .examples import make_reference
-from .files import ending_of, read_bytes
+from .files import check_ending, ending_of, read_bytes, read_text
 from .json_shapes import NAMES_KEYS, SHAPES, has_tokens, record_of, row_tags, text_of
 from .json_values import NAMES, Values, names_of_tags, read_json_values, write_json_values
+from .parsed import check_on_bad_record, keep_good
 from .records import BadRecord, LeftOut, Read, Record, attempt
 from .tagged_tokens import read_tags
 from .token_tables import read_tokens, write_conll, write_conll_2003, write_conllu, write_pipes, write_tsv
 
-ON_BAD_RECORD = ("raise", "skip")
-N_NAMED = 20  # bad records in a message
 DATASET_INFO = "dataset_info.json"  # of Hugging Face's datasets, beside their files
 
 
@@ -39,7 +38,7 @@ def read_json(path: Path) -> Read:
 def json_items(path: Path) -> Values:
     info = path.parent / DATASET_INFO
     names: Dict[str, List[str]] = {}
-    for place, item in read_json_values(path):
+    for place, item in read_json_values(read_text(path)):
         if isinstance(item, dict) and has_tokens(item) and not any(item.get(key) for key in NAMES_KEYS):
             if not names and info.is_file():
                 names = read_names(info)
@@ -113,35 +112,21 @@ READERS: Dict[str, Callable[[Path], Read]] = {ending: own.read for own in FORMAT
 def read_records(
     path: Union[str, Path], *, on_bad_record: str = "raise", setting: str = "on_bad_record"
 ) -> Iterator[Record]:
-    """Read a file by its ending, which .gz or .xz may follow, and by what is in it.
+    """Read a file, packed or not, by its ending and by what is in it.
 
     on_bad_record: "raise" a ValueError that names file and line, or "skip" with one warning for all.
     setting: what the user knows on_bad_record as, for messages.
     """
     path = Path(path)
     check_on_bad_record(on_bad_record, setting)
-    read = reader_of(path)
-    n_records, n_left_out, bad = 0, 0, []
     trimmed: Counter = Counter()
     converted: Dict[str, Counter] = {}
-    for place, record in read(path):
-        n_records += 1
-        if isinstance(record, Record):
-            if record.n_trimmed:
-                trimmed[place] += record.n_trimmed
-            if record.unit:
-                converted.setdefault(record.unit, Counter())[place] += len(record.char_spans)
-            yield record
-            continue
-        if isinstance(record, LeftOut):
-            n_left_out += 1
-            continue
-        message = f"{path}, {place}: {record}"
-        if on_bad_record == "raise":
-            raise ValueError(f'{message}; with "skip" for {setting}, such records are left out') from record
-        bad.append(message)
-    if bad:
-        warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}{list_others(bad)}")
+    for place, record in keep_good(path, reader_of(path)(path), on_bad_record, setting):
+        if record.n_trimmed:
+            trimmed[place] += record.n_trimmed
+        if record.unit:
+            converted.setdefault(record.unit, Counter())[place] += len(record.char_spans)
+        yield record
     if trimmed:
         warnings.warn(
             f"{sum(trimmed.values())} entities of {path} began or ended with a blank character, which was left out; "
@@ -152,22 +137,10 @@ def read_records(
             f"{sum(places.values())} entities of {path} had offsets in {unit}, as the texts beside them show, and were "
             f"put right; the first at {next(iter(places))}"
         )
-    if n_left_out:
-        warnings.warn(
-            f"{n_left_out} of {n_records} records of {path} were left out: Prodigy has them as not accepted, or Label "
-            "Studio as cancelled"
-        )
 
 
 def reader_of(path: Path) -> Callable[[Path], Read]:
-    ending = ending_of(path)
-    if ending not in READERS:
-        names = ", ".join(READERS)
-        named = f"must end in {names}, each also with .gz or .xz, got {ending or 'no ending'}"
-        raise ValueError(f"{path}: the name {named}")
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    return READERS[ending]
+    return READERS[check_ending(path, READERS)]
 
 
 def read_texts(path: Union[str, Path]) -> Iterator[str]:
@@ -176,7 +149,7 @@ def read_texts(path: Union[str, Path]) -> Iterator[str]:
     read = reader_of(path)
     if read is read_json:
         for place, item in json_items(path):
-            record = item if isinstance(item, BadRecord) else attempt(text_of, item)
+            record = attempt(text_of, item)
             if isinstance(record, BadRecord):
                 raise ValueError(f"{path}, {place}: {record}") from record
             yield record.text
@@ -191,17 +164,6 @@ def find_bad_records(path: Union[str, Path]) -> List[str]:
     path = Path(path)
     found: Any = [] if ending_of(path) not in READERS or not path.is_file() else reader_of(path)(path)
     return [f"{place}: {record}" for place, record in found if not isinstance(record, (Record, LeftOut))]
-
-
-def list_others(messages: List[str]) -> str:
-    """A line for each of the second to the last, or to N_NAMED."""
-    more = [f"… and {len(messages) - N_NAMED} more"] if len(messages) > N_NAMED else []
-    return "".join(f"\n    {message}" for message in [*messages[1:N_NAMED], *more])
-
-
-def check_on_bad_record(on_bad_record: str, setting: str = "on_bad_record") -> None:
-    if on_bad_record not in ON_BAD_RECORD:
-        raise ValueError(f"{setting} must be one of {', '.join(ON_BAD_RECORD)}, got {on_bad_record}")
 
 
 # Writing

@@ -46,9 +46,7 @@ def text_of(item: Any) -> Record:
 
 
 def record_of(item: Any, tags: TagsOfFile) -> Record:
-    """Raises BadRecord, also for an item that is one."""
-    if isinstance(item, BadRecord):
-        raise item
+    """Raises BadRecord."""
     shape = shape_of(item)
     if not isinstance(item, dict):
         return make_record(shape.text(item), shape.entities(item, tags))

@@ -1,57 +1,51 @@
-"""A file of JSON in, by lines or as a whole, its objects out, each with its place."""
+"""The text of a file of JSON in, by lines or as a whole, its objects out, each with its place."""
 
 import json
-from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
 from ..text.messages import show
-from .files import read_lines
-from .records import BadRecord, attempt
+from .records import BadRecord, attempt, check_decoded
 
 Values = Iterator[Tuple[str, Union[Any, BadRecord]]]
 NAMES = "tag names"  # a key that no file has, for the names of tags that stand beside rows of numbers
+BLANK = " \t\r\n\v\f"
 
 
-def read_json_values(path: Path) -> Values:
-    """JSON lines, arrays in one line or over several, and what the API of Hugging Face's datasets gives."""
-    lines = read_lines(path)
-    first = next((line.strip() for line in lines if line.strip()), b"")
-    if is_document(first, lines):
-        yield from read_document(b"\n".join(lines))
+def read_json_values(text: str, check: Callable[[str], None] = check_decoded) -> Values:
+    """JSON lines, arrays in one line or over several, and what the API of Hugging Face's datasets gives.
+
+    check: raises a BadRecord for an object of which a piece was not decoded.
+    """
+    lines = text.split("\n")
+    first = next((line.strip(BLANK) for line in lines if line.strip(BLANK)), "")
+    if is_document(first, text):
+        yield from read_document(text, check)
         return
     for n, line in enumerate(lines, start=1):
-        if line.strip():
-            for i, (value, n_values) in enumerate(unwrap(attempt(parse_json, line)), start=1):
+        if line.strip(BLANK):
+            for i, (value, n_values) in enumerate(unwrap(attempt(parse_json, line, check)), start=1):
                 yield f"line {n}" if n_values == 1 else f"line {n}, object {i}", value
 
 
-def is_document(first: bytes, lines: List[bytes]) -> bool:
+def is_document(first: str, text: str) -> bool:
     """Whether a file is one value over several lines."""
     if is_json(first):
         return False
-    return (first.startswith(b"[") and not first.endswith(b"]")) or (
-        first.startswith(b"{") and is_json(b"\n".join(lines))
-    )
+    return (first.startswith("[") and not first.endswith("]")) or (first.startswith("{") and is_json(text))
 
 
-def is_json(content: bytes) -> bool:
+def is_json(text: str) -> bool:
     try:
-        json.loads(content)
+        json.loads(text)
         return True
     except (ValueError, RecursionError):
         return False
 
 
-def read_document(content: bytes) -> Values:
-    try:
-        text = content.decode("utf8")
-    except UnicodeDecodeError as error:
-        n = content.count(b"\n", 0, error.start) + 1
-        yield f"line {n}", BadRecord(f"this is not UTF-8: {error}")
-        return
+def read_document(text: str, check: Callable[[str], None]) -> Values:
     place = skip_blank(text, 0)
     if text[place] != "[":
-        for i, (value, _) in enumerate(unwrap(attempt(parse_json, content)), start=1):
+        for i, (value, _) in enumerate(unwrap(attempt(parse_json, text, check)), start=1):
             yield f"object {i}", value
         return
     decoder = json.JSONDecoder(object_pairs_hook=without_repeated_keys)
@@ -61,6 +55,7 @@ def read_document(content: bytes) -> Values:
         n, counted = n + text.count("\n", counted, place), place
         try:
             value, end = decoder.raw_decode(text, place)
+            check(text[place:end])
         except BadRecord as error:
             value, end = error, json.JSONDecoder().raw_decode(text, place)[1]
         except (ValueError, RecursionError) as error:
@@ -116,13 +111,14 @@ def names_of_tags(features: Any) -> Dict[str, List[str]]:
     return found
 
 
-def parse_json(line: bytes) -> Any:
+def parse_json(text: str, check: Callable[[str], None]) -> Any:
+    check(text)
     try:
-        return json.loads(line.decode("utf8"), object_pairs_hook=without_repeated_keys)
+        return json.loads(text, object_pairs_hook=without_repeated_keys)
     except BadRecord:
         raise
     except (ValueError, RecursionError) as error:
-        raise BadRecord(f"this is not JSON in UTF-8: {error}") from error
+        raise BadRecord(f"this is not JSON: {error}") from error
 
 
 def without_repeated_keys(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:

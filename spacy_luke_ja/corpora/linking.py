@@ -13,10 +13,9 @@ from spacy.training import Example
 from ..linking_data import set_gold_links
 from ..text.linking import NIL, AliasTable
 from ..text.messages import show
-from .formats import check_on_bad_record
-from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
-from .parsed import read_parsed
-from .records import BadRecord
+from .mentions import UNTYPED, make_mentioned_doc, parse_annotated
+from .parsed import check_on_bad_record, read_parsed
+from .records import BadRecord, check_name
 
 Linked = Tuple[int, int, Optional[str]]
 
@@ -30,7 +29,7 @@ def create_linking_corpus(
     path: Optional[Path], on_bad_record: str = "raise", mentions_key: Optional[str] = None
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file of JSON lines, also with .gz or .xz.
+    path: a file of JSON lines or of an array, packed or not.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
     mentions_key: where the Docs get the mentions: in this group of doc.spans, or in doc.ents when null. As the
         component's setting.
@@ -81,32 +80,19 @@ def read_linked(path: Path, *, on_bad_record: str = "raise", can_overlap: bool =
 
 
 def parse_linked(value: Any, *, can_overlap: bool) -> LinkedText:
-    if (
-        not isinstance(value, dict)
-        or not isinstance(value.get("text"), str)
-        or not isinstance(value.get("links"), list)
-    ):
-        raise BadRecord(f'a record must be {{"text": "…", "links": […]}}, got {show(value)}')
-    text: str = value["text"]
+    """Check an object; raises BadRecord."""
+    text, links = parse_annotated(value, "links", parse_link, can_overlap=can_overlap, trim=True)
     title_of: Dict[Tuple[int, int], Optional[str]] = {}
-    for link in value["links"]:
-        own = link if isinstance(link, dict) else {}
-        span, title = own.get("span"), own.get("title", "")
-        start, end = span if isinstance(span, list) and len(span) == 2 else (None, None)
-        is_title = title is None or (isinstance(title, str) and title.strip())
-        if type(start) is not int or type(end) is not int or not is_title:
-            raise BadRecord(f'a link must be {{"span": [0, 4], "title": "…"}}, got {show(link)}')
-        start, end = strip_blank(text, start, end)
-        check_span(text, start, end)
+    for start, end, title in links:
         if title_of.setdefault((start, end), title) != title:
             raise BadRecord(f"the span {start}–{end} has two titles, {show(title_of[start, end])} and {show(title)}")
-    check_overlaps(text, list(title_of), can_overlap=can_overlap)
     return LinkedText(text, [(start, end, title) for (start, end), title in title_of.items()])
 
 
-def strip_blank(text: str, start: int, end: int) -> Tuple[int, int]:
-    """Wikipedia's links may begin or end with a blank."""
-    if not 0 <= start < end <= len(text):
-        return start, end
-    own = text[start:end]
-    return start + len(own) - len(own.lstrip()), end - len(own) + len(own.rstrip())
+def parse_link(link: Any) -> Tuple[Any, Any, Optional[str]]:
+    span, title = link.get("span"), link.get("title", "")
+    if not isinstance(span, list) or len(span) != 2:
+        raise BadRecord(f'a link must be {{"span": [0, 4], "title": "…"}}, got {show(link)}')
+    if title is not None:
+        check_name("a title", title.strip() if isinstance(title, str) else title)
+    return span[0], span[1], title

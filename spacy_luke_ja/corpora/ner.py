@@ -7,7 +7,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from .examples import make_example
-from .formats import check_on_bad_record, read_records
+from .formats import read_records
+from .parsed import check_on_bad_record
 from .records import Record
 
 

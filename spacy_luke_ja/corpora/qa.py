@@ -5,17 +5,14 @@ Face's data sets have a row for each question, with its context and "answers": {
 """
 
 import codecs
-import gzip
 import json
-import lzma
 import re
 import warnings
-import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.training import Example
@@ -25,16 +22,12 @@ from ..qa_data import get_gold_answers
 from ..text.messages import show
 from .docbin import open_docbin
 from .examples import make_paragraph_example
-from .formats import check_on_bad_record, list_others
+from .files import check_ending, ending_of, read_bytes
+from .parsed import check_on_bad_record, list_others
 from .qa_questions import Question, parse_question
 from .records import BadRecord
 
-OPENERS: Dict[str, Callable[..., Any]] = {
-    kind + ending: opener
-    for ending, opener in (("", open), (".gz", gzip.open), (".xz", lzma.open))
-    for kind in (".json", ".jsonl")
-}
-DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)  # what reading a compressed file may raise
+ENDINGS = (".json", ".jsonl")
 N_NAMED = 5  # questions in a warning
 
 
@@ -48,8 +41,8 @@ def create_squad_corpus(
     path: Optional[Path], on_bad_record: str = "raise", max_questions: int = 0
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file in SQuAD's format or with a row for each question, .json or .jsonl, also with .gz or .xz, see
-        read_squad; or a DocBin, .spacy, with the user_data of Docs that set_gold_answers was called on.
+    path: a file in SQuAD's format or with a row for each question, .json or .jsonl, see read_squad; or a
+        DocBin, .spacy, with the user_data of Docs that set_gold_answers was called on.
     on_bad_record: "raise", or "skip" with a warning, when a question cannot be read.
     max_questions: how many to take, from the first; 0 takes all.
 
@@ -91,16 +84,14 @@ def first_questions(paragraphs: Iterable[Paragraph], n: int) -> Iterator[Paragra
 
 def read_paragraphs(path: Path, *, on_bad_record: str, setting: str = "on_bad_record") -> Iterator[Paragraph]:
     """Read a file of questions: a DocBin, .spacy, or one that read_squad reads."""
-    if path.suffix == ".spacy":
+    if ending_of(path) == ".spacy":
         return read_docbin(path)
     return read_squad(path, on_bad_record=on_bad_record, setting=setting)
 
 
 def read_docbin(path: Path) -> Iterator[Paragraph]:
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
     n_questions = 0
-    for doc in open_docbin(path, Vocab()):
+    for doc in open_docbin(read_bytes(path), path):
         numbered = enumerate(get_gold_answers(doc), start=n_questions + 1)
         questions = tuple(Question(str(n), own.question, tuple(a[:2] for a in own.answers)) for n, own in numbered)
         n_questions += len(questions)
@@ -121,7 +112,7 @@ def read_squad(
     setting: str = "on_bad_record",
 ) -> Iterator[Paragraph]:
     """Read a file in the format of SQuAD 1 or 2, or with a row for each question, as Hugging Face's data sets have it:
-    .json or .jsonl, also with .gz or .xz. Neighbouring rows with one context are a paragraph.
+    .json or .jsonl, packed or not. Neighbouring rows with one context are a paragraph.
 
     A question with an empty list of answers has none in the text, unless "is_impossible" is false. One without an id,
     or with null, has its number in the file.
@@ -211,20 +202,12 @@ def context_of(row: Any) -> Tuple[str, str]:
 
 def read_json(path: Path) -> Any:
     """RETURNS: what the file holds; a list where each line is an object by itself, whatever the name."""
-    ending = next((ending for ending in OPENERS if path.name.endswith(ending)), None)
-    if ending is None:
-        raise ValueError(f"{path}: the name must end in {', '.join(OPENERS)}, got {path.suffix or 'no ending'}")
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    try:
-        with OPENERS[ending](path, "rb") as file:
-            content = file.read()
-    except DAMAGED as error:
-        raise ValueError(f"{path} is damaged, or not compressed as its name says: {error}") from error
+    ending = check_ending(path, ENDINGS)
+    content = read_bytes(path)
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        if ".jsonl" in ending or re.search(rb"\}\s*\n\s*\{", content):
+        if ending == ".jsonl" or re.search(rb"\}\s*\n\s*\{", content):
             return read_lines(path, content)
         raise ValueError(f"{path} is not JSON in UTF-8: {error}") from error
 

@@ -63,7 +63,9 @@ Read = Iterator[Tuple[str, Union[Record, BadRecord]]]
 
 
 def attempt(parse: Callable[..., Any], *raw: Any) -> Any:
-    """RETURNS: what parse returns, or the BadRecord that it raises."""
+    """RETURNS: what parse returns, or the BadRecord that it raises, or is given first."""
+    if raw and isinstance(raw[0], BadRecord):
+        return raw[0]
     try:
         return parse(*raw)
     except BadRecord as error:
@@ -127,16 +129,31 @@ def check_characters(name: str, value: str) -> None:
         raise BadRecord(f"{name} has a lone surrogate, which no UTF-8 can hold: {show(value)}")
 
 
+def check_decoded(text: str, encoding: str = "UTF-8", advice: str = "") -> None:
+    """Raise a BadRecord where `decode` (files.py) met a byte that is not of the encoding."""
+    wrong = LONE_SURROGATE.search(text)
+    if wrong:
+        before = show(text[max(0, wrong.start() - 20) : wrong.start()])
+        raise BadRecord(f"this is not {encoding}: the byte {ord(wrong[0]) & 0xFF:#04x} after {before}{advice}")
+
+
 def check_entity(start: Any, end: Any, label: Any, surface: Optional[str] = None) -> Entity:
+    check_offsets(start, end)
+    return start, end, check_name(f"the label of the entity {show(start)}–{show(end)}", label), surface
+
+
+def check_offsets(start: Any, end: Any) -> None:
     # bool is an int to Python, and to nobody else
     if not all(isinstance(char, int) and not isinstance(char, bool) for char in (start, end)):
         raise BadRecord(f"start and end of an entity must be whole numbers, got {show(start)} and {show(end)}")
-    if not isinstance(label, str) or not label:
-        raise BadRecord(
-            f"the label of the entity {show(start)}–{show(end)} must be a string that is not empty, got {show(label)}"
-        )
-    check_characters(f"the label of the entity {show(start)}–{show(end)}", label)
-    return start, end, label, surface
+
+
+def check_name(what: str, value: Any) -> str:
+    """RETURNS: the value; raises a BadRecord where it is no string to call something by."""
+    if not isinstance(value, str) or not value:
+        raise BadRecord(f"{what} must be a string that is not empty, got {show(value)}")
+    check_characters(what, value)
+    return value
 
 
 def show_span(start: int, end: int, label: str, *_: Any) -> str:

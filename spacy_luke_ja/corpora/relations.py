@@ -19,10 +19,9 @@ from spacy.training import Example
 
 from ..relations_data import set_gold_relations
 from ..text.messages import show
-from .formats import check_on_bad_record
-from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
-from .parsed import read_parsed
-from .records import BadRecord, check_characters, check_entity
+from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc, parse_annotated
+from .parsed import check_on_bad_record, read_parsed
+from .records import BadRecord, check_characters, check_entity, check_name
 from .tagged_tokens import join_tokens
 
 Labelled = Tuple[int, int, str]
@@ -44,7 +43,7 @@ def create_relations_corpus(
     no_relation: Optional[str] = "no_relation",
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file of JSON lines, or of an array.
+    path: a file of JSON lines or of an array, packed or not.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
     mentions_key: where the Docs get the mentions: in this group of doc.spans, or in doc.ents when null. As the
         component's setting.
@@ -120,19 +119,20 @@ def parse_related(value: Any, *, can_overlap: bool, no_relation: Optional[str]) 
             )
         if own.mentions[head][:2] == own.mentions[tail][:2]:
             raise BadRecord(f"head and tail of a relation must be different mentions, got {show((head, tail, label))}")
-        if not isinstance(label, str) or not label:
-            raise BadRecord(f"the label of a relation must be a string that is not empty, got {show(label)}")
+        check_name("the label of a relation", label)
     return own._replace(relations=[relation for relation in own.relations if relation[2] != no_relation])
 
 
 def parse_own(value: Dict[str, Any]) -> RelatedText:
-    text: Any = value["text"]
-    entities: Any = value.get("entities")
     relations: Any = value.get("relations")
-    if not isinstance(text, str) or not is_list_of_dicts(entities) or not is_list_of_dicts(relations):
+    if not is_list_of_dicts(relations):
         raise BadRecord(f'a record must be {{"text": "…", "entities": […], "relations": […]}}, got {show(value)}')
-    mentions = [make_mention(own.get("start"), own.get("end"), own.get("label", UNTYPED)) for own in entities]
+    text, mentions = parse_annotated(value, "entities", parse_entity)
     return RelatedText(text, mentions, [(own.get("head"), own.get("tail"), own.get("label")) for own in relations], [])
+
+
+def parse_entity(own: Any) -> Labelled:
+    return make_mention(own.get("start"), own.get("end"), own.get("label", UNTYPED))
 
 
 def parse_tacred(value: Dict[str, Any]) -> RelatedText:

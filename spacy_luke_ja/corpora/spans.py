@@ -11,10 +11,9 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..text.messages import show
-from .formats import check_on_bad_record
-from .mentions import check_span, make_mentioned_doc
-from .parsed import read_parsed
-from .records import BadRecord, check_characters, check_entity
+from .mentions import make_mentioned_doc, parse_annotated
+from .parsed import check_on_bad_record, read_parsed
+from .records import BadRecord, check_entity
 
 
 class SpannedText(NamedTuple):
@@ -28,7 +27,7 @@ def create_spans_corpus(
     path: Optional[Path], on_bad_record: str = "raise", spans_key: str = "luke_span_ner"
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file of JSON lines, or of an array.
+    path: a file of JSON lines or of an array, packed or not.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
     spans_key: the group of doc.spans that the references get. As the component's setting, or its name.
     """
@@ -45,14 +44,13 @@ def create_spans_corpus(
 
 def parse_spanned(value: Any) -> SpannedText:
     """Check an object; raises BadRecord."""
-    text, spans = (value.get(key) for key in ("text", "spans")) if isinstance(value, dict) else (None, None)
-    if not isinstance(text, str) or not isinstance(spans, list) or not all(isinstance(own, dict) for own in spans):
-        raise BadRecord(f'a record must be {{"text": "…", "spans": […]}}, got {show(value)}')
-    check_characters("the text", text)
+    text, spans = parse_annotated(value, "spans", parse_span)
     labels: Dict[Tuple[int, int], str] = {}
-    for own in spans:
-        start, end, label, _ = check_entity(own.get("start"), own.get("end"), own.get("label"))
-        check_span(text, start, end)
+    for start, end, label in spans:
         if labels.setdefault((start, end), label) != label:
             raise BadRecord(f"the span {start}–{end} has two labels, {labels[start, end]} and {label}: {show(text)}")
     return SpannedText(text, [(start, end, label) for (start, end), label in labels.items()])
+
+
+def parse_span(own: Any) -> Tuple[int, int, str]:
+    return check_entity(own.get("start"), own.get("end"), own.get("label"))[:3]

@@ -1,21 +1,19 @@
 """A file of texts with their classes in, Examples out (spacy-luke-ja.TextcatCorpus.v1, for [corpora])."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Union
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.vocab import Vocab
 
 from ..text.messages import show
 from .docbin import open_docbin, text_of_doc
-from .files import ending_of
-from .formats import check_on_bad_record, list_others
+from .files import check_ending, read_bytes, read_text
 from .json_values import read_json_values
-from .records import BadRecord, attempt, check_characters
+from .parsed import check_on_bad_record, keep_good
+from .records import BadRecord, attempt, check_characters, check_name
 
 ENDINGS = (".jsonl", ".json", ".spacy")
 KEYS = ("cats", "labels", "label")
@@ -38,7 +36,7 @@ def create_textcat_corpus(
 ) -> Callable[[Language], Iterator[Example]]:
     """
     path: JSON lines or an array of objects, {"text": …, "label": "スポーツ"}, {"text": …, "labels": ["政治"]} or
-        {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}, also with .gz or .xz; or a .spacy whose Docs have doc.cats.
+        {"text": …, "cats": {"政治": 1.0, "経済": 0.0}}; or a .spacy whose Docs have doc.cats. Packed or not.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
 
     A text with "label" or "labels" has none of the other labels in the file; of labels that "cats" and Docs lack,
@@ -60,32 +58,16 @@ def create_textcat_corpus(
 
 
 def read_classified(path: Path, *, on_bad_record: str = "raise") -> Iterator[ClassifiedText]:
-    bad: List[str] = []
-    n_records = 0
-    for place, record in read_each(path):
-        n_records += 1
-        if isinstance(record, ClassifiedText):
-            yield record
-            continue
-        message = f"{path}, {place}: {record}"
-        if on_bad_record == "raise":
-            raise ValueError(f'{message}; with "skip" for on_bad_record, such records are left out') from record
-        bad.append(message)
-    if bad:
-        warnings.warn(f"{len(bad)} of {n_records} records were skipped; the first is {bad[0]}{list_others(bad)}")
+    return (record for _, record in keep_good(path, read_each(path), on_bad_record))
 
 
 def read_each(path: Path) -> Iterator[Tuple[str, Union[ClassifiedText, BadRecord]]]:
-    if ending_of(path) not in ENDINGS:
-        raise ValueError(f"{path}: the name must end in {', '.join(ENDINGS)}, each also with .gz or .xz")
-    if not path.is_file():
-        raise OSError(f"there is no file {path}")
-    if ending_of(path) == ".spacy":
-        for n, doc in enumerate(open_docbin(path, Vocab()), start=1):
+    if check_ending(path, ENDINGS) == ".spacy":
+        for n, doc in enumerate(open_docbin(read_bytes(path), path), start=1):
             yield f"Doc {n}", attempt(parse_doc, doc)
     else:
-        for place, item in read_json_values(path):
-            yield place, item if isinstance(item, BadRecord) else attempt(parse_item, item)
+        for place, item in read_json_values(read_text(path)):
+            yield place, attempt(parse_item, item)
 
 
 def parse_doc(doc: Doc) -> ClassifiedText:
@@ -105,20 +87,13 @@ def parse_item(item: Any) -> ClassifiedText:
         if not isinstance(stated, dict) or not stated:
             raise BadRecord(f'"cats" must be an object that gives labels 1.0 or 0.0, got {show(stated)}')
         return ClassifiedText(item["text"], check_values(stated), is_complete=False)
-    labels = stated if isinstance(stated, list) else [stated]
-    return ClassifiedText(item["text"], check_values(dict.fromkeys(map(check_label, labels), 1.0)), is_complete=True)
-
-
-def check_label(label: Any) -> str:
-    if not isinstance(label, str) or not label:
-        raise BadRecord(f"a label must be a string that is not empty, got {show(label)}")
-    check_characters("a label", label)
-    return label
+    labels = [check_name("a label", label) for label in (stated if isinstance(stated, list) else [stated])]
+    return ClassifiedText(item["text"], dict.fromkeys(labels, 1.0), is_complete=True)
 
 
 def check_values(cats: Dict[str, Any]) -> Dict[str, float]:
     for label, value in cats.items():
-        check_label(label)
+        check_name("a label", label)
         if isinstance(value, str) or value not in (0, 1):
             raise BadRecord(f"the value of the label {label} must be 1.0 or 0.0, got {show(value)}")
     return {label: float(value) for label, value in cats.items()}

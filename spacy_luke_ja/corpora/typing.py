@@ -12,10 +12,9 @@ from spacy.training import Example
 
 from ..text.messages import show
 from ..typing_data import set_gold_types
-from .formats import check_on_bad_record
-from .mentions import UNTYPED, check_overlaps, check_span, make_mentioned_doc
-from .parsed import read_parsed
-from .records import BadRecord
+from .mentions import UNTYPED, make_mentioned_doc, parse_annotated
+from .parsed import check_on_bad_record, read_parsed
+from .records import BadRecord, check_name
 
 Typed = Tuple[int, int, Sequence[str]]
 
@@ -29,7 +28,7 @@ def create_typing_corpus(
     path: Optional[Path], on_bad_record: str = "raise", mentions_key: Optional[str] = None
 ) -> Callable[[Language], Iterator[Example]]:
     """
-    path: a file of JSON lines.
+    path: a file of JSON lines or of an array, packed or not.
     on_bad_record: "raise", or "skip" with a warning, when a record cannot be read.
     mentions_key: where the Docs get the mentions: in this group of doc.spans, or in doc.ents when null. As the
         component's setting.
@@ -62,21 +61,16 @@ def make_typing_example(
 
 
 def parse_typed(value: Any, *, can_overlap: bool) -> TypedText:
-    if (
-        not isinstance(value, dict)
-        or not isinstance(value.get("text"), str)
-        or not isinstance(value.get("spans"), list)
-    ):
-        raise BadRecord(f'a record must be {{"text": "…", "spans": […]}}, got {show(value)}')
-    text: str = value["text"]
+    """Check an object; raises BadRecord."""
+    text, spans = parse_annotated(value, "spans", parse_types, can_overlap=can_overlap)
     types_of: Dict[Tuple[int, int], Dict[str, None]] = {}
-    for span in value["spans"]:
-        own = span if isinstance(span, dict) else {}
-        start, end, types = own.get("start"), own.get("end"), own.get("types")
-        is_list = isinstance(types, list) and all(isinstance(label, str) and label for label in types)
-        if type(start) is not int or type(end) is not int or not is_list:
-            raise BadRecord(f'a span must be {{"start": 0, "end": 4, "types": ["…"]}}, got {show(span)}')
-        check_span(text, start, end)
-        types_of.setdefault((start, end), {}).update(dict.fromkeys(types or ()))
-    check_overlaps(text, list(types_of), can_overlap=can_overlap)
+    for start, end, types in spans:
+        types_of.setdefault((start, end), {}).update(dict.fromkeys(types))
     return TypedText(text, [(start, end, list(types)) for (start, end), types in types_of.items()])
+
+
+def parse_types(span: Any) -> Tuple[Any, Any, List[str]]:
+    types = span.get("types")
+    if not isinstance(types, list):
+        raise BadRecord(f'a span must be {{"start": 0, "end": 4, "types": ["…"]}}, got {show(span)}')
+    return span.get("start"), span.get("end"), [check_name("a type", label) for label in types]

@@ -83,7 +83,7 @@ def test_each_format(run, tmp_path, name, chunk_bytes):
 
 
 @pytest.mark.parametrize("packing", PACK)
-@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.tsv"])
+@pytest.mark.parametrize("name", [name for name in CONTENTS if not name.endswith(".parquet")])
 def test_packed_files(run, tmp_path, name, packing):
     (tmp_path / (name + packing)).write_bytes(PACK[packing](CONTENTS[name]))
     run(name + packing, "out.jsonl", chunk_bytes=30)
@@ -92,13 +92,15 @@ def test_packed_files(run, tmp_path, name, packing):
 
 def test_packing_is_known_by_the_content_and_may_have_several_members(run, tmp_path):
     lines = CONTENTS["a.jsonl"].splitlines(keepends=True)
-    for name, pack in (("gz.jsonl", PACK[".gz"]), ("zst.jsonl", PACK[".zst"]), ("bz2.jsonl", PACK[".bz2"])):
-        (tmp_path / name).write_bytes(b"".join(map(pack, lines)))
+    contents = {f"{ending[1:]}.jsonl": b"".join(map(pack, lines)) for ending, pack in PACK.items() if ending}
+    contents.update({f"{ending[1:]}.json": pack(CONTENTS["a.json"]) for ending, pack in PACK.items() if ending})
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
         run(name, f"{name}.out.jsonl", chunk_bytes=30)
         assert names_of(read_rows(f"{name}.out.jsonl")) == NAMES
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.json", "a.csv"])
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
 def test_byte_order_marks_and_line_ends_of_windows(run, tmp_path, name, end, mark):
@@ -110,7 +112,7 @@ def test_byte_order_marks_and_line_ends_of_windows(run, tmp_path, name, end, mar
 
 
 @pytest.mark.parametrize("encoding", ["cp932", "euc_jp"])
-@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.json", "a.csv"])
 def test_other_encodings(run, tmp_path, name, encoding):
     (tmp_path / name).write_bytes(CONTENTS[name].decode("utf8").encode(encoding))
     result = run(name, "wrong.jsonl")
@@ -129,6 +131,17 @@ def test_utf_16_is_refused_by_name(run, tmp_path, name, encoding):
         run(name, "out.jsonl")
     with pytest.raises(ValueError, match="--encoding cannot be utf-16; iconv"):
         run(name, "out.jsonl", encoding="utf-16")
+
+
+def test_an_object_that_is_not_of_the_encoding_is_rejected_alone(run, tmp_path):
+    lines = ['{"text": "東京"},'.encode(), '{"text": "大阪"},'.encode("cp932"), '{"text": "京都"}'.encode()]
+    (tmp_path / "a.json").write_bytes(b"[\n" + b"\n".join(lines) + b"\n]")
+    result = run("a.json", "out.jsonl")
+    assert result.n_rejects == 1 and [row["text"] for row in read_rows("out.jsonl")] == ["東京", "京都"]
+    (reject,) = rejects_of("out.jsonl")
+    assert (reject["object"], reject["reason"]) == (
+        2, "this is not utf-8: the byte 0x91 after '{\"text\": \"'; --encoding names another, such as cp932"
+    )  # fmt: skip
 
 
 # Folders and patterns
@@ -241,6 +254,8 @@ def test_input_format_goes_before_the_name(run, tmp_path):
         (b'{"text": "\xe5\xa4\xa7\xe9\x98\xaa"}\n', "jsonl", [["大阪 地名"]]),
         (b"", "", []),
         (gzip.compress("東京".encode(), mtime=0), "lines", [["東京 地名"]]),
+        (PACK[".zst"](CONTENTS["a.json"]), "json", NAMES),
+        (PACK[".bz2"](CONTENTS["a.spacy"]), "docbin", NAMES),
         (table(), "csv", NAMES),
         (parquet(), "parquet", NAMES),
     ],
@@ -351,6 +366,12 @@ def test_a_field_that_is_taken_is_refused_by_name(run, tmp_path, name):
     assert row["entities"] == "x" and names_of([row], "found") == [["東京 地名"]]
 
 
+def test_a_field_that_answers_need_is_refused_by_name(run, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"text": "東京", "answers": "x"}]))
+    with pytest.raises(ValueError, match="a.jsonl has a field 'answers' already; answers to questions go there"):
+        run("a.jsonl", "out.jsonl", questions=("どこですか",))
+
+
 def test_columns_must_have_names_of_their_own(run, tmp_path):
     (tmp_path / "a.csv").write_text("text,text\na,b\n")
     with pytest.raises(ValueError, match="a.csv: column names must be unique"):
@@ -393,6 +414,16 @@ def test_a_packed_file_that_was_cut_is_read_as_far_as_it_goes(run, tmp_path, pac
         assert len(rows) > 300
     (reject,) = rejects_of("out.jsonl")
     assert result.n_rejects == 1 and reject["file"] == f"a.jsonl{packing}" and "damaged here" in reject["reason"]
+
+
+@pytest.mark.parametrize("packing", [".gz", ".zst", ".bz2", ".xz"])
+@pytest.mark.parametrize("name", ["a.json", "a.spacy"])
+def test_a_packed_value_that_was_cut_is_rejected_as_a_whole(run, tmp_path, name, packing):
+    (tmp_path / (name + packing)).write_bytes(PACK[packing](CONTENTS[name])[:-9])
+    (tmp_path / "b.txt").write_bytes("大阪".encode())
+    run(name + packing, "b.txt", "out.jsonl")
+    assert names_of(read_rows("out.jsonl")) == [["大阪 地名"]]
+    assert f"{name + packing} is packed with" in rejects_of("out.jsonl")[0]["reason"]
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.spacy"])

@@ -204,7 +204,12 @@ def test_fields_that_json_cannot_hold(run, tmp_path):
         ("out.jsonl", {"batch_size": 0}, "--batch-size must be at least 1, got 0"),
         ("out.jsonl", {"text_per": "page"}, "--text-per must be line or file, got page"),
         ("out.jsonl", {"encoding": "klingon"}, "--encoding must be one that Python knows.*got klingon"),
-        ("out.jsonl", {"entities_column": "text"}, "--entities-column must be another field"),
+        ("out.jsonl", {"entities_column": "text"}, "--entities-column must be another field than text, got"),
+        (
+            "out.jsonl",
+            {"entities_column": "answers", "questions": ("誰ですか",)},
+            "another field than text and answers, got",
+        ),
         ("out.jsonl", {"model": "./nowhere"}, "there is no directory ./nowhere"),
         ("nowhere/out.jsonl", {}, "there is no directory nowhere"),
         ("folder", {}, "got no ending"),

@@ -53,6 +53,30 @@ def test_a_record_that_cannot_be_is_rejected_alone(nlp, record, reason):
     assert [own.i for own in rejected] == [1] and reason in rejected[0].reason
 
 
+@pytest.mark.parametrize("settings, taken, advice", [
+    ({}, "entities", "--entities-column gives entities another name"),
+    ({"entities_column": "found"}, "found", "--entities-column gives entities another name"),
+    ({"with_answers": True}, "answers", "answers to questions go there, and the input must call it otherwise"),
+    ({"with_answers": True, "answers_column": "replies"}, "replies", "answers to questions go there"),
+])  # fmt: skip
+def test_a_field_that_is_taken_is_told_what_helps(nlp, settings, taken, advice):
+    _, rejected = annotate_records(nlp, [{"text": "東京", taken: 1}], RecordSettings(**settings))
+    assert rejected[0].reason.startswith(f"there is a field '{taken}' already; {advice}")
+
+
+def test_a_field_for_answers_is_free_where_nothing_is_asked(nlp):
+    (annotated,), _ = annotate_records(nlp, [{"text": "東京", "answers": 1}])
+    assert annotated.as_row(RecordSettings())["answers"] == 1
+
+
+@pytest.mark.parametrize("settings", [
+    {"entities_column": "text"}, {"entities_column": ""}, {"entities_column": "answers", "with_answers": True},
+])  # fmt: skip
+def test_entities_need_a_field_of_their_own(settings):
+    with pytest.raises(ValueError, match="--entities-column must be another field than text"):
+        RecordSettings(**settings)
+
+
 def test_a_record_without_its_id_is_rejected(nlp):
     _, rejected = annotate_records(nlp, [{"text": "東京", "n": 0}, {"text": "東京"}], RecordSettings(id_column="n"))
     assert [own.i for own in rejected] == [1] and "there is no 'n'; --id-column must name" in rejected[0].reason

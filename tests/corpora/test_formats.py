@@ -403,7 +403,7 @@ def test_records_come_back_from_each_format(tmp_path, format):
     def check(own):
         for ending in FORMATS[format].endings:
             assert round_trip(tmp_path, format, own, ending) == own
-        for ending in (".gz", ".xz"):
+        for ending in (".gz", ".xz", ".bz2", ".zst"):
             assert round_trip(tmp_path, format, own, FORMATS[format].endings[0] + ending) == own
 
     check()

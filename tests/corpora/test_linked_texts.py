@@ -27,9 +27,11 @@ def create(path, **settings):
 
 @pytest.mark.parametrize("record, message", [
     ({"text": TEXT}, "a record must be"),
-    ({"text": TEXT, "links": [{"span": [0, 4]}]}, "a link must be"),
+    ({"text": TEXT, "links": [{"span": [0, 4]}]}, "a title must be a string that is not empty"),
+    ({"text": TEXT, "links": [{"span": [0, 4], "title": " "}]}, "a title must be a string that is not empty"),
+    ({"text": TEXT, "links": [{"span": [0, 4], "title": 3}]}, "a title must be a string that is not empty, got 3"),
     ({"text": TEXT, "links": [{"span": [0], "title": "東京"}]}, "a link must be"),
-    ({"text": TEXT, "links": [{"span": [0, True], "title": "東京"}]}, "a link must be"),
+    ({"text": TEXT, "links": [{"span": [0, True], "title": "東京"}]}, "start and end of an entity must be whole numbers"),
     ({"text": TEXT, "links": [{"span": [0, 40], "title": "東京"}]}, "must be characters of the text"),
     ({"text": "東京　へ", "links": [{"span": [2, 3], "title": "東京"}]}, "must be characters of the text"),
     ({"text": TEXT, "links": [{"span": [0, n], "title": "東京"} for n in (4, 2)]}, "name a group as mentions_key"),
@@ -40,7 +42,7 @@ def test_the_linking_reader_refuses_and_skips(tmp_path, record, message):
     path.write_text("\n".join(map(json.dumps, (GOOD, record))), encoding="utf8")
     with pytest.raises(ValueError, match=f"data.jsonl, line 2: .*{message}"):
         list(create(path)(nlp))
-    with pytest.warns(UserWarning, match="1 records were left out; the first, line 2"):
+    with pytest.warns(UserWarning, match="1 of 2 records were skipped; the first is .*data.jsonl, line 2"):
         (example,) = create(path, on_bad_record="skip")(nlp)
     assert [(own.char_start, own.title) for own in get_gold_links(example.reference)] == [(0, "山田花子"), (5, "NIL")]
     assert [ent.text for ent in example.predicted.ents] == ["山田花子", "東京"] and not get_gold_links(

@@ -42,7 +42,7 @@ def test_jsonl(tmp_path, item):
 @pytest.mark.parametrize(
     "line, said",
     [
-        (b'{"text": "\xff"}', "not JSON in UTF-8"),
+        (b'{"text": "\xff"}', "this is not UTF-8: the byte 0xff after"),
         (b'{"text": ', "not JSON"),
         (b'{"text": "a", "entities": ' + b"[" * 100_000, "not JSON"),
         (b'{"text": "\\ud83d", "entities": []}', "lone surrogate"),
@@ -197,7 +197,7 @@ def test_files_as_windows_writes_them(tmp_path):
 
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(
-        ValueError, match="name must end in .jsonl, .json, .conll, .*, each also with .gz or .xz, got .csv"
+        ValueError, match="name must end in .jsonl, .json, .conll, .*, each also with .gz, .zst, .bz2, .xz, got .csv"
     ):
         list(read_records(tmp_path / "x.csv"))
     with pytest.raises(OSError, match="there is no file .*x.jsonl"):

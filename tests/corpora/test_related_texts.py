@@ -81,7 +81,7 @@ def test_relations_are_read(tmp_path, record, ents, gold):
 def test_other_records_are_refused_or_left_out(tmp_path, record, message):
     with pytest.raises(ValueError, match=f"data.jsonl, line 2: .*{message}"):
         read(tmp_path / "data.jsonl", [OWN, record])
-    with pytest.warns(UserWarning, match="1 records were left out; the first, line 2"):
+    with pytest.warns(UserWarning, match="1 of 2 records were skipped; the first is .*data.jsonl, line 2"):
         (example,) = read(tmp_path / "data.jsonl", [OWN, record], on_bad_record="skip")
     assert gold_of(example)
 

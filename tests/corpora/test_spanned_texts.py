@@ -35,5 +35,5 @@ def test_nested_spans_are_read(tmp_path):
 def test_other_spans_are_refused_or_left_out(tmp_path, record, message):
     with pytest.raises(ValueError, match=f"data.jsonl, line 2: .*{message}"):
         read(tmp_path / "data.jsonl", [GOOD, record])
-    with pytest.warns(UserWarning, match="1 records were left out; the first, line 2"):
+    with pytest.warns(UserWarning, match="1 of 2 records were skipped; the first is .*data.jsonl, line 2"):
         assert len(read(tmp_path / "data.jsonl", [GOOD, record], on_bad_record="skip")) == 1

@@ -233,7 +233,7 @@ def test_the_reader_refuses_and_skips(tmp_path, record, message):
     create = spacy.registry.readers.get("spacy-luke-ja.TypingCorpus.v1")
     with pytest.raises(ValueError, match=f"data.jsonl, line 2: .*{message}"):
         list(create(path)(nlp))
-    with pytest.warns(UserWarning, match="1 records were left out; the first, line 2"):
+    with pytest.warns(UserWarning, match="1 of 2 records were skipped; the first is .*data.jsonl, line 2"):
         (example,) = create(path, on_bad_record="skip")(nlp)
     assert [[label for label, _ in own.types] for own in get_gold_types(example.reference)] == [["人", "女"]]
     assert [ent.text for ent in example.predicted.ents] == ["山田花子"] and not get_gold_types(example.predicted)
