@@ -2,6 +2,7 @@
 
     python benchmarks/annotate.py --texts 20000 --rounds 5 --sizes 1 4 16
     python benchmarks/annotate.py --ray  # with --engine ray
+    python benchmarks/annotate.py --rounds 0 --blank xx --note 1800 --sizes 1 5 25 --texts 20000 --chunk-size 1024
 
 Each round measures all of them, one after the other, each in a process of its own, on input made of the texts of
 data/everyday. Rates are without loading. A ratio is the median over the rounds; memory is the peak of the process.
@@ -17,6 +18,8 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
+
+import spacy
 
 DATA = Path(__file__).parents[1] / "data" / "everyday" / "dev.jsonl"
 # What is measured → what it is compared with.
@@ -104,13 +107,17 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument("--texts", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="*", default=[1, 4], help="times as many texts, for memory")
+    parser.add_argument(
+        "--blank", default="", help="for memory, a pipeline of this language's tokenizer alone: gigabytes in minutes"
+    )
+    parser.add_argument("--note", type=int, default=0, help="characters of another field beside each text")
     parser.add_argument("--chunk-size", type=int, default=128, help="KiB")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ray", action="store_true", help="measure --engine ray on this machine, too")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        path = write_texts(folder / "in.jsonl", args.texts, args.seed)
+        path = write_texts(folder / "in.jsonl", args.texts, args.seed, args.note)
         shares: Dict[str, List[float]] = {}
         rounds = [
             measure_round(path, args.model, folder, args.chunk_size, args.ray, shares) for _ in range(args.rounds)
@@ -119,29 +126,32 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         n_characters = sum(len(json.loads(line)["text"]) for line in path.open(encoding="utf8"))
         print("| | seconds | characters/s | rate / rate of | |\n|---|---|---|---|---|")
         for name, base in BASES.items():
-            if name not in rounds[0]:
+            if not rounds or name not in rounds[0]:
                 continue
             seconds = statistics.median(own[name] for own in rounds)
             ratio = statistics.median(own[base] / own[name] for own in rounds)
             print(f"| {name} | {seconds:.1f} | {n_characters / seconds:,.0f} | {ratio:.3f} | {base} |")
-        for name, own in shares.items():
-            print(
-                f"\nShare of nlp.pipe in {name}: {min(own):.3f} to {max(own):.3f}, median {statistics.median(own):.3f}"
-            )
-        print("\n| input, MB | peak memory, MiB |\n|---|---|")
+        for name, each in shares.items():
+            print(f"\nShare of nlp.pipe in {name}: {min(each):.3f} to {max(each):.3f}, {statistics.median(each):.3f}")
+        model = args.model
+        if args.blank:
+            model = str(folder / "blank")
+            spacy.blank(args.blank).to_disk(model)
+        print("\n| input, MB | seconds | peak memory, MiB |\n|---|---|---|")
         for times in args.sizes:
-            path = write_texts(folder / f"{times}.jsonl", args.texts * times, args.seed)
-            _, own, *_ = run(ANNOTATE, path, args.model, 1, 1, folder / f"{times}.out.jsonl", args.chunk_size, "local")
-            print(f"| {path.stat().st_size / 1e6:.1f} | {own / 1024:.0f} |", flush=True)
+            path = write_texts(folder / "in.jsonl", args.texts * times, args.seed, args.note)
+            seconds, peak, *_ = run(ANNOTATE, path, model, 1, 1, folder / "out.jsonl", args.chunk_size, "local")
+            print(f"| {path.stat().st_size / 1e6:.1f} | {seconds:.0f} | {peak / 1024:.0f} |", flush=True)
 
 
-def write_texts(path: Path, n: int, seed: int) -> Path:
+def write_texts(path: Path, n: int, seed: int, n_note: int = 0) -> Path:
     """Texts with words that do not repeat: numbers, which a vocabulary would keep."""
     texts = [json.loads(line)["text"] for line in DATA.read_text(encoding="utf8").splitlines()]
     rng = random.Random(seed)
     with path.open("w", encoding="utf8") as file_:
         for i in range(n):
-            row = {"id": i, "text": f"{rng.choice(texts)}（{rng.randrange(10**9)}）"}
+            note = {"note": f"備考{i}。" * (n_note // len(f"備考{i}。"))} if n_note else {}
+            row = {"id": i, "text": f"{rng.choice(texts)}（{rng.randrange(10**9)}）", **note}
             file_.write(json.dumps(row, ensure_ascii=False) + "\n")
     return path
 

@@ -224,7 +224,7 @@ def cost_gains(first: Any, second: Any, edge_cost: Any, line_cost: Any, scheme: 
     return -edge_cost * scheme.is_edge(first, second) - line_cost * scheme.is_continued(first, second)
 
 
-def step_gains(first: Any, second: Any, edge_cost: float, line_cost: float, scheme: TagScheme) -> np.ndarray:
+def step_gains(first: Any, second: Any, edge_cost: Any, line_cost: Any, scheme: TagScheme) -> np.ndarray:
     """What going from one tag to another adds to a score; minus infinity where the scheme does not allow it."""
     allowed = np.where(scheme.may_follow(first, second), 0.0, -np.inf)
     return allowed + cost_gains(first, second, edge_cost, line_cost, scheme)
