@@ -14,6 +14,8 @@ from typing import Dict
 import torch
 from safetensors.torch import load_file, save_file
 
+from spacy_luke_ja.models.hf_checkpoint import OWN_KEYS
+
 from .encoder import HEAD, PREFIX
 
 N_ENTITY_MARKERS = 2  # <ent> and <ent2>, the last rows of the vocabulary
@@ -47,7 +49,7 @@ def main() -> None:
         architectures=["XLMRobertaForTokenClassification" if is_classifier else "XLMRobertaModel"],
         vocab_size=config["vocab_size"] - N_ENTITY_MARKERS,
     )
-    for key in ("entity_vocab_size", "entity_emb_size", "use_entity_aware_attention", "score_temperature"):
+    for key in ("entity_vocab_size", "entity_emb_size", "use_entity_aware_attention", *OWN_KEYS):
         config.pop(key, None)
     (args.output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
     shutil.copy(args.checkpoint / "sentencepiece.bpe.model", args.output)
