@@ -281,10 +281,7 @@ def find_in_pipeline(directory: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise OSError(
-            f"{directory} is a spaCy pipeline with no luke_ner, luke_qa or luke_textcat, so there is no checkpoint in "
-            "it to take"
-        )
+        raise OSError(f"{directory} is a pipeline with no component of spacy_luke_ja, so it has no checkpoint to take")
     names = ", ".join(map(str, found))
     raise OSError(f"{directory} is a pipeline with several checkpoints: name one of {names}")
 
