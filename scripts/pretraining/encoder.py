@@ -38,7 +38,7 @@ def new_classifier(directory: Path, n_tags: int, dropout: float = 0.0) -> Classi
     """The encoder of a checkpoint with a new linear layer, whose weights are random."""
     config, tensors = read_checkpoint(directory, dropout)
     classifier = Classifier(config, n_tags)
-    classifier.reset_head(torch.float32)
+    classifier.reset_last_layer(torch.float32)
     classifier.load_state_dict({**with_prefix(tensors, PREFIX), **with_prefix(classifier.state_dict(), HEAD)})
     return classifier
 

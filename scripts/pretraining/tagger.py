@@ -87,7 +87,7 @@ def predict(model: Classifier, ids: Sequence[np.ndarray], *, n_subwords: int = 8
     O (tag 0) for certain."""
     model.eval()
     rows: List[Optional[np.ndarray]] = [None] * len(ids)
-    device = model.head.weight.device
+    device = model.last_layer.weight.device
     with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
         for group in group_by_length([min(len(own), MAX_SUBWORDS) + 2 for own in ids], max_subwords=n_subwords):
             joined, lengths = join([ids[i][:MAX_SUBWORDS] for i in group], device)

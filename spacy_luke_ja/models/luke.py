@@ -221,9 +221,9 @@ class EntityPredictor(LukeClassifier):
     A row becomes a vector that is as wide as the embeddings of entities; compare gives its products with these.
     """
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "entity_predictions"):
-        super().__init__(config, n_tags, head)
-        self.add_module(head, EntityPredictions(vars(self.config)))
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "entity_predictions"):
+        super().__init__(config, n_tags, last)
+        self.add_module(last, EntityPredictions(vars(self.config)))
 
     @property
     def predictions(self) -> EntityPredictions:
@@ -281,18 +281,18 @@ class LukeJoiningClassifier(LukeClassifier):
     n_joined = 2
     has_bias = False
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
-        super().__init__(config, n_tags, head)
-        self.add_module(head, Linear(self.n_joined * self.config.hidden_size, n_tags, bias=self.has_bias))
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
+        super().__init__(config, n_tags, last)
+        self.add_module(last, Linear(self.n_joined * self.config.hidden_size, n_tags, bias=self.has_bias))
 
-    def reset_head(self, dtype: torch.dtype) -> None:
+    def reset_last_layer(self, dtype: torch.dtype) -> None:
         n_in = self.n_joined * self.config.hidden_size
         self.add_module(self._last, new_linear(n_in, self.num_labels, dtype, bias=self.has_bias))
 
     def classify(self, hidden: Tensor) -> Tensor:
-        weights, bias = torch.cat(self.head.weight.chunk(self.n_joined, dim=1)), None
+        weights, bias = torch.cat(self.last_layer.weight.chunk(self.n_joined, dim=1)), None
         if self.has_bias:
-            bias = nn.functional.pad(self.head.bias, (0, len(weights) - self.num_labels))
+            bias = nn.functional.pad(self.last_layer.bias, (0, len(weights) - self.num_labels))
         return nn.functional.linear(self.dropout(hidden), weights, bias)
 
 

@@ -235,7 +235,7 @@ class ModernBertEncoder(Encoder):
         return self.final_norm(hidden)
 
 
-class Head(nn.Module):
+class PredictionHead(nn.Module):
     """What masked-word training leaves between the encoder and its last layer, and classifiers keep."""
 
     def __init__(self, config: Mapping[str, Any]):
@@ -248,18 +248,18 @@ class Head(nn.Module):
 
 
 class ModernBertClassifier(JoinedClassifier):
-    """ModernBertEncoder, Head and a linear layer to n_tags logits, under the tensor names of transformers' classes."""
+    """ModernBertEncoder, PredictionHead and a linear layer to n_tags logits, under transformers' tensor names."""
 
     def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
         super().__init__(ModernBertEncoder(config), n_tags, last)
-        self.head = Head(vars(self.config))
+        self.head = PredictionHead(vars(self.config))
         self.drop = Dropout(self.config.classifier_dropout or 0.0)
 
     def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
         super().reset_missing(missing, dtype)
         if "head.dense.weight" in missing:
             config = self.config
-            self.head = Head(vars(config)).to(dtype)
+            self.head = PredictionHead(vars(config)).to(dtype)
             for bias in (part.bias for part in (self.head.dense, self.head.norm) if part.bias is not None):
                 nn.init.zeros_(bias)
             std = config.initializer_range / math.sqrt(2 * config.num_hidden_layers)

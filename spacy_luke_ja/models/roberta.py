@@ -336,14 +336,14 @@ class JoinedClassifier(nn.Module, ABC):
     def last_layer(self) -> nn.Linear:
         return self.get_submodule(self._last)  # type: ignore[return-value]
 
-    def reset_head(self, dtype: torch.dtype) -> None:
+    def reset_last_layer(self, dtype: torch.dtype) -> None:
         """Give the last layer random weights."""
         self.add_module(self._last, new_linear(self.config.hidden_size, self.num_labels, dtype))
 
     def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
         """Give random weights to what is behind the encoder. missing: the names of tensors that a checkpoint lacks."""
         if f"{self._last}.weight" in missing:
-            self.reset_head(dtype)
+            self.reset_last_layer(dtype)
 
     @abstractmethod
     def classify(self, hidden: Tensor) -> Tensor:
@@ -359,18 +359,13 @@ class Classifier(JoinedClassifier):
 
     encoder_class = Encoder
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
-        """head: the name of the linear layer."""
-        super().__init__(self.encoder_class(config), n_tags, head)
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
+        super().__init__(self.encoder_class(config), n_tags, last)
         dropout = self.config.classifier_dropout
         self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
 
-    @property
-    def head(self) -> nn.Linear:
-        return self.last_layer
-
     def classify(self, hidden: Tensor) -> Tensor:
-        return self.head(self.dropout(hidden))
+        return self.last_layer(self.dropout(hidden))
 
 
 class TextClassifier(JoinedClassifier):

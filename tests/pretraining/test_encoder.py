@@ -52,10 +52,10 @@ def test_a_new_head_has_small_random_weights(checkpoint):
     path, model = checkpoint
     torch.manual_seed(0)
     classifier = new_classifier(path, 7)
-    assert classifier.head.weight.shape == (7, 32) and 0.01 < classifier.head.weight.std() < 0.03
-    assert not classifier.head.bias.any()
+    assert classifier.last_layer.weight.shape == (7, 32) and 0.01 < classifier.last_layer.weight.std() < 0.03
+    assert not classifier.last_layer.bias.any()
     torch.manual_seed(0)
-    assert torch.equal(new_classifier(path, 7).head.weight, classifier.head.weight)
+    assert torch.equal(new_classifier(path, 7).last_layer.weight, classifier.last_layer.weight)
     for name, tensor in classifier.base_model.state_dict().items():
         assert torch.equal(tensor, model.roberta.state_dict()[name])
 
