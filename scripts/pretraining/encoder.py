@@ -1,11 +1,12 @@
 """Checkpoints of LUKE's word encoder (XLM-RoBERTa) in, the package's network without padding to be trained out."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from spacy_luke_ja.models.roberta import PREFIXES, Classifier, Encoder
@@ -23,6 +24,15 @@ def read_checkpoint(directory: Path, dropout: float) -> Tuple[Dict[str, Any], Di
     config = json.loads((directory / "config.json").read_text(encoding="utf8"))
     config.update(hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     return config, {name: tensor.float() for name, tensor in load_file(directory / "model.safetensors").items()}
+
+
+def write_checkpoint(output: Path, config: Mapping[str, Any], tensors: Mapping[str, Tensor], vocabulary: Path) -> None:
+    """vocabulary: a directory with sentencepiece.bpe.model."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
+    shutil.copy(vocabulary / "sentencepiece.bpe.model", output)
+    kept = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(kept, output / "model.safetensors", metadata={"format": "pt"})
 
 
 def load_encoder(directory: Path) -> Encoder:
