@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+from spacy_luke_ja.models.hf_checkpoint import OWN_KEYS
+
 ROOT = Path(__file__).parents[1]
 EMBEDDED = ROOT / "spacy_luke_ja" / "pretrained" / "ja_luke_ner_sm"
 SENTENCEPIECE = "sentencepiece.bpe.model"
@@ -90,8 +92,7 @@ def write_checkpoint(path: Path, size: Size, *, seed: int = 0) -> Path:
     save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
 
     write_tokenizer(path, size)
-    for key in ("score_temperature", "cut_cost"):
-        config.pop(key, None)
+    config = {key: value for key, value in config.items() if key not in OWN_KEYS}
     config.update(
         vocab_size=size.n_pieces + 4, hidden_size=size.width, num_hidden_layers=size.n_layers,
         num_attention_heads=size.n_heads, intermediate_size=size.inner_width,

@@ -196,6 +196,12 @@ def test_random_weights_are_a_whole_luke(tiny):
     assert len(json.loads((tiny / "entity_vocab.json").read_text(encoding="utf8"))) == TINY.n_entities
 
 
+def test_random_weights_are_read_as_published_ones_are(tiny):
+    checkpoint = hf_checkpoint.open_checkpoint(str(tiny))
+    assert not checkpoint.config.keys() & {*hf_checkpoint.OWN_KEYS}
+    assert (checkpoint.window, checkpoint.line_break_id) == (hf_checkpoint.USUAL_WINDOW, None)
+
+
 def test_unused_pieces_change_no_subwords(tiny):
     texts = ["山田花子は東京都で日立製作所の社長に会った。", "ﾄﾞｰﾑと㈱と😀", "unused16050"]
     embedded = hf_tokenizer.open_encoder(hf_checkpoint.open_checkpoint("ja_luke_ner_sm"))

@@ -132,7 +132,7 @@ def config(checkpoints, tmp_path):
     return write
 
 
-def test_debug_data(config, tmp_path):
+def test_debug_data(config, checkpoints, tmp_path):
     def write(name, *items):
         lines = (json.dumps({"text": text, "entities": spans}, ensure_ascii=False) for text, spans in items)
         (tmp_path / name).write_text("\n".join(lines))
@@ -151,6 +151,13 @@ def test_debug_data(config, tmp_path):
     }  # fmt: skip
     augmented.to_disk(tmp_path / "augmented.cfg")
     assert run("debug-data", tmp_path / "augmented.cfg") == output
+    # Nor does it matter what subwords a component before the luke_ner has.
+    model = {"@architectures": "spacy-luke-ja.HFModel.v1", "name": str(checkpoints["character_bert"])}
+    behind = Config().from_disk(config(train, dev))
+    behind["nlp"]["pipeline"].insert(0, "luke_textcat")
+    behind["components"]["luke_textcat"] = {"factory": "luke_textcat", "model": model}
+    behind.to_disk(tmp_path / "behind.cfg")
+    assert run("debug-data", tmp_path / "behind.cfg") == output
     assert "entities begin or end inside a subword" in output and "地名 東 in 東京" in output
     assert "𠮷野家 (1)" in output and "characters each; per text" in output
     assert "1 texts stand in train and dev" in output

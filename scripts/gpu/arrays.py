@@ -2,11 +2,34 @@
 
 import lzma
 from pathlib import Path
+from typing import Dict, NamedTuple, Sequence
 
 import numpy as np
 
 BOS, PAD, EOS, UNK = 0, 1, 2, 3  # fairseq's
 NONE = 255  # of a target: nothing is to be predicted here
+# The arrays of pairs.
+PARTS = ("ids", "lengths", "first", "start", "end")
+
+
+class Pair(NamedTuple):
+    """A question and a window of a text.
+
+    ids: <s> question </s></s> window </s>. first: where the window begins. start, end: first and last subword of the
+        answer, 0 where it is not in the window as a whole.
+    """
+
+    ids: np.ndarray
+    first: int
+    start: int
+    end: int
+
+
+def flatten_pairs(pairs: Sequence[Pair]) -> Dict[str, np.ndarray]:
+    """RETURNS: PARTS, in uint16."""
+    ids, *places = zip(*pairs)
+    parts = (np.concatenate(ids), [len(own) for own in ids], *places)
+    return {name: np.array(part, dtype="uint16") for name, part in zip(PARTS, parts)}
 
 
 def save_array(path: Path, array: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 import numpy as np
 
-from .arrays import BOS, EOS, load_array
+from .arrays import BOS, EOS, Pair, flatten_pairs, load_array
 
 MIN_SENTENCE, MAX_SENTENCE = 9, 63  # subwords
 MIN_TEXT, MAX_TEXT = 120, 380
@@ -32,15 +32,6 @@ class NameSpan(NamedTuple):
     start: int
     end: int
     class_: str
-
-
-class Question(NamedTuple):
-    """ids: <s> question </s></s> text </s>. first: where the text begins; start, end: first and last of the answer."""
-
-    ids: np.ndarray
-    first: int
-    start: int
-    end: int
 
 
 def name_spans(tags: np.ndarray, names: Sequence[str]) -> List[NameSpan]:
@@ -59,7 +50,7 @@ def name_spans(tags: np.ndarray, names: Sequence[str]) -> List[NameSpan]:
 
 def make_questions(
     ids: np.ndarray, tags: np.ndarray, facts: Mapping[str, Any], rng: random.Random, share: float
-) -> List[Question]:
+) -> List[Pair]:
     """Those of one document. facts: as pack.py writes them. share: of its names, that are asked for."""
     edges = np.concatenate([[0], np.flatnonzero(np.isin(ids, facts["full_stops"])) + 1, [len(ids)]])
     places: Dict[Tuple[int, ...], List[NameSpan]] = {}
@@ -77,7 +68,7 @@ def make_questions(
 
 def make_question(
     ids: np.ndarray, places: Sequence[NameSpan], edges: np.ndarray, facts: Mapping[str, Any], rng: random.Random
-) -> Optional[Question]:
+) -> Optional[Pair]:
     """
     places: of one name. edges: of the sentences.
     RETURNS: None where the sentence that was drawn is too short or too long, or no other text has the name.
@@ -100,7 +91,7 @@ def make_question(
     question = [*before, *asked, *behind, *ending]
     own = np.array([BOS, *question, EOS, EOS, *ids[begin:stop].tolist(), EOS], dtype="uint16")
     offset = len(question) + 3
-    return Question(own, offset, offset + answer.start - begin, offset + answer.end - 1 - begin)
+    return Pair(own, offset, offset + answer.start - begin, offset + answer.end - 1 - begin)
 
 
 def draw_text(n_ids: int, answer: NameSpan, first: int, last: int, rng: random.Random) -> Tuple[int, int]:
@@ -123,7 +114,7 @@ def without_blank(ids: List[int], blank: int) -> List[int]:
     return ids[1:] if ids and ids[0] == blank else ids
 
 
-def _questions_of(job: Tuple[Path, int, int, int, float]) -> List[Question]:
+def _questions_of(job: Tuple[Path, int, int, int, float]) -> List[Pair]:
     """Of every n_parts-th document."""
     directory, part, n_parts, seed, share = job
     facts = json.loads((directory / "facts.json").read_text(encoding="utf8"))
@@ -154,10 +145,7 @@ def main() -> None:
         questions = [question for own in pool.map(_questions_of, jobs, chunksize=1) for question in own]
     random.Random(args.seed).shuffle(questions)
     questions = questions[: args.n_questions]
-    first, start, end = (np.array(values, dtype="uint16") for values in zip(*(question[1:] for question in questions)))
-    lengths = np.array([len(question.ids) for question in questions])
-    ids = np.concatenate([question.ids for question in questions])
-    np.savez(args.output, ids=ids, lengths=lengths, first=first, start=start, end=end)
+    np.savez(args.output, **flatten_pairs(questions))  # type: ignore[arg-type]
     print(f"{len(questions):,} questions made from the corpus", flush=True)
 
 

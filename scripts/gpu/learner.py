@@ -16,6 +16,7 @@ from .network import Model
 BatchOfTask = TypeVar("BatchOfTask")
 
 FAST = 5.0  # how many times as fast new heads learn
+HARD_SHARE = 0.5  # of the loss, by what is annotated, where there is a teacher
 
 
 class Budget(NamedTuple):

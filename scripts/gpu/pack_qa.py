@@ -1,26 +1,16 @@
 """Questions in SQuAD's format in, pairs of question and window as arrays out."""
 
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 import numpy as np
 
 from spacy_luke_ja.corpora.qa import read_squad
 from spacy_luke_ja.text.subwords import SentencePieceEncoder, Subwords
 
-from .arrays import BOS, EOS
+from .arrays import BOS, EOS, Pair, flatten_pairs
 
 MAX_PAIR, MAX_QUESTION, OVERLAP = 512, 96, 128  # subwords; a pair with its four special ids
-
-
-class Pair(NamedTuple):
-    """ids: <s> question </s></s> window </s>. first: where the window begins; start, end: first and last subword of the
-    answer, 0 where it is not in the window as a whole."""
-
-    ids: np.ndarray
-    first: int
-    start: int
-    end: int
 
 
 def make_pairs(question: np.ndarray, text: Subwords, answer: Tuple[int, int]) -> Iterator[Pair]:
@@ -45,7 +35,4 @@ def pair_arrays(path: Path, encoder: SentencePieceEncoder) -> Dict[str, np.ndarr
         for question in paragraph.questions:
             if question.answers:
                 pairs += make_pairs(encoder.encode(question.text).ids, text, question.answers[0])
-    arrays = {name: np.array([getattr(pair, name) for pair in pairs], "uint16") for name in ("first", "start", "end")}
-    arrays["lengths"] = np.array([len(pair.ids) for pair in pairs], dtype="uint16")
-    arrays["ids"] = np.concatenate([pair.ids for pair in pairs]).astype("uint16")
-    return arrays
+    return flatten_pairs(pairs)

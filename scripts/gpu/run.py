@@ -27,7 +27,7 @@ from .pretrain import PretrainingModel, StuckError, pretrain
 from .rows import load_rows
 from .shards import read_shards, to_tensors, write_shards
 from .stream import Stream
-from .train_ner import finetune, predict
+from .train_ner import predict_tags, train_tags
 from .train_qa import Pairs, exact_match, load_pairs, train_answers
 
 # Stage → its share of the seconds.
@@ -127,12 +127,12 @@ class Run:
         """A classifier, its F1 on both devs, and its logits."""
         model = self.fresh(encoder, tags=len(self.facts["tags"]))
         say(name, dict(counts))
-        finetune(
+        train_tags(
             model, self.sets, counts, budget,
             learn_rate=learn_rate, n_subwords=self.n_subwords(16384), teacher=teacher,
         )  # fmt: skip
         for dev in ("dev", "everyday"):
-            found = predict(model, self.sets[dev])
+            found = predict_tags(model, self.sets[dev])
             say(f"  {name} on {dev}: P {found.precision:.4f} R {found.recall:.4f} F1 {found.f1:.4f}")
             self.logits[f"{name} {dev}"] = found.logits
         np.savez_compressed(self.args.output / "logits.npz", **self.logits)

@@ -8,11 +8,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .arrays import EOS
-from .learner import Budget, train_heads
+from .learner import HARD_SHARE, Budget, train_heads
 from .network import Model
 from .rows import Batch, Rows, make_batches
 
-HARD_SHARE = 0.5  # of the loss, by gold tags, where there is a teacher
 N_ROWS = 256  # of a batch that is only read
 
 
@@ -46,7 +45,7 @@ def tag_loss(logits: Tensor, batch: Batch, taught: Optional[Tensor]) -> Tensor:
     return (mixed * is_inner).sum() / is_inner.sum()
 
 
-def finetune(
+def train_tags(
     model: Model,
     sets: Mapping[str, Rows],
     counts: Mapping[str, int],
@@ -78,7 +77,7 @@ def finetune(
     )  # fmt: skip
 
 
-def predict(model: Model, rows: Rows) -> Prediction:
+def predict_tags(model: Model, rows: Rows) -> Prediction:
     """rows: with gold tags."""
     model.eval()
     order = np.argsort(rows.lengths, kind="stable")

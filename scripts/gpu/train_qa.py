@@ -7,13 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arrays import PAD, load_array
-from .learner import Budget, train_heads
+from .arrays import PAD, PARTS, load_array
+from .learner import HARD_SHARE, Budget, train_heads
 from .network import Model
 from .rows import bucket_of
 
-PARTS = ("ids", "lengths", "first", "start", "end")
-HARD_SHARE = 0.5  # of the loss, by gold answers, where there is a teacher
 N_ROWS = 64  # of a batch that is only read
 
 
@@ -31,7 +29,7 @@ class Pairs:
     """Questions with windows of their paragraphs, <s> question </s></s> window </s>, and where the answers are."""
 
     def __init__(self, arrays: Mapping[str, np.ndarray], device: str):
-        """arrays: PARTS. first: where windows begin. start, end: first and last subword of answers, 0 for none."""
+        """arrays: as flatten_pairs makes them."""
         lengths = arrays["lengths"].astype("int64")
         self.lengths, self.starts = lengths, np.cumsum(lengths) - lengths
         self.ids = torch.from_numpy(arrays["ids"].astype("int32")).to(device)

@@ -8,12 +8,10 @@ Weights of eight bits become float32 again.
 
 import argparse
 import json
-import shutil
 from pathlib import Path
-from typing import Any, Dict, Mapping
+from typing import Any, Dict
 
-from safetensors.torch import save_file
-from torch import Tensor
+from scripts.pretraining.encoder import write_checkpoint
 
 from .shards import read_shards, to_tensors
 
@@ -21,15 +19,6 @@ from .shards import read_shards, to_tensors
 CLASSES = {
     "classifier.weight": "XLMRobertaForTokenClassification", "qa_outputs.weight": "XLMRobertaForQuestionAnswering",
 }  # fmt: skip
-
-
-def save_checkpoint(tensors: Mapping[str, Tensor], config: Mapping[str, Any], vocabulary: Path, output: Path) -> None:
-    """vocabulary: a directory with sentencepiece.bpe.model."""
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
-    shutil.copy(vocabulary / "sentencepiece.bpe.model", output)
-    kept = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(kept, output / "model.safetensors", metadata={"format": "pt"})
 
 
 def main() -> None:
@@ -50,7 +39,7 @@ def main() -> None:
         tags = json.loads(args.facts.read_text(encoding="utf8"))["tags"]
         config["id2label"] = {str(i): tag for i, tag in enumerate(tags)}
         config["label2id"] = {tag: i for i, tag in enumerate(tags)}
-    save_checkpoint(tensors, config, args.vocabulary, args.output)
+    write_checkpoint(args.output, config, tensors, args.vocabulary)
     print(f"{sum(tensor.numel() for tensor in tensors.values()):,} parameters in {args.output}")
 
 

@@ -7,11 +7,13 @@ another (Wortsman et al. 2022, "Model soups", arXiv 2203.05482).
 """
 
 import argparse
-import shutil
+import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+
+from .encoder import write_checkpoint
 
 
 def main() -> None:
@@ -21,10 +23,8 @@ def main() -> None:
     args = parser.parse_args()
     weights = [load_file(source / "model.safetensors") for source in args.sources]
     means = {name: torch.stack([own[name].float() for own in weights]).mean(dim=0) for name in weights[0]}
-    args.output.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "sentencepiece.bpe.model"):
-        shutil.copy(args.sources[0] / name, args.output)
-    save_file(means, args.output / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((args.sources[0] / "config.json").read_text(encoding="utf8"))
+    write_checkpoint(args.output, config, means, args.sources[0])
 
 
 if __name__ == "__main__":

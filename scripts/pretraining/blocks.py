@@ -5,8 +5,7 @@ from typing import Dict, Iterator, Tuple
 
 import numpy as np
 
-BOS, EOS, PAD, UNK = 0, 2, 1, 3  # fairseq's
-NONE = 255  # of a target: nothing is to be predicted here
+from scripts.gpu.arrays import BOS, EOS, NONE, UNK
 
 
 class Blocks:

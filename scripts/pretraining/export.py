@@ -23,6 +23,8 @@ from spacy_luke_ja.corpora.formats import read_records
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
 
+from .blocks import EOS
+
 ENTITY_VOCAB = {"[MASK2]": 3, "[MASK]": 0, "[PAD]": 2, "[UNK]": 1}
 ENTITY_WIDTH = 64
 
@@ -73,8 +75,8 @@ def main() -> None:
     parser.add_argument("--calibrate", type=Path, help="Stockmark's ner.json")
     parser.add_argument("--everyday", type=Path, help="more annotated texts for the temperature: everyday/dev.jsonl")
     parser.add_argument("--cut-cost", type=float, default=2.0, help="the classifier's; chosen on dev")
-    parser.add_argument("--line-break-cost", type=float, default=6.0, help="the classifier's; chosen on dev")
-    parser.add_argument("--window", type=int, default=32, help="subwords in a window of sentences; chosen on dev")
+    parser.add_argument("--line-break-cost", type=float, default=0.0, help="the classifier's; chosen on dev")
+    parser.add_argument("--window", type=int, default=62, help="subwords in a window of sentences; chosen on dev")
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     source = args.source
@@ -83,6 +85,7 @@ def main() -> None:
     args.output.mkdir(parents=True, exist_ok=True)
     has_classifier = "classifier.weight" in tensors
     if has_classifier:
+        config.setdefault("line_break_id", EOS)  # finetune.py writes its own, if it is given one
         config.update(cut_cost=args.cut_cost, line_break_cost=args.line_break_cost, longest_entity=100)
     config["window"] = args.window
     config.update(

@@ -179,7 +179,7 @@ class Training:
         self.model = model
         self.averages = Averages(model, decay)
         # The new classifier learns faster than the encoder.
-        self.optimizer = make_optimizer({model.base_model: 1.0, model.head: 5.0}, learn_rate)
+        self.optimizer = make_optimizer({model.base_model: 1.0, model.last_layer: 5.0}, learn_rate)
         self.learn_rate = learn_rate
         self.n_epochs = 0
         self.best = -1.0
@@ -189,7 +189,7 @@ class Training:
 
         RETURNS: the mean loss.
         """
-        device = self.model.head.weight.device
+        device = self.model.last_layer.weight.device
         mask_id = self.model.config.vocab_size - 1
         self.model.train()
         total = 0.0

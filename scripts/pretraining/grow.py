@@ -9,12 +9,13 @@ Training of BERT by Progressively Stacking", ICML). The encoder to grow should n
 import argparse
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Dict, Sequence
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
+
+from .encoder import write_checkpoint
 
 LAYER = re.compile(r"(?<=encoder\.layer\.)\d+(?=\.)")
 
@@ -43,10 +44,7 @@ def main() -> None:
     args = parser.parse_args()
     tensors = grow(load_file(args.input / "model.safetensors"), args.layers)
     config = json.loads((args.input / "config.json").read_text(encoding="utf8"))
-    args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "config.json").write_text(json.dumps({**config, "num_hidden_layers": len(args.layers)}, indent=2))
-    shutil.copy(args.input / "sentencepiece.bpe.model", args.output)
-    save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})
+    write_checkpoint(args.output, {**config, "num_hidden_layers": len(args.layers)}, tensors, args.input)
     print(f"{sum(t.numel() for t in tensors.values()):,} parameters in {args.output}")
 
 

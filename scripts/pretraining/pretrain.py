@@ -12,20 +12,18 @@ and give a larger --n-steps.
 import argparse
 import json
 import math
-import shutil
 import time
 from pathlib import Path
 from typing import Any, Dict, List
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from spacy_luke_ja.models.roberta import Encoder
 
 from .blocks import NONE, Blocks, mask_units, plan
-from .encoder import PREFIX, best_device, load_encoder
+from .encoder import PREFIX, best_device, load_encoder, write_checkpoint
 from .heap import keep_heap
 from .training import learn_rate_share, load_state, make_optimizer, save_state, set_learn_rate, settings_of
 
@@ -81,11 +79,9 @@ def make_batch(sets: Dict[str, Blocks], what: Any, *, share: float, n_ids: int, 
 
 def save_encoder(encoder: Encoder, start: Path, output: Path) -> None:
     """In the layout of an XLM-RoBERTa checkpoint."""
-    output.mkdir(parents=True, exist_ok=True)
-    for name in ("config.json", "sentencepiece.bpe.model"):
-        shutil.copy(start / name, output)
-    tensors = {PREFIX + name: tensor.cpu().contiguous() for name, tensor in encoder.state_dict().items()}
-    save_file(tensors, output / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((start / "config.json").read_text(encoding="utf8"))
+    tensors = {PREFIX + name: tensor for name, tensor in encoder.state_dict().items()}
+    write_checkpoint(output, config, tensors, start)
 
 
 def main() -> None:

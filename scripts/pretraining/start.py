@@ -10,14 +10,13 @@ All of it stays trainable, and the architecture is plain LUKE / XLM-RoBERTa.
 """
 
 import argparse
-import json
-import shutil
 from pathlib import Path
 from typing import Dict
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+
+from .encoder import write_checkpoint
 
 N_POSITIONS = 514
 POSITION_DIMS = 64
@@ -120,10 +119,7 @@ def main() -> None:
         "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02,
         "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2,
     }  # fmt: skip
-    args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "config.json").write_text(json.dumps(config, indent=2))
-    shutil.copy(args.input / "sentencepiece.bpe.model", args.output)
-    save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})
+    write_checkpoint(args.output, config, tensors, args.input)
     print(f"{sum(t.numel() for t in tensors.values()):,} parameters in {args.output}")
 
 

@@ -2,20 +2,19 @@
 
 import copy
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from spacy_luke_ja.models.roberta import Classifier
 from spacy_luke_ja.text.windows import group_by_length
 
 from .blocks import BOS, EOS
+from .encoder import write_checkpoint
 
 CPU = torch.device("cpu")
 MAX_SUBWORDS = 510  # of a sentence: what a row has room for, <s> and </s> aside
@@ -87,7 +86,7 @@ def predict(model: Classifier, ids: Sequence[np.ndarray], *, n_subwords: int = 8
     O (tag 0) for certain."""
     model.eval()
     rows: List[Optional[np.ndarray]] = [None] * len(ids)
-    device = model.head.weight.device
+    device = model.last_layer.weight.device
     with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16):
         for group in group_by_length([min(len(own), MAX_SUBWORDS) + 2 for own in ids], max_subwords=n_subwords):
             joined, lengths = join([ids[i][:MAX_SUBWORDS] for i in group], device)
@@ -106,8 +105,6 @@ def save_classifier(
     model: Classifier, start: Path, output: Path, tags: Sequence[str], *, line_break_id: Optional[int] = None
 ) -> None:
     """In the layout of XLMRobertaForTokenClassification; start: the encoder's directory."""
-    output.mkdir(parents=True, exist_ok=True)
-    shutil.copy(start / "sentencepiece.bpe.model", output)
     config = json.loads((start / "config.json").read_text(encoding="utf8"))
     config.update(
         architectures=["XLMRobertaForTokenClassification"],
@@ -116,6 +113,4 @@ def save_classifier(
     )
     if line_break_id is not None:
         config["line_break_id"] = line_break_id
-    (output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
-    state = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(state, output / "model.safetensors", metadata={"format": "pt"})
+    write_checkpoint(output, config, model.state_dict(), start)

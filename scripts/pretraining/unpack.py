@@ -7,14 +7,15 @@ What LUKE has beyond XLM-RoBERTa, which was never trained, is left out. The weig
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 from typing import Dict
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from .encoder import HEAD, PREFIX
+from spacy_luke_ja.models.hf_checkpoint import OWN_KEYS
+
+from .encoder import HEAD, PREFIX, write_checkpoint
 
 N_ENTITY_MARKERS = 2  # <ent> and <ent2>, the last rows of the vocabulary
 
@@ -38,7 +39,6 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("output", type=Path)
     args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
     tensors = as_xlm_roberta(load_file(args.checkpoint / "model.safetensors"))
     config = json.loads((args.checkpoint / "config.json").read_text(encoding="utf8"))
     is_classifier = f"{HEAD}weight" in tensors
@@ -47,11 +47,9 @@ def main() -> None:
         architectures=["XLMRobertaForTokenClassification" if is_classifier else "XLMRobertaModel"],
         vocab_size=config["vocab_size"] - N_ENTITY_MARKERS,
     )
-    for key in ("entity_vocab_size", "entity_emb_size", "use_entity_aware_attention", "score_temperature"):
+    for key in ("entity_vocab_size", "entity_emb_size", "use_entity_aware_attention", *OWN_KEYS):
         config.pop(key, None)
-    (args.output / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2), encoding="utf8")
-    shutil.copy(args.checkpoint / "sentencepiece.bpe.model", args.output)
-    save_file(tensors, args.output / "model.safetensors", metadata={"format": "pt"})
+    write_checkpoint(args.output, config, tensors, args.checkpoint)
 
 
 if __name__ == "__main__":

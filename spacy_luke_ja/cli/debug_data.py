@@ -35,6 +35,7 @@ def debug_data_cli(
     from spacy.util import load_config, load_model_from_config, resolve_dot_names
     from wasabi import msg
 
+    from ..evaluation.pipelines import find_encoder
     from ..label_maps import get_label_map
     from .train import check_corpora
 
@@ -60,14 +61,14 @@ def debug_data_cli(
         n_errors = report_bad_records(config)
         corpora = dict(zip(names, resolve_dot_names(config, list(names.values()))))
         parts = {part: records_of(corpus(nlp), renamed) for part, corpus in corpora.items()}
-        encoder = next((pipe.subword_encoder for _, pipe in nlp.pipeline if hasattr(pipe, "subword_encoder")), None)
+        encoder = find_encoder(nlp)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
     n_errors += report_labels(parts)
     report_tokens(nlp, parts)
     if encoder is None:
-        msg.info("the pipeline has no luke_ner, so its subwords are not looked at")
+        msg.info("the pipeline has no luke_ner and no luke_span_ner, so its subwords are not looked at")
     else:
         report_subwords(encoder, parts)
     report_repeated(parts)

@@ -107,7 +107,7 @@ def print_metrics(metrics: Dict[str, Any]) -> None:
     for name, *_ in rows:
         print(f"{name}: {counted[name]}.")
     if not metrics["seqeval"]:
-        print("As model cards count: needs a luke_ner in the pipeline, and pip install seqeval")
+        print("As model cards count: needs a luke_ner or luke_span_ner in the pipeline, and pip install seqeval")
     errors = ", ".join(f"{n} {kind}" for kind, n in metrics["errors"].items())
     print(f"Entities, gold or found: {errors}")
     if metrics["calibration"]:

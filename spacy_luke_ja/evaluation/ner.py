@@ -8,9 +8,8 @@ from spacy.scorer import get_ner_prf
 from spacy.training import Example
 
 from ..stockmark_labels import LABELS
-from ..text.subwords import Subwords
 from .measures import EvaluatedText, bootstrap_intervals, calibration, confusion, count_errors, labels_of, score_table
-from .pipelines import peak_memory
+from .pipelines import describe, find_encoder, peak_memory
 from .texts import annotated_part, evaluated_text
 
 # What each block of the metrics counts, for those who read only the numbers.
@@ -50,11 +49,7 @@ def evaluate(
         example.predicted = doc
     tokens = get_ner_prf(annotated_part(example, label_map) for example in examples)
     metrics = {
-        "pipeline": {
-            "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",
-            "version": nlp.meta["version"],
-            "components": nlp.pipe_names,
-        },
+        "pipeline": describe(nlp),
         "n_texts": len(texts),
         "n_entities": sum(len(text.gold) for text in evaluated),
         "counted": COUNTED,
@@ -78,26 +73,18 @@ def evaluate(
 
 def seqeval_metrics(nlp: Language, texts: Sequence[EvaluatedText], labels: Sequence[str]) -> Dict[str, Any]:
     """The numbers as model cards count them; None where the package seqeval or an encoder of our own is missing."""
-    subwords = subwords_of(nlp, [text.text for text in texts])
+    encoder = find_encoder(nlp)
     try:
         import seqeval  # noqa: F401
 
         from .seqeval_scores import bio_report, prefixless_f1
     except ImportError:
-        subwords = []
-    if not subwords:
+        encoder = None
+    if encoder is None:
         return {"seqeval": None, "seqeval_prefixless": None}
+    subwords = [encoder.encode(text.text) for text in texts]
     gold, found = [text.gold for text in texts], [text.found for text in texts]
     return {
         "seqeval": bio_report(subwords, gold, found, labels),
         "seqeval_prefixless": prefixless_f1(subwords, gold, found) if set(labels) <= set(LABELS) else None,
     }
-
-
-def subwords_of(nlp: Language, texts: Sequence[str]) -> List[Subwords]:
-    """The subwords that the first luke_ner of the pipeline gives to texts; none without one."""
-    for _, pipe in nlp.pipeline:
-        encoder = getattr(pipe, "subword_encoder", None)
-        if encoder is not None:
-            return [encoder.encode(text) for text in texts]
-    return []

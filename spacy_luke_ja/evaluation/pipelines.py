@@ -12,8 +12,8 @@ from spacy.util import is_package
 
 import spacy_luke_ja
 from spacy_luke_ja.models.hf_checkpoint import is_embedded, open_checkpoint
+from spacy_luke_ja.text.subwords import SubwordEncoder
 
-# What the names of classes in transformers end with.
 # What a checkpoint is for, as the names of transformers' classes have it → the component that runs it.
 FACTORIES = {
     "TokenClassification": "luke_ner",
@@ -68,6 +68,21 @@ def find_component(nlp: Language, component: Optional[str], factories: Sequence[
     if component is not None and component not in names:
         raise ValueError(f"--component must be one of {', '.join(names)}, got {component}")
     return component or names[0]
+
+
+def find_encoder(nlp: Language) -> Optional[SubwordEncoder]:
+    """RETURNS: that of the first luke_ner or luke_span_ner; None without one."""
+    for name in nlp.pipe_names:
+        if nlp.get_pipe_meta(name).factory in ("luke_ner", "luke_span_ner"):
+            component: Any = nlp.get_pipe(name)
+            return component.subword_encoder
+    return None
+
+
+def describe(nlp: Language) -> Dict[str, Any]:
+    """What metrics say of the pipeline that they are of."""
+    meta = nlp.meta
+    return {"name": f"{meta['lang']}_{meta['name']}", "version": meta["version"], "components": nlp.pipe_names}
 
 
 def factory_for(name: str) -> str:

@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.util import minibatch
 
 from ..text.qa_scores import char_f1, exact_match, jaquad_f1
-from .pipelines import peak_memory
+from .pipelines import describe, peak_memory
 
 # What each number of the metrics counts, for those who read only the numbers.
 COUNTED = {
@@ -79,11 +79,7 @@ def evaluate_answers(
     answers = apply_threshold(likeliest, luke_qa.null_threshold)
     best = best_threshold(likeliest)
     metrics = {
-        "pipeline": {
-            "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",
-            "version": nlp.meta["version"],
-            "components": nlp.pipe_names,
-        },
+        "pipeline": describe(nlp),
         "component": name,
         "counted": COUNTED,
         "all": summarize(answers),

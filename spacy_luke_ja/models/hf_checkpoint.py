@@ -13,16 +13,13 @@ from ..text.decoding import check_cost, check_temperature
 from .config_checks import CONFIG, check_added_tokens, check_config, check_shards
 
 EMBEDDED = Path(__file__).parent.parent / "pretrained"
-# In config.json; transformers does not know them.
-SCORE_TEMPERATURE = "score_temperature"
-CUT_COST = "cut_cost"
 QA_CHECKPOINT = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
 # The position of the first subword, where it is not the one after the padding's id.
 FIRST_POSITION = "first_position"
-LINE_BREAK_COST = "line_break_cost"
-LINE_BREAK_ID = "line_break_id"
-LONGEST_ENTITY = "longest_entity"
-WINDOW = "window"
+# In config.json, which transformers does not know: how to decode the logits of its classifier …
+OF_DECODING = ("score_temperature", "cut_cost", "line_break_cost", "longest_entity")
+# … and these with how its encoder reads.
+OWN_KEYS = (*OF_DECODING, "window", "line_break_id", FIRST_POSITION)
 # Subwords in a window of a checkpoint that says nothing: 128 with special ones. Most were fine-tuned on single
 # sentences, which seldom have more, and no length is read faster.
 USUAL_WINDOW = 126
@@ -136,29 +133,29 @@ class Checkpoint:
     @property
     def score_temperature(self) -> float:
         """What to divide the classifier's logits by for scores that are probabilities; 1.0 where it is not known."""
-        temperature = self.config.get(SCORE_TEMPERATURE, 1.0)
-        check_temperature(temperature, f"{SCORE_TEMPERATURE} in {CONFIG} of the checkpoint {self.name}")
+        temperature = self.config.get("score_temperature", 1.0)
+        check_temperature(temperature, f"score_temperature in {CONFIG} of the checkpoint {self.name}")
         return float(temperature)
 
     @property
     def cut_cost(self) -> float:
         """What it costs an entity to begin or end inside a token; 0.0 where it is not known."""
-        return self._cost(CUT_COST)
+        return self._cost("cut_cost")
 
     @property
     def line_break_cost(self) -> float:
         """What it costs an entity to go on in the next line; 0.0 where it is not known."""
-        return self._cost(LINE_BREAK_COST)
+        return self._cost("line_break_cost")
 
     @property
     def line_break_id(self) -> Optional[int]:
         """The subword that tells the encoder of a new line; None where it is not told."""
-        line_break_id = self.config.get(LINE_BREAK_ID)
+        line_break_id = self.config.get("line_break_id")
         if line_break_id is None:
             return None
         if type(line_break_id) is not int or not 0 <= line_break_id < self.vocab_size:
             raise ValueError(
-                f"{LINE_BREAK_ID} in {CONFIG} of the checkpoint {self.name} must be the id of a subword, less than "
+                f"line_break_id in {CONFIG} of the checkpoint {self.name} must be the id of a subword, less than "
                 f"vocab_size {self.vocab_size}, or null, got {line_break_id!r}"
             )
         return line_break_id
@@ -171,12 +168,12 @@ class Checkpoint:
     @property
     def window(self) -> int:
         """How many subwords a window of several sentences may have; USUAL_WINDOW where it is not known."""
-        return self._count(WINDOW, "subwords", USUAL_WINDOW)
+        return self._count("window", "subwords", USUAL_WINDOW)
 
     @property
     def longest_entity(self) -> Optional[int]:
         """How many characters an entity may have; any number, None, where it is not known."""
-        return self._count(LONGEST_ENTITY, "characters", None) if LONGEST_ENTITY in self.config else None
+        return self._count("longest_entity", "characters", None) if "longest_entity" in self.config else None
 
     def _count(self, key: str, unit: str, default: Any) -> int:
         count = self.config.get(key, default)
@@ -218,9 +215,7 @@ class Checkpoint:
         config = self.with_tags(tags).config
         if config.get("architectures"):
             config["architectures"] = [re.sub("(Model|For[A-Z].*)$", f"For{task}", config["architectures"][0])]
-        for key in (SCORE_TEMPERATURE, CUT_COST, LINE_BREAK_COST, LONGEST_ENTITY):
-            config.pop(key, None)
-        return self._replace_config(config)
+        return self._replace_config({key: value for key, value in config.items() if key not in OF_DECODING})
 
     def with_file(self, name: str, content: Optional[bytes]) -> "Checkpoint":
         """The same with this file in place of its own, or without it; what was read of the others stays read."""
@@ -286,10 +281,7 @@ def find_in_pipeline(directory: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise OSError(
-            f"{directory} is a spaCy pipeline with no luke_ner, luke_qa or luke_textcat, so there is no checkpoint in "
-            "it to take"
-        )
+        raise OSError(f"{directory} is a pipeline with no component of spacy_luke_ja, so it has no checkpoint to take")
     names = ", ".join(map(str, found))
     raise OSError(f"{directory} is a pipeline with several checkpoints: name one of {names}")
 

@@ -5,13 +5,12 @@ its mention's subwords, a type, normalised. With entity-aware attention, words a
 four queries. The tensors have the names that transformers' LukeModel gives them.
 """
 
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
 
 from .roberta import (
-    BLOCK_ROWS,
     Classifier,
     Dropout,
     Embedding,
@@ -20,10 +19,8 @@ from .roberta import (
     Linear,
     Run,
     SelfAttention,
-    find_blocks,
     find_runs,
     new_linear,
-    round_up,
     softmax_of_scores,
 )
 
@@ -139,30 +136,24 @@ class LukeEncoder(Encoder):
         """
         return self.in_blocks(ids, lengths, type_ids, lambda hidden: hidden, entities)
 
-    def in_blocks(
+    def embed_blocks(
         self,
         ids: Tensor,
-        lengths: Sequence[int],
+        blocks: Sequence[Sequence[int]],
         type_ids: Optional[Tensor],
-        head: Callable[[Tensor], Tensor],
         entities: Optional[Entities] = None,
-    ) -> Tensor:
+    ) -> Iterator[Tuple[List[Run], Tensor]]:
         if entities is None or not any(entities.counts):
-            return super().in_blocks(ids, lengths, type_ids, head)
-        on_cpu = ids.device.type == "cpu"
-        outputs: List[Tensor] = []
+            yield from super().embed_blocks(ids, blocks, type_ids)
+            return
         n_windows = n_rows = n_entities = 0
-        for block in find_blocks(lengths, BLOCK_ROWS) if on_cpu else [lengths]:
+        for block in blocks:
             counts = entities.counts[n_windows : n_windows + len(block)]
             mentions = entities.mentions[n_entities : n_entities + sum(counts)]
             own = ids[n_rows : n_rows + sum(block)]
             n_windows, n_rows, n_entities = n_windows + len(block), n_rows + len(own), n_entities + len(mentions)
             runs = find_runs(block, counts)
-            hidden = self._embed(own, runs, mentions)
-            if on_cpu:
-                hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(len(own)) - len(own)))
-            outputs.append(head(self.run_layers(hidden, runs))[: len(own)])
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+            yield runs, self._embed(own, runs, mentions)
 
     def _embed(self, ids: Tensor, runs: Sequence[Run], mentions: Sequence[Tuple[int, int]]) -> Tensor:
         word_rows, entity_rows = split_rows(runs, ids.device)
@@ -221,9 +212,9 @@ class EntityPredictor(LukeClassifier):
     A row becomes a vector that is as wide as the embeddings of entities; compare gives its products with these.
     """
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "entity_predictions"):
-        super().__init__(config, n_tags, head)
-        self.add_module(head, EntityPredictions(vars(self.config)))
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "entity_predictions"):
+        super().__init__(config, n_tags, last)
+        self.add_module(last, EntityPredictions(vars(self.config)))
 
     @property
     def predictions(self) -> EntityPredictions:
@@ -281,18 +272,18 @@ class LukeJoiningClassifier(LukeClassifier):
     n_joined = 2
     has_bias = False
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
-        super().__init__(config, n_tags, head)
-        self.add_module(head, Linear(self.n_joined * self.config.hidden_size, n_tags, bias=self.has_bias))
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
+        super().__init__(config, n_tags, last)
+        self.add_module(last, Linear(self.n_joined * self.config.hidden_size, n_tags, bias=self.has_bias))
 
-    def reset_head(self, dtype: torch.dtype) -> None:
+    def reset_last_layer(self, dtype: torch.dtype) -> None:
         n_in = self.n_joined * self.config.hidden_size
         self.add_module(self._last, new_linear(n_in, self.num_labels, dtype, bias=self.has_bias))
 
     def classify(self, hidden: Tensor) -> Tensor:
-        weights, bias = torch.cat(self.head.weight.chunk(self.n_joined, dim=1)), None
+        weights, bias = torch.cat(self.last_layer.weight.chunk(self.n_joined, dim=1)), None
         if self.has_bias:
-            bias = nn.functional.pad(self.head.bias, (0, len(weights) - self.num_labels))
+            bias = nn.functional.pad(self.last_layer.bias, (0, len(weights) - self.num_labels))
         return nn.functional.linear(self.dropout(hidden), weights, bias)
 
 

@@ -12,7 +12,17 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 import torch
 from torch import Tensor, nn
 
-from .roberta import Dropout, Embedding, Encoder, JoinedClassifier, LayerNorm, Linear, Run
+from .roberta import (
+    Dropout,
+    Embedding,
+    Encoder,
+    JoinedClassifier,
+    LayerNorm,
+    Linear,
+    Run,
+    attend_runs,
+    softmax_of_scores,
+)
 
 PREFIX = "model"
 # What transformers takes where a config.json says nothing.
@@ -122,19 +132,10 @@ class Attention(nn.Module):
         self.out_drop = Dropout(config["attention_dropout"])
 
     def forward(self, hidden: Tensor, runs: Sequence[Run], rotation: Rotation) -> Tensor:
-        width = hidden.shape[1]
-        joined = self.Wqkv(hidden)
-        attended = []
-        for run in runs:
-            rows = joined[run.first_row : run.first_row + run.n_windows * run.length]
-            shape = (run.n_windows, run.length, 3, self.n_heads, width // self.n_heads)
-            query, key, value = rows.view(shape).permute(2, 0, 3, 1, 4)
-            found = self._attend_in_reach(rotate(query, rotation), rotate(key, rotation), value)
-            attended.append(found.transpose(1, 2).reshape(-1, width))
-        n_rows = runs[-1].first_row + runs[-1].n_windows * runs[-1].length
-        if n_rows < len(hidden):  # rows of no window
-            attended.append(hidden.new_zeros(len(hidden) - n_rows, width))
-        return self.out_drop(self.Wo(attended[0] if len(attended) == 1 else torch.cat(attended)))
+        def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            return self._attend_in_reach(rotate(query, rotation), rotate(key, rotation), value)
+
+        return self.out_drop(self.Wo(attend_runs(self.Wqkv(hidden), runs, self.n_heads, attend)))
 
     def _attend_in_reach(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(n_windows, n_heads, length, width of a head) each."""
@@ -181,10 +182,7 @@ class Attention(nn.Module):
         if not is_training_on_cpu or key.shape[2] > MAX_SCORES:
             dropout = self.dropout.p if self.training else 0.0
             return nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        scores = query @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
-        if mask is not None:
-            scores = scores.masked_fill(~mask, -torch.inf)
-        return self.dropout(torch.softmax(scores, dim=-1)).to(value.dtype) @ value
+        return softmax_of_scores(query @ key.transpose(-1, -2), value, self.dropout, mask)
 
 
 class FeedForward(nn.Module):
@@ -235,7 +233,7 @@ class ModernBertEncoder(Encoder):
         return self.final_norm(hidden)
 
 
-class Head(nn.Module):
+class PredictionHead(nn.Module):
     """What masked-word training leaves between the encoder and its last layer, and classifiers keep."""
 
     def __init__(self, config: Mapping[str, Any]):
@@ -248,18 +246,18 @@ class Head(nn.Module):
 
 
 class ModernBertClassifier(JoinedClassifier):
-    """ModernBertEncoder, Head and a linear layer to n_tags logits, under the tensor names of transformers' classes."""
+    """ModernBertEncoder, PredictionHead and a linear layer to n_tags logits, under transformers' tensor names."""
 
     def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
         super().__init__(ModernBertEncoder(config), n_tags, last)
-        self.head = Head(vars(self.config))
+        self.head = PredictionHead(vars(self.config))
         self.drop = Dropout(self.config.classifier_dropout or 0.0)
 
     def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
         super().reset_missing(missing, dtype)
         if "head.dense.weight" in missing:
             config = self.config
-            self.head = Head(vars(config)).to(dtype)
+            self.head = PredictionHead(vars(config)).to(dtype)
             for bias in (part.bias for part in (self.head.dense, self.head.norm) if part.bias is not None):
                 nn.init.zeros_(bias)
             std = config.initializer_range / math.sqrt(2 * config.num_hidden_layers)

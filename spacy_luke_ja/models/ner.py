@@ -2,19 +2,17 @@
 
 from typing import Any, Dict
 
-from .hf_checkpoint import Checkpoint
+from .hf_checkpoint import OF_DECODING, Checkpoint
 from .task import Head, Task
 
 TOKEN_CLASSIFIER = Head("TokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING", "classifier", ("logits",))
-# What a checkpoint says of the decoding of its logits.
-DECODING = ("score_temperature", "cut_cost", "line_break_cost", "longest_entity")
 
 
 class NerTask(Task):
     head = TOKEN_CLASSIFIER
 
     def read_checkpoint(self, checkpoint: Checkpoint) -> Dict[str, Any]:
-        return {name: getattr(checkpoint, name) for name in DECODING}
+        return {name: getattr(checkpoint, name) for name in OF_DECODING}
 
 
 NER = NerTask()

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from functools import cache
 from itertools import groupby
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -139,10 +139,39 @@ def plain_attention(
     return softmax_of_scores(query @ key.transpose(-1, -2), value, dropout)
 
 
-def softmax_of_scores(scores: Tensor, value: Tensor, dropout: Callable[[Tensor], Tensor]) -> Tensor:
-    """scores: (n_windows, n_heads, length, length), products of queries and keys."""
+def softmax_of_scores(
+    scores: Tensor, value: Tensor, dropout: Callable[[Tensor], Tensor], mask: Optional[Tensor] = None
+) -> Tensor:
+    """
+    scores: (n_windows, n_heads, length, length), products of queries and keys.
+    mask: False where a query does not see a key.
+    """
     scaled = scores * (1 / math.sqrt(value.shape[-1]))
+    if mask is not None:
+        scaled = scaled.masked_fill(~mask, -torch.inf)
     return dropout(torch.softmax(scaled, dim=-1)).to(value.dtype) @ value
+
+
+def attend_runs(
+    joined: Tensor, runs: Sequence[Run], n_heads: int, attend: Callable[[Tensor, Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Let the rows of each window attend to each other.
+
+    joined: (n, 3 × width), the query, key and value of each row.
+    attend: what becomes of those of a run, (n_windows, n_heads, length, width of a head) each.
+    RETURNS: (n, width), zeros for rows of no window.
+    """
+    width = joined.shape[1] // 3
+    attended = []
+    for run in runs:
+        rows = joined[run.first_row : run.first_row + run.n_windows * run.length]
+        shape = (run.n_windows, run.length, 3, n_heads, width // n_heads)
+        query, key, value = rows.view(shape).permute(2, 0, 3, 1, 4)
+        attended.append(attend(query, key, value).transpose(1, 2).reshape(-1, width))
+    n_rows = runs[-1].first_row + runs[-1].n_windows * runs[-1].length
+    if n_rows < len(joined):
+        attended.append(joined.new_zeros(len(joined) - n_rows, width))
+    return attended[0] if len(attended) == 1 else torch.cat(attended)
 
 
 class Embeddings(nn.Module):
@@ -182,18 +211,8 @@ class SelfAttention(nn.Module):
         self.dropout = Dropout(config["attention_probs_dropout_prob"])
 
     def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
-        width = hidden.shape[1]
         joined = nn.functional.linear(hidden, self.weight, self.bias)
-        attended = []
-        for run in runs:
-            rows = joined[run.first_row : run.first_row + run.n_windows * run.length]
-            shape = (run.n_windows, run.length, 3, self.n_heads, width // self.n_heads)
-            query, key, value = rows.view(shape).permute(2, 0, 3, 1, 4)
-            attended.append(self._attend(query, key, value).transpose(1, 2).reshape(-1, width))
-        n_rows = runs[-1].first_row + runs[-1].n_windows * runs[-1].length
-        if n_rows < len(hidden):  # rows of no window
-            attended.append(hidden.new_zeros(len(hidden) - n_rows, width))
-        return attended[0] if len(attended) == 1 else torch.cat(attended)
+        return attend_runs(joined, runs, self.n_heads, self._attend)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """(n_windows, n_heads, length, width of a head) each."""
@@ -279,25 +298,37 @@ class Encoder(nn.Module):
         return self.in_blocks(ids, lengths, type_ids, lambda hidden: hidden)
 
     def in_blocks(
-        self, ids: Tensor, lengths: Sequence[int], type_ids: Optional[Tensor], head: Callable[[Tensor], Tensor]
+        self,
+        ids: Tensor,
+        lengths: Sequence[int],
+        type_ids: Optional[Tensor],
+        finish: Callable[[Tensor], Tensor],
+        *more: Any,
     ) -> Tensor:
-        """As forward; head: what becomes of the hidden states, row by row.
+        """As forward; finish: what becomes of the hidden states, row by row. more: for embed_blocks.
 
         On a CPU, PyTorch compiles matrix products of bfloat16 for each number of rows anew, and keeps 0.6 MB of each:
         so rows of zeros fill blocks up to one of few numbers.
         """
         on_cpu = ids.device.type == "cpu"
+        blocks = find_blocks(lengths, BLOCK_ROWS) if on_cpu else [lengths]
         outputs = []
-        start = 0
-        for block in find_blocks(lengths, BLOCK_ROWS) if on_cpu else [lengths]:
-            end = start + sum(block)
-            runs = find_runs(block)
-            hidden = self.embeddings(ids[start:end], runs, None if type_ids is None else type_ids[start:end])
+        for runs, hidden in self.embed_blocks(ids, blocks, type_ids, *more):
+            n_rows = len(hidden)
             if on_cpu:
-                hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(end - start) - (end - start)))
-            outputs.append(head(self.run_layers(hidden, runs))[: end - start])
-            start = end
+                hidden = nn.functional.pad(hidden, (0, 0, 0, round_up(n_rows) - n_rows))
+            outputs.append(finish(self.run_layers(hidden, runs))[:n_rows])
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+    def embed_blocks(
+        self, ids: Tensor, blocks: Sequence[Sequence[int]], type_ids: Optional[Tensor]
+    ) -> Iterator[Tuple[List[Run], Tensor]]:
+        """YIELDS: the runs of each block of windows, and its embedded rows."""
+        start = 0
+        for block in blocks:
+            own = slice(start, start + sum(block))
+            start, runs = own.stop, find_runs(block)
+            yield runs, self.embeddings(ids[own], runs, None if type_ids is None else type_ids[own])
 
     def run_layers(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
         for layer in self.encoder.layer:  # type: ignore[union-attr]
@@ -336,14 +367,14 @@ class JoinedClassifier(nn.Module, ABC):
     def last_layer(self) -> nn.Linear:
         return self.get_submodule(self._last)  # type: ignore[return-value]
 
-    def reset_head(self, dtype: torch.dtype) -> None:
+    def reset_last_layer(self, dtype: torch.dtype) -> None:
         """Give the last layer random weights."""
         self.add_module(self._last, new_linear(self.config.hidden_size, self.num_labels, dtype))
 
     def reset_missing(self, missing: Sequence[str], dtype: torch.dtype) -> None:
         """Give random weights to what is behind the encoder. missing: the names of tensors that a checkpoint lacks."""
         if f"{self._last}.weight" in missing:
-            self.reset_head(dtype)
+            self.reset_last_layer(dtype)
 
     @abstractmethod
     def classify(self, hidden: Tensor) -> Tensor:
@@ -359,18 +390,13 @@ class Classifier(JoinedClassifier):
 
     encoder_class = Encoder
 
-    def __init__(self, config: Mapping[str, Any], n_tags: int, head: str = "classifier"):
-        """head: the name of the linear layer."""
-        super().__init__(self.encoder_class(config), n_tags, head)
+    def __init__(self, config: Mapping[str, Any], n_tags: int, last: str = "classifier"):
+        super().__init__(self.encoder_class(config), n_tags, last)
         dropout = self.config.classifier_dropout
         self.dropout = Dropout(self.config.hidden_dropout_prob if dropout is None else dropout)
 
-    @property
-    def head(self) -> nn.Linear:
-        return self.last_layer
-
     def classify(self, hidden: Tensor) -> Tensor:
-        return self.head(self.dropout(hidden))
+        return self.last_layer(self.dropout(hidden))
 
 
 class TextClassifier(JoinedClassifier):

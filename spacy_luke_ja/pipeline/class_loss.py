@@ -4,7 +4,7 @@ from typing import Tuple
 
 import numpy as np
 
-from ..text.decoding import log_softmax
+from ..text.decoding import log_softmax, sigmoid
 
 
 def class_loss(logits: np.ndarray, gold: np.ndarray, *, multi_label: bool) -> Tuple[float, np.ndarray, int]:
@@ -18,7 +18,7 @@ def class_loss(logits: np.ndarray, gold: np.ndarray, *, multi_label: bool) -> Tu
     right = np.where(is_known, gold, 0.0)
     if multi_label:
         losses = np.logaddexp(0.0, exact) - right * exact
-        gradient, n_terms = np.exp(-np.logaddexp(0.0, -exact)) - right, int(is_known.sum())
+        gradient, n_terms = sigmoid(exact) - right, int(is_known.sum())
     else:
         log_probs = log_softmax(exact)
         losses = -right * log_probs

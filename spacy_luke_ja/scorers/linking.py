@@ -1,11 +1,10 @@
 """Examples in, scores of the titles of their mentions out."""
 
 from functools import partial
-from typing import Any, Callable, Dict, Iterable
+from typing import Any, Callable, Dict, Iterable, Sequence, Tuple
 
 from spacy.training import Example
 
-from ..evaluation.linking import measure_links
 from ..linking_data import get_gold_links, get_linked_mentions
 from ..text.linking import NIL, LinkedMention
 
@@ -36,3 +35,18 @@ def score_linking(
             own = found.get(gold[:2], LinkedMention(*gold[:2], NIL))
             mentions.append((gold.title, own.title, [title for title, _ in own.links]))
     return {f"linking_{name}": value for name, value in measure_links(mentions, k=k).items()}
+
+
+def measure_links(mentions: Iterable[Tuple[str, str, Sequence[str]]], *, k: int) -> Dict[str, Any]:
+    """
+    mentions: the right title, or NIL; the found one; and the likeliest titles, the best first.
+    RETURNS: accuracy, of all mentions; recall_at_k, of those that have a title, how many have it among the k likeliest;
+        nil_accuracy, of those that have none. None where there are no such mentions.
+    """
+    mentions = list(mentions)
+    share = lambda right: sum(right) / len(right) if right else None
+    return {
+        "accuracy": share([gold == found for gold, found, _ in mentions]),
+        "recall_at_k": share([gold in likeliest[:k] for gold, _, likeliest in mentions if gold != NIL]),
+        "nil_accuracy": share([gold == found for gold, found, _ in mentions if gold == NIL]),
+    }

@@ -45,5 +45,5 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Probabilities, each by itself."""
-    return 0.5 * (1.0 + np.tanh(0.5 * logits.astype("float64")))
+    """Probabilities float64, each by itself; small ones are exact, too."""
+    return np.exp(-np.logaddexp(0.0, -logits.astype("float64")))

@@ -42,10 +42,6 @@ class RelationLabels(NamedTuple):
     multi_label: bool
     matcher: Mapping[str, Sequence[Sequence[str]]]
 
-    @property
-    def relations(self) -> Tuple[str, ...]:
-        return tuple(label for label in self.labels if label != self.none)
-
     def allows(self, heads: Set[str], tails: Set[str]) -> np.ndarray:
         """heads, tails: the labels of two mentions. RETURNS: (n_labels,) bool: which relations they may have."""
         fits = lambda wanted, labels: wanted == ANY or wanted in labels

@@ -4,7 +4,7 @@ from typing import List, Sequence
 
 import numpy as np
 
-from .decoding import log_softmax
+from .decoding import log_softmax, sigmoid
 from .windows import Window
 
 
@@ -32,5 +32,4 @@ def class_scores(logits: np.ndarray, *, multi_label: bool) -> np.ndarray:
     multi_label: each label is there or not (sigmoid); else exactly one of them is (softmax).
     RETURNS: (n_texts, n_labels) float64, between 0 and 1.
     """
-    exact = logits.astype("float64")
-    return np.exp(-np.logaddexp(0.0, -exact) if multi_label else log_softmax(exact))
+    return sigmoid(logits) if multi_label else np.exp(log_softmax(logits.astype("float64")))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 import toys
 from spacy_luke_ja.models import hf_tensors
 from spacy_luke_ja.models.architectures import HFModel, fill_model
-from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
+from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, OF_DECODING, OWN_KEYS, open_checkpoint
 from spacy_luke_ja.models.hf_loader import build_module, max_subwords
 from spacy_luke_ja.models.hf_tensors import read_tensors
 from spacy_luke_ja.models.ner import NER
@@ -331,8 +331,15 @@ def test_a_trained_pipeline_is_a_checkpoint(make_nlp, tmp_path):
     nlp.remove_pipe("luke_ner")
     nlp.remove_pipe("second")
     nlp.to_disk(tmp_path / "none")
-    with pytest.raises(OSError, match="none is a spaCy pipeline with no luke_ner, luke_qa or luke_textcat"):
+    with pytest.raises(OSError, match="none is a pipeline with no component of spacy_luke_ja"):
         open_checkpoint(str(tmp_path / "none"))
+
+
+def test_a_new_classifier_is_read_as_the_old_one_and_decoded_anew():
+    checkpoint = open_checkpoint("ja_luke_ner_sm")
+    kept = {key: checkpoint.with_new_classifier(["O"]).config.get(key) for key in OWN_KEYS}
+    assert {key for key, value in kept.items() if value is not None} == {"window", "line_break_id"}
+    assert {*OF_DECODING} < checkpoint.config.keys()
 
 
 def test_a_checkpoint_in_the_hub_cache_loads_offline(hub_cache):

@@ -19,7 +19,7 @@ def test_the_mean_of_two_seeds_that_begin_alike(work, ner_json, tmp_path, run_st
     )
     for seed in (0, 1):
         run_stage("finetune", work / "start", ner_json, tmp_path / str(seed), *TINY, "--seed", seed)
-    assert torch.equal(begun[0].head.weight, begun[1].head.weight)
+    assert torch.equal(begun[0].last_layer.weight, begun[1].last_layer.weight)
     monkeypatch.undo()
     for seed in (0, 1):
         run_stage("finetune", work / "start", ner_json, tmp_path / f"learned-{seed}", *TINY, "--seed", seed)
@@ -27,4 +27,4 @@ def test_the_mean_of_two_seeds_that_begin_alike(work, ner_json, tmp_path, run_st
     one, other, mean = (load_file(tmp_path / name / "model.safetensors") for name in ("learned-0", "learned-1", "mean"))
     for name in one:
         torch.testing.assert_close(mean[name], (one[name] + other[name]) / 2)
-    assert load_classifier(tmp_path / "mean").head.out_features == 17
+    assert load_classifier(tmp_path / "mean").last_layer.out_features == 17

@@ -8,7 +8,7 @@ import transformers
 from safetensors.torch import save_file
 
 import toys
-from scripts.pretraining.encoder import load_classifier, load_encoder, new_classifier
+from scripts.pretraining.encoder import load_classifier, load_encoder, new_classifier, read_checkpoint, write_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +48,25 @@ def test_the_whole_classifier(checkpoint, ids):
     torch.testing.assert_close(load_classifier(path)(ids.flatten(), [20] * 3), expected, atol=1e-5, rtol=1e-5)
 
 
+def test_what_is_written_is_read(checkpoint, tmp_path):
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(b"pieces")
+    config, tensors = read_checkpoint(checkpoint[0], dropout=0.0)
+    written = {**config, "id2label": {"0": "B-地名"}}
+    write_checkpoint(tmp_path / "new" / "one", written, {name: t.t() for name, t in tensors.items()}, tmp_path)
+    again, transposed = read_checkpoint(tmp_path / "new" / "one", dropout=0.0)
+    assert again == written and all(torch.equal(transposed[name], tensors[name].t()) for name in tensors)
+    assert "B-地名" in (tmp_path / "new" / "one" / "config.json").read_text(encoding="utf8")
+    assert (tmp_path / "new" / "one" / "sentencepiece.bpe.model").read_bytes() == b"pieces"
+
+
 def test_a_new_head_has_small_random_weights(checkpoint):
     path, model = checkpoint
     torch.manual_seed(0)
     classifier = new_classifier(path, 7)
-    assert classifier.head.weight.shape == (7, 32) and 0.01 < classifier.head.weight.std() < 0.03
-    assert not classifier.head.bias.any()
+    assert classifier.last_layer.weight.shape == (7, 32) and 0.01 < classifier.last_layer.weight.std() < 0.03
+    assert not classifier.last_layer.bias.any()
     torch.manual_seed(0)
-    assert torch.equal(new_classifier(path, 7).head.weight, classifier.head.weight)
+    assert torch.equal(new_classifier(path, 7).last_layer.weight, classifier.last_layer.weight)
     for name, tensor in classifier.base_model.state_dict().items():
         assert torch.equal(tensor, model.roberta.state_dict()[name])
 

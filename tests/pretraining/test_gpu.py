@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from scripts.gpu import rate, run, unpack
-from scripts.gpu.arrays import BOS, EOS, NONE, PAD, load_array, save_array
+from scripts.gpu.arrays import BOS, EOS, NONE, PAD, Pair, flatten_pairs, load_array, save_array
 from scripts.gpu.cloze import make_questions, name_spans
 from scripts.gpu.growth import widen
 from scripts.gpu.learner import Budget, Clock
@@ -22,7 +22,7 @@ from scripts.gpu.pretrain import mask_units
 from scripts.gpu.rows import Rows, make_batches
 from scripts.gpu.shards import read_shards, to_tensors, write_shards
 from scripts.gpu.stream import Stream
-from scripts.gpu.train_ner import bio_spans, finetune, predict
+from scripts.gpu.train_ner import bio_spans, predict_tags, train_tags
 from scripts.gpu.train_qa import Pairs, exact_match, train_answers
 from spacy_luke_ja.models import roberta
 from spacy_luke_ja.text.subwords import Subwords
@@ -135,21 +135,21 @@ def test_seconds_are_a_budget_too():
 def test_a_classifier_learns(encoder):
     model = Model(encoder, tags=3)
     rows = make_rows()
-    finetune(
+    train_tags(
         model, {"a": rows}, {"a": 8}, Budget(n_steps=150), learn_rate=3e-3, n_subwords=64, dropout=0.0, averages=0.5
     )
-    assert predict(model, rows).f1 > 0.9
+    assert predict_tags(model, rows).f1 > 0.9
 
 
 def test_a_classifier_learns_from_another_alone():
     """Rows without tags have what the teacher finds."""
     teacher, pupil = (Model(Encoder(CONFIG), tags=3) for _ in range(2))
     rows = make_rows()
-    finetune(
+    train_tags(
         teacher, {"a": rows}, {"a": 8}, Budget(n_steps=150), learn_rate=3e-3, n_subwords=64, dropout=0.0, averages=0.5
     )
     bare = {"a": Rows(rows.ids, rows.starts, rows.lengths)}
-    finetune(
+    train_tags(
         pupil,
         bare,
         {"a": 8},
@@ -160,7 +160,7 @@ def test_a_classifier_learns_from_another_alone():
         dropout=0.0,
         averages=0.5,
     )
-    assert predict(pupil, rows).f1 > 0.9
+    assert predict_tags(pupil, rows).f1 > 0.9
 
 
 def test_names_are_asked_for_from_another_place_of_their_document():
@@ -179,8 +179,9 @@ def test_names_are_asked_for_from_another_place_of_their_document():
 
 
 def test_answers_are_learned(encoder):
-    ids = np.array([BOS, 10, EOS, EOS, 20, 21, 22, 23, EOS, BOS, 11, EOS, EOS, 20, 21, 22, 23, EOS])
-    pairs = Pairs({"ids": ids, "lengths": np.array([9, 9]), "first": np.array([4, 4]), "start": np.array([5, 7]), "end": np.array([6, 7])}, "cpu")  # fmt: skip
+    text = [20, 21, 22, 23, EOS]
+    asked = [Pair(np.array([BOS, 10, EOS, EOS, *text]), 4, 5, 6), Pair(np.array([BOS, 11, EOS, EOS, *text]), 4, 7, 7)]
+    pairs = Pairs(flatten_pairs(asked), "cpu")
     model = Model(encoder, answers=2)
     train_answers(model, pairs, Budget(n_steps=150), learn_rate=3e-3, n_subwords=32, dropout=0.0, averages=0.5)
     assert exact_match(model, pairs) == 1.0

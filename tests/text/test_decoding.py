@@ -1,6 +1,7 @@
 """Logits become the best allowed spans, and gold spans become tags and back."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from spacy_luke_ja import CharSpan
 from spacy_luke_ja.text import ner
-from spacy_luke_ja.text.decoding import check_temperature, log_softmax
+from spacy_luke_ja.text.decoding import check_temperature, log_softmax, sigmoid
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.ner import best_tags, encode_tags, entity_runs, find_entities, score_entities
 from spacy_luke_ja.text.subwords import Subwords
@@ -301,3 +302,9 @@ def test_a_thousand_labels_need_no_table_of_pairs(scheme_name):
     spans = [CharSpan(*entity[:3]) for entity in found]
     assert spans and encode_tags(subwords, spans, scheme)[[span.char_start for span in spans]].all()
     assert not {"allowed", "edges", "forbidden"} & scheme.__dict__.keys()
+
+
+def test_small_probabilities_are_exact():
+    logits = np.array([-700.0, -50.0, -1.0, 0.0, 1.0, 50.0, 900.0], dtype="float32")
+    expected = [math.exp(-700), math.exp(-50), 1 / (1 + math.e), 0.5, math.e / (1 + math.e), 1.0, 1.0]
+    assert sigmoid(logits) == pytest.approx(expected, rel=1e-12, abs=0)
