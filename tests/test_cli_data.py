@@ -132,6 +132,40 @@ def config(checkpoints, tmp_path):
     return write
 
 
+@pytest.mark.parametrize(
+    "factory, reader, train, dev, said",
+    [
+        (
+            "luke_textcat", "TextcatCorpus",
+            {"text": "良い", "cats": {"好": 1, "嫌": 0}}, {"text": "酷い", "cats": {"好": 0, "怒": 1}}, ["好", "怒"],
+        ),
+        (
+            "luke_entity_typing", "TypingCorpus",
+            {"text": "東京", "spans": [{"start": 0, "end": 2, "types": ["都市", "場所"]}]},
+            {"text": "大阪", "spans": [{"start": 0, "end": 2, "types": ["府"]}]}, ["都市", "場所", "府"],
+        ),
+        (
+            "luke_linker", "LinkingCorpus",
+            {"text": "東京", "links": [{"span": [0, 2], "title": "東京都"}]},
+            {"text": "大阪", "links": [{"span": [0, 2], "title": None}]}, ["a title", "NIL"],
+        ),
+    ],
+)  # fmt: skip
+def test_debug_data_counts_what_other_components_learn(factory, reader, train, dev, said, tmp_path):
+    made = spacy_luke_ja.blank().config.copy()
+    for part, record in (("train", train), ("dev", dev)):
+        path = tmp_path / f"{part}.jsonl"
+        path.write_text(json.dumps(record, ensure_ascii=False), encoding="utf8")
+        made["corpora"][part] = {"@readers": f"spacy-luke-ja.{reader}.v1", "path": str(path)}
+    made["nlp"]["pipeline"] = [factory]
+    made["components"][factory] = {"factory": factory}
+    made.to_disk(tmp_path / "config.cfg")
+    output = run("debug-data", tmp_path / "config.cfg")
+    assert f"What {factory} learns" in output and "an entity" not in output
+    assert all(label in output for label in said)
+    assert f"dev has labels that train lacks, so they cannot be learned: {said[-1]}" in output
+
+
 def test_debug_data(config, checkpoints, tmp_path):
     def write(name, *items):
         lines = (json.dumps({"text": text, "entities": spans}, ensure_ascii=False) for text, spans in items)

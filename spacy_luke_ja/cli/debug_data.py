@@ -1,8 +1,9 @@
 """A training config in; what its data holds that `spacy debug data` does not look at out."""
 
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from typer import Argument, Context, Exit, Option
@@ -35,6 +36,8 @@ def debug_data_cli(
     from spacy.util import load_config, load_model_from_config, resolve_dot_names
     from wasabi import msg
 
+    from ..corpora.docbin import record_of_doc
+    from ..corpora.inspection import TAUGHT
     from ..evaluation.pipelines import find_encoder
     from ..label_maps import get_label_map
     from .train import check_corpora
@@ -60,17 +63,26 @@ def debug_data_cli(
         check_corpora(written)
         n_errors = report_bad_records(config)
         corpora = dict(zip(names, resolve_dot_names(config, list(names.values()))))
-        parts = {part: records_of(corpus(nlp), renamed) for part, corpus in corpora.items()}
+        docs = {part: [example.reference for example in corpus(nlp)] for part, corpus in corpora.items()}
+        parts = {part: [record_of_doc(doc).renamed(renamed) for doc in own] for part, own in docs.items()}
         encoder = find_encoder(nlp)
     except (OSError, ValueError) as error:
         msg.fail(str(error))
         raise Exit(1) from error
-    n_errors += report_labels(parts)
-    report_tokens(nlp, parts)
-    if encoder is None:
-        msg.info("the pipeline has no luke_ner and no luke_span_ner, so its subwords are not looked at")
-    else:
-        report_subwords(encoder, parts)
+    factories = [nlp.get_pipe_meta(name).factory for name in nlp.pipe_names]
+    taught = [factory for factory in dict.fromkeys(factories) if factory in TAUGHT]
+    finds_entities = len(taught) < len(set(factories))  # what is none of ours counts as such, too
+    for factory in taught:
+        counts = {part: Counter(label for doc in own for label in TAUGHT[factory](doc)) for part, own in docs.items()}
+        if any(counts.values()) or not finds_entities:
+            n_errors += report_counts(f"What {factory} learns", counts, parts)
+    if finds_entities:
+        n_errors += report_labels(parts)
+        report_tokens(nlp, parts)
+        if encoder is None:
+            msg.info("the pipeline has no luke_ner and no luke_span_ner, so its subwords are not looked at")
+        else:
+            report_subwords(encoder, parts)
     report_repeated(parts)
     if n_errors:
         sys.exit(1)
@@ -101,26 +113,44 @@ def report_bad_records(config: Any) -> int:
     return n_errors
 
 
-def records_of(examples: Any, label_map: Mapping[str, str]) -> List["Record"]:
-    from ..corpora.docbin import record_of_doc
-
-    return [record_of_doc(example.reference).renamed(label_map) for example in examples]
-
-
 def report_labels(parts: Dict[str, List["Record"]]) -> int:
     """RETURNS: how many findings make training pointless."""
     from wasabi import msg
 
     from ..corpora.inspection import count_labels
+
+    counts = {part: count_labels(records) for part, records in parts.items()}
+    n_errors = report_counts("Labels", counts, parts, what="entity", several="entities")
+    spaced = [
+        label for label in dict.fromkeys(label for own in counts.values() for label in own) if label != label.strip()
+    ]
+    if spaced:
+        msg.warn(f"labels with spaces around them, which make other labels: {', '.join(map(repr, sorted(spaced)))}")
+    n_blank = sum(not record.text.strip() for records in parts.values() for record in records)
+    if n_blank:
+        msg.warn(f"{n_blank} texts are blank")
+    return n_errors
+
+
+def report_counts(
+    title: str,
+    counts: Dict[str, Counter],
+    parts: Dict[str, List["Record"]],
+    *,
+    what: str = "label",
+    several: str = "examples",
+) -> int:
+    """counts: label → how often it is in a part. RETURNS: how many findings make training pointless."""
+    from wasabi import msg
+
     from ..stockmark_labels import LABELS
     from .convert import label_order
     from .tables import print_table
 
-    msg.divider("Labels")
-    counts = {part: count_labels(records) for part, records in parts.items()}
+    msg.divider(title)
     labels = sorted({label for count in counts.values() for label in count}, key=label_order(LABELS))
     rows: List[Sequence[Any]] = [(label, *(count[label] for count in counts.values())) for label in labels]
-    rows.append(("all entities", *(sum(count.values()) for count in counts.values())))
+    rows.append((f"all {several}", *(sum(count.values()) for count in counts.values())))
     rows.append(("texts", *(len(records) for records in parts.values())))
     print_table(("", *parts), rows)
     n_errors = 0
@@ -129,21 +159,15 @@ def report_labels(parts: Dict[str, List["Record"]]) -> int:
             msg.fail(f"{part} is empty")
             n_errors += part == "train"
         elif not counts[part]:
-            msg.fail(f"no text of {part} has an entity")
+            msg.fail(f"no text of {part} has {'an' if what[0] in 'aeiou' else 'a'} {what}")
             n_errors += part == "train"
     for part in parts:
         lacking = [label for label in counts[part] if label not in counts["train"]]
         if lacking:
             msg.warn(f"{part} has labels that train lacks, so they cannot be learned: {', '.join(sorted(lacking))}")
-    spaced = [label for label in labels if label != label.strip()]
-    if spaced:
-        msg.warn(f"labels with spaces around them, which make other labels: {', '.join(map(repr, spaced))}")
-    n_blank = sum(not record.text.strip() for records in parts.values() for record in records)
-    if n_blank:
-        msg.warn(f"{n_blank} texts are blank")
     few = [f"{label} ({n})" for label, n in counts["train"].items() if n < FEW]
     if few:
-        msg.warn(f"labels with fewer than {FEW} entities in train: {', '.join(few)}")
+        msg.warn(f"labels with fewer than {FEW} {several} in train: {', '.join(few)}")
     return n_errors
 
 

@@ -1,17 +1,35 @@
-"""Records in; what a trainer should know of them out: labels, entities that tokens or subwords cut, repeated texts."""
+"""Records in; what a trainer should know of them out: labels, entities that tokens or subwords cut, repeated texts.
+
+And Docs with the gold of a task in, its labels out.
+"""
 
 import unicodedata
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import numpy as np
 from spacy.language import Language
+from spacy.tokens import Doc
 
+from ..linking_data import get_gold_links
+from ..qa_data import get_gold_answers
+from ..relations_data import get_gold_pairs
 from ..text.decoding import CharSpan
+from ..text.linking import NIL
 from ..text.subwords import SubwordEncoder
 from ..token_splitting import token_offsets
+from ..typing_data import get_gold_types
 from .records import Record
+
+# Factory → what a Doc teaches its component, where that is no entity.
+TAUGHT: Dict[str, Callable[[Doc], List[str]]] = {
+    "luke_qa": lambda doc: ["answered" if own.answers else "no answer" for own in get_gold_answers(doc)],
+    "luke_entity_typing": lambda doc: [label for own in get_gold_types(doc) for label, _ in own.types],
+    "luke_relations": lambda doc: [label for pair in get_gold_pairs(doc) for label in pair.labels or ()],
+    "luke_linker": lambda doc: [own.title if own.title == NIL else "a title" for own in get_gold_links(doc)],
+    "luke_textcat": lambda doc: [label for label, value in doc.cats.items() if value > 0.5],
+}
 
 
 @dataclass(frozen=True)
