@@ -31,6 +31,11 @@ class Head(NamedTuple):
     of_window: bool = False
 
 
+TEXT_CLASSIFIER = Head(
+    "SequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "classifier", ("logits",), of_window=True
+)
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a checkpoint's encoder has around a window, and how much fits between.
