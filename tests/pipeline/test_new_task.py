@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import spacy
+from spacy.cli import app
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from thinc.api import Adam
+from typer.testing import CliRunner
 
 import spacy_luke_ja
 from spacy_luke_ja.models.architectures import fill_model
@@ -142,6 +144,14 @@ def test_a_task_that_gives_a_text_a_row_reads_texts_of_any_length(numbers, tmp_p
     assert expected[:2] == pytest.approx([1.0, -1.0], abs=0.2)
     numbers.to_disk(tmp_path)
     assert [doc.user_data["number"] for doc in spacy.load(tmp_path).pipe(texts)] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_command_quantize_takes_it(numbers, tmp_path):
+    pytest.importorskip("openvino")
+    numbers.to_disk(tmp_path / "nlp")
+    result = CliRunner().invoke(app, ["luke", "quantize", str(tmp_path / "nlp"), str(tmp_path / "int8")])
+    assert result.exit_code == 0, result.output
+    assert spacy.load(tmp_path / "int8")(LONG[:96]).user_data["number"] == pytest.approx(-1.0, abs=0.3)
 
 
 def test_another_runtime_takes_it(checkpoints):
