@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_luke_ja import CharSpan
 from spacy_luke_ja.text import ner
-from spacy_luke_ja.text.decoding import check_temperature, log_softmax
+from spacy_luke_ja.text.decoding import check_share, check_temperature, log_softmax
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.ner import best_tags, encode_tags, entity_runs, find_entities, score_entities
 from spacy_luke_ja.text.subwords import Subwords
@@ -301,3 +301,14 @@ def test_a_thousand_labels_need_no_table_of_pairs(scheme_name):
     spans = [CharSpan(*entity[:3]) for entity in found]
     assert spans and encode_tags(subwords, spans, scheme)[[span.char_start for span in spans]].all()
     assert not {"allowed", "edges", "forbidden"} & scheme.__dict__.keys()
+
+
+@pytest.mark.parametrize("share", [0, 1, 0.5])
+def test_a_share(share):
+    check_share(share, "the threshold")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, True, "0.5", None, float("nan"), 10**400])
+def test_what_is_no_share_is_named(share):
+    with pytest.raises(ValueError, match="the threshold must be between 0 and 1, got"):
+        check_share(share, "the threshold")
