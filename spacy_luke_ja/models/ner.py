@@ -3,9 +3,8 @@
 from typing import Any, Dict
 
 from .hf_checkpoint import Checkpoint
-from .task import Head, Task
+from .task import TOKEN_CLASSIFIER, Task
 
-TOKEN_CLASSIFIER = Head("TokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING", "classifier", ("logits",))
 # What a checkpoint says of the decoding of its logits.
 DECODING = ("score_temperature", "cut_cost", "line_break_cost", "longest_entity")
 

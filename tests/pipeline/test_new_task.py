@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 import spacy_luke_ja
 from spacy_luke_ja.models.architectures import fill_model
-from spacy_luke_ja.models.ner import TOKEN_CLASSIFIER
-from spacy_luke_ja.models.task import Task
+from spacy_luke_ja.models.task import TOKEN_CLASSIFIER, Task
 from spacy_luke_ja.models.whole_text import WholeTextTask
 from spacy_luke_ja.pipeline.checkpoint_pipe import CheckpointPipe
 from spacy_luke_ja.pipeline.factory import make_factory
