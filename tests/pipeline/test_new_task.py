@@ -10,7 +10,9 @@ from thinc.api import Adam
 from typer.testing import CliRunner
 
 import spacy_luke_ja
+import spacy_luke_ja.cli  # the commands
 from spacy_luke_ja.models.architectures import fill_model
+from spacy_luke_ja.models.problem_type import check_problem_type
 from spacy_luke_ja.models.task import TOKEN_CLASSIFIER, Task
 from spacy_luke_ja.models.whole_text import WholeTextTask
 from spacy_luke_ja.pipeline.checkpoint_pipe import CheckpointPipe
@@ -64,6 +66,10 @@ make_topics = make_factory(Topics, functions={"scorer": None}, assigns=["doc.cat
 class NumberTask(WholeTextTask):
     """A number of a text."""
 
+    def read_checkpoint(self, checkpoint):
+        check_problem_type(checkpoint, ["regression"])
+        return {}
+
 
 class Numbers(CheckpointPipe):
     """Numbers of texts."""
@@ -82,6 +88,7 @@ class Numbers(CheckpointPipe):
 
     def initialize(self, get_examples, *, nlp=None):
         checkpoint = self._open().with_new_classifier(["number"], self.task.head.task)
+        checkpoint = checkpoint.with_config(problem_type="regression")
         fill_model(self.model, self.task, checkpoint, new_head=True)
 
     def _summed_loss(self, examples, outputs):
@@ -143,6 +150,19 @@ def test_a_task_that_gives_a_text_a_row_reads_texts_of_any_length(numbers, tmp_p
     assert expected[:2] == pytest.approx([1.0, -1.0], abs=0.2)
     numbers.to_disk(tmp_path)
     assert [doc.user_data["number"] for doc in spacy.load(tmp_path).pipe(texts)] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_task_says_which_problem_types_it_takes(numbers, tmp_path):
+    numbers.to_disk(tmp_path)
+    with pytest.raises(ValueError, match="must be one of single_label_.*, multi_label_.*, got regression"):
+        pipe = {"model": {"name": str(tmp_path / "toy_numbers" / "model")}}
+        spacy_luke_ja.blank().add_pipe("luke_textcat", config=pipe).load()
+    path = tmp_path / "toy_numbers" / "model" / "config.json"
+    path.write_text(
+        path.read_text(encoding="utf8").replace("regression", "multi_label_classification"), encoding="utf8"
+    )
+    with pytest.raises(ValueError, match="problem_type .* must be one of regression, got multi_label_classification"):
+        spacy.load(tmp_path)("東京")
 
 
 def test_the_command_quantize_takes_it(numbers, tmp_path):
