@@ -13,8 +13,8 @@ from typing import Any, Dict, List
 import spacy_luke_ja
 from spacy_luke_ja.evaluation.pipelines import factory_for
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
-from spacy_luke_ja.models.ner import TOKEN_CLASSIFIER
 from spacy_luke_ja.models.qa import QUESTION_ANSWERER
+from spacy_luke_ja.models.task import TOKEN_CLASSIFIER
 
 DESCRIPTIONS = {
     "luke_ner": "Named entities in Japanese texts, on exact characters",

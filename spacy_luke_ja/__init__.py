@@ -10,60 +10,38 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.vocab import Vocab
 
-    from .annotated_labels import set_annotated_labels
-    from .annotation.records import RecordSettings, annotate_records
-    from .corpora.examples import make_example, make_qa_example
-    from .corpora.linking import count_aliases, make_linking_example
-    from .corpora.relations import make_relations_example
-    from .corpora.typing import make_typing_example
-    from .dataframes import ENTITIES_TYPE, entities_udf, map_frames, map_rows
-    from .label_maps import get_label_map, rename_entities
-    from .pipeline.linking import LukeLinker
-    from .pipeline.ner import LukeNer
-    from .pipeline.qa import LukeQa
-    from .pipeline.qa_doc import Answer
-    from .pipeline.relations import LukeRelations
-    from .pipeline.relations_doc import Relation
-    from .pipeline.spans import LukeSpanNer
-    from .pipeline.textcat import LukeTextcat
-    from .pipeline.typing import LukeEntityTyping
-    from .qa_data import get_gold_answers, set_gold_answers
-    from .relations_data import set_gold_relations
-    from .text.decoding import CharSpan
+    # Again with `as`, which is how type checkers see that they are public.
+    from .annotated_labels import set_annotated_labels as set_annotated_labels
+    from .annotation.records import RecordSettings as RecordSettings
+    from .annotation.records import annotate_records as annotate_records
+    from .corpora.examples import make_example as make_example
+    from .corpora.examples import make_qa_example as make_qa_example
+    from .corpora.linking import count_aliases as count_aliases
+    from .corpora.linking import make_linking_example as make_linking_example
+    from .corpora.relations import make_relations_example as make_relations_example
+    from .corpora.typing import make_typing_example as make_typing_example
+    from .dataframes import ENTITIES_TYPE as ENTITIES_TYPE
+    from .dataframes import entities_udf as entities_udf
+    from .dataframes import map_frames as map_frames
+    from .dataframes import map_rows as map_rows
+    from .label_maps import get_label_map as get_label_map
+    from .label_maps import rename_entities as rename_entities
+    from .pipeline.linking import LukeLinker as LukeLinker
+    from .pipeline.ner import LukeNer as LukeNer
+    from .pipeline.qa import LukeQa as LukeQa
+    from .pipeline.qa_doc import Answer as Answer
+    from .pipeline.relations import LukeRelations as LukeRelations
+    from .pipeline.relations_doc import Relation as Relation
+    from .pipeline.spans import LukeSpanNer as LukeSpanNer
+    from .pipeline.textcat import LukeTextcat as LukeTextcat
+    from .pipeline.typing import LukeEntityTyping as LukeEntityTyping
+    from .qa_data import get_gold_answers as get_gold_answers
+    from .qa_data import set_gold_answers as set_gold_answers
+    from .relations_data import set_gold_relations as set_gold_relations
+    from .text.decoding import CharSpan as CharSpan
 
 __version__ = "0.1.0"
-__all__ = [
-    "Answer",
-    "CharSpan",
-    "ENTITIES_TYPE",
-    "LukeEntityTyping",
-    "LukeLinker",
-    "LukeNer",
-    "LukeQa",
-    "LukeRelations",
-    "LukeSpanNer",
-    "RecordSettings",
-    "Relation",
-    "annotate_records",
-    "LukeTextcat",
-    "blank",
-    "count_aliases",
-    "entities_udf",
-    "get_gold_answers",
-    "get_label_map",
-    "make_example",
-    "make_linking_example",
-    "make_qa_example",
-    "make_relations_example",
-    "map_frames",
-    "map_rows",
-    "rename_entities",
-    "make_typing_example",
-    "set_annotated_labels",
-    "set_gold_answers",
-    "set_gold_relations",
-]
-# Where they are; spaCy is imported with them, and so when they are asked for.
+# The public names and where they are; spaCy is imported with them, and so when they are asked for.
 _MODULES = {
     "Answer": "pipeline.qa_doc",
     "CharSpan": "text.decoding",
@@ -74,26 +52,27 @@ _MODULES = {
     "LukeQa": "pipeline.qa",
     "LukeRelations": "pipeline.relations",
     "LukeSpanNer": "pipeline.spans",
+    "LukeTextcat": "pipeline.textcat",
     "RecordSettings": "annotation.records",
     "Relation": "pipeline.relations_doc",
     "annotate_records": "annotation.records",
     "count_aliases": "corpora.linking",
     "entities_udf": "dataframes",
-    "LukeTextcat": "pipeline.textcat",
     "get_gold_answers": "qa_data",
     "get_label_map": "label_maps",
     "make_example": "corpora.examples",
     "make_linking_example": "corpora.linking",
     "make_qa_example": "corpora.examples",
     "make_relations_example": "corpora.relations",
+    "make_typing_example": "corpora.typing",
     "map_frames": "dataframes",
     "map_rows": "dataframes",
     "rename_entities": "label_maps",
-    "make_typing_example": "corpora.typing",
     "set_annotated_labels": "annotated_labels",
     "set_gold_answers": "qa_data",
     "set_gold_relations": "relations_data",
 }
+__all__ = sorted(["blank", *_MODULES])
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,12 @@ def test_a_public_name_is_there_and_says_what_it_is(name):
     assert getattr(spacy_luke_ja, name).__doc__ and name in dir(spacy_luke_ja)
 
 
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(Path(spacy_luke_ja.__file__).read_text(encoding="utf8"))
+    own = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    assert {alias.asname: node.module for node in own for alias in node.names} == spacy_luke_ja._MODULES
+
+
 def test_all_public_names_come_with_a_star():
     namespace = {}
     exec("from spacy_luke_ja import *", namespace)

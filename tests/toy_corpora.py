@@ -9,6 +9,9 @@ import lzma
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
+from spacy.tokens import DocBin
+
+from spacy_luke_ja import blank, make_example
 from toys import EXAMPLES, TEXTS
 
 PLAIN = (
@@ -133,6 +136,26 @@ def write_corpora(
         ]
         write_lines(path / "qa" / f"{name}.json.xz", [json.dumps({"data": articles}, ensure_ascii=False)])
     write_lines(path / "linked" / "ipadic_names.tsv.xz", ["\t".join(name) for name in names])
+    return path
+
+
+def write_entities(path: Path) -> Path:
+    """toys.EXAMPLES, for spacy-luke-ja.EntityCorpus.v1."""
+    records = [{"text": text, "entities": spans} for text, spans in EXAMPLES]
+    path.write_text("\n".join(json.dumps(record, ensure_ascii=False) for record in records), encoding="utf8")
+    return path
+
+
+def write_docs(path: Path) -> Path:
+    """toys.EXAMPLES, for spacy.Corpus.v1."""
+    nlp = blank()
+    DocBin(docs=[make_example(nlp, text, spans).reference for text, spans in EXAMPLES]).to_disk(path)
+    return path
+
+
+def write_classified(path: Path) -> Path:
+    """Two texts with a label each, for spacy-luke-ja.TextcatCorpus.v1."""
+    path.write_text('{"text": "山田花子。", "label": "人"}\n{"text": "東京都。", "label": "地"}', encoding="utf8")
     return path
 
 

@@ -17,10 +17,9 @@ from ..models.hf_loader import build_module, max_subwords
 from ..models.hf_shim import cpu_has_bfloat16
 from ..models.hf_tensors import Tensors
 from ..models.int8 import round_matrices
-from ..models.ner import TOKEN_CLASSIFIER
 from ..models.roberta import PREFIXES, can_build
 from ..models.settings import OF_TRAINING, ModelSettings, takes_settings
-from ..models.task import FramedWindow, Head
+from ..models.task import TOKEN_CLASSIFIER, FramedWindow, Head
 from ..models.types import WindowBatch
 from ..models.with_windows import run_windows
 

@@ -32,7 +32,7 @@ def quantize_cli(
     from wasabi import msg
 
     from ..corpora.formats import read_texts
-    from ..evaluation.pipelines import FACTORIES, factory_for, find_component, load_pipeline
+    from ..evaluation.pipelines import choose_component, factory_for, load_pipeline
     from ..training.directories import replace_directory
     from ..training.outputs import directory_for_pipeline, find_foreign_in_pipeline
 
@@ -41,7 +41,7 @@ def quantize_cli(
         directory_for_pipeline(output_path, inputs=(pipeline, data_path, code_path))
         texts = list(read_texts(data_path)) if data_path else []
         nlp = load_pipeline(pipeline, factory=factory_for(pipeline))
-        name = find_component(nlp, component, tuple(FACTORIES.values()))
+        name = choose_component(nlp, component, find_runnable(nlp), "component that OpenVINO runs")
         factory = nlp.get_pipe_meta(name).factory
         if texts and factory != "luke_ner":
             how = "by spacy luke evaluate-qa" if factory == "luke_qa" else "by their scores on gold data"
@@ -57,6 +57,14 @@ def quantize_cli(
         raise Exit(1) from error
     print_comparison(pipeline, nlp, output_path, quantized, texts)
     msg.good(f"Wrote the pipeline to {output_path}")
+
+
+def find_runnable(nlp: "Language") -> List[str]:
+    """RETURNS: the names of our components whose checkpoints OpenVINO may run: of those that need no entities."""
+    from ..pipeline.checkpoint_pipe import CheckpointPipe
+
+    pipes = [(name, nlp.get_pipe(name)) for name in nlp.pipe_names]
+    return [name for name, pipe in pipes if isinstance(pipe, CheckpointPipe) and not pipe.task.needs_entities]
 
 
 def write_on_openvino(nlp: "Language", name: str, precision: str, path: Path) -> None:

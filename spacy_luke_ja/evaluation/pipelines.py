@@ -14,7 +14,7 @@ import spacy_luke_ja
 from spacy_luke_ja.models.hf_checkpoint import is_embedded, open_checkpoint
 from spacy_luke_ja.text.subwords import SubwordEncoder
 
-# What a checkpoint is for, as the names of transformers' classes have it → the component that runs it.
+# What a checkpoint is for, as the names of transformers' classes have it → the component that it becomes for commands.
 FACTORIES = {
     "TokenClassification": "luke_ner",
     "QuestionAnswering": "luke_qa",
@@ -60,9 +60,14 @@ def name_anywhere(name: str) -> str:
 def find_component(nlp: Language, component: Optional[str], factories: Sequence[str] = ("luke_ner",)) -> str:
     """RETURNS: the name of the one component of these factories, or of the one that --component asks for."""
     names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in factories]
+    return choose_component(nlp, component, names, " and no ".join(factories))
+
+
+def choose_component(nlp: Language, component: Optional[str], names: Sequence[str], wanted: str) -> str:
+    """RETURNS: the one of these names, or that which --component asks for. wanted: what they are, for the error."""
     if not names:
         others = ", ".join(nlp.pipe_names) or "a tokenizer"
-        raise ValueError(f"the pipeline has no {' and no '.join(factories)}, only {others}")
+        raise ValueError(f"the pipeline has no {wanted}, only {others}")
     if component is None and len(names) > 1:
         raise ValueError(f"--component must say which to take, for the pipeline has {', '.join(names)}")
     if component is not None and component not in names:

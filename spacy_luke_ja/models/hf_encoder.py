@@ -11,8 +11,7 @@ from .hf_loader import build_encoder
 from .hf_shim import HFShim
 from .hf_tensors import Tensors
 from .hf_tokenizer import open_encoder, settle_tokenizer
-from .ner import TOKEN_CLASSIFIER
-from .task import Frame, Head, Task
+from .task import TOKEN_CLASSIFIER, Frame, Head, Task
 from .types import WindowBatch
 
 

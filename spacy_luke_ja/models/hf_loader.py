@@ -11,10 +11,9 @@ from .hf_tensors import Tensors, read_tensors
 from .int8 import describe
 from .luke import CLASSIFIERS, LukeClassifier
 from .modernbert import ModernBertClassifier
-from .ner import TOKEN_CLASSIFIER
 from .refusals import describe_own_code
 from .roberta import PREFIXES, Classifier, JoinedClassifier, TextClassifier, can_build, with_defaults
-from .task import Head
+from .task import TOKEN_CLASSIFIER, Head
 
 # Of a classifier's tensors, so many may be missing and drawn anew, whatever the size of the file.
 MANY_NUMBERS = 2**26

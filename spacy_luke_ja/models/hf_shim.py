@@ -18,10 +18,9 @@ from .hf_checkpoint import Checkpoint
 from .hf_loader import build_module, max_subwords, resize_head
 from .hf_tensors import Tensors
 from .luke import Entities
-from .ner import TOKEN_CLASSIFIER
 from .roberta import Encoder, JoinedClassifier
 from .settings import ModelSettings
-from .task import Head
+from .task import TOKEN_CLASSIFIER, Head
 from .types import WindowBatch
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -3,9 +3,7 @@
 from typing import Any, Dict
 
 from .hf_checkpoint import OF_DECODING, Checkpoint
-from .task import Head, Task
-
-TOKEN_CLASSIFIER = Head("TokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING", "classifier", ("logits",))
+from .task import TOKEN_CLASSIFIER, Task
 
 
 class NerTask(Task):

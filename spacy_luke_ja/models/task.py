@@ -31,6 +31,13 @@ class Head(NamedTuple):
     of_window: bool = False
 
 
+# The heads that several tasks share.
+TOKEN_CLASSIFIER = Head("TokenClassification", "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING", "classifier", ("logits",))
+TEXT_CLASSIFIER = Head(
+    "SequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "classifier", ("logits",), of_window=True
+)
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a checkpoint's encoder has around a window, and how much fits between.

@@ -1,50 +1,15 @@
-"""Classes of texts as a task of the window layer: a row of logits for each window, and their mean for the text."""
+"""Classes of texts as a task of the window layer: a row of logits for each text."""
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict
 
-import numpy as np
-
-from ..text.subwords import Subwords
-from ..text.textcat import average_windows, split_average
-from ..text.windows import Window, plan_windows
 from .hf_checkpoint import Checkpoint
 from .problem_type import read_problem_type
-from .settings import ModelSettings
-from .task import Frame, FramedWindow, Head, Task, overlap_for
-
-TEXT_CLASSIFIER = Head(
-    "SequenceClassification", "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING", "classifier", ("logits",), of_window=True
-)
+from .whole_text import WholeTextTask
 
 
-class TextcatTask(Task):
-    """A text is read in as few windows as the encoder can take, each of whole sentences where it may be.
-
-    What a text's logits are: those of its window; of several, their mean, each weighted by how many subwords of the
-    text it has. A text without subwords is a window of special ones.
-    """
-
-    head = TEXT_CLASSIFIER
-
+class TextcatTask(WholeTextTask):
     def read_checkpoint(self, checkpoint: Checkpoint) -> Dict[str, Any]:
         return {"multi_label": read_problem_type(checkpoint)}
-
-    def plan(self, item: Subwords, settings: ModelSettings, frame: Frame) -> List[Window]:
-        if not len(item):
-            return [Window(0, 0, 0, 0)] if frame.n_special else []
-        limit = frame.max_window
-        overlap = overlap_for(settings.overlap, limit)
-        return plan_windows(item, window=settings.window or limit, overlap=overlap, limit=limit)
-
-    def place(self, item: Subwords, window: Window, frame: Frame) -> FramedWindow:
-        return super().place(item, window, frame)._replace(rows=slice(0, 1))
-
-    def join(self, item: Subwords, plan: Sequence[Window], rows: Sequence[np.ndarray], *, n_tags: int) -> np.ndarray:
-        """RETURNS: (n_tags,)."""
-        return average_windows(rows, plan, n_tags=n_tags)
-
-    def split(self, d_output: np.ndarray, plan: Sequence[Window]) -> List[np.ndarray]:
-        return split_average(d_output, plan)
 
 
 TEXTCAT = TextcatTask()

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 from spacy.language import DEFAULT_CONFIG, Language
 
 from ..annotated_labels import check_annotated_labels
-from ..text.decoding import is_number
+from ..text.decoding import check_share
 
 
 class Setting:
@@ -209,15 +209,7 @@ def whole_number(name: str, *, least: int, optional: bool = False) -> Callable[[
 
 
 def share(name: str, *, optional: bool = False) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if value is None and optional:
-            return None
-        plain = value.item() if hasattr(value, "item") else value
-        if not is_number(plain) or not 0.0 <= plain <= 1.0:
-            raise ValueError(f"{name} must be between 0 and 1, got {value}")
-        return float(plain)
-
-    return check
+    return checked_number(lambda value: check_share(value, name), optional=optional)
 
 
 def yes_or_no(name: str, *, optional: bool = False) -> Callable[[Any], Any]:

@@ -34,6 +34,12 @@ def check_cost(cost: Any, setting: str) -> None:
         raise ValueError(f"{setting} must be a finite number, 0 or more, got {cost}")
 
 
+def check_share(share: Any, setting: str) -> None:
+    """setting: what to call it in the error."""
+    if not is_number(share) or not 0.0 <= share <= 1.0:
+        raise ValueError(f"{setting} must be between 0 and 1, got {share}")
+
+
 def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 

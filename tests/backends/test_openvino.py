@@ -19,6 +19,7 @@ import spacy_luke_ja.cli  # the commands
 import toys
 from spacy_luke_ja.backends import openvino as backend
 from spacy_luke_ja.backends.openvino import MAX_PADDING, MAX_POSITIONS, OpenVINOShim
+from spacy_luke_ja.cli.quantize import find_runnable
 from spacy_luke_ja.models.hf_checkpoint import EMBEDDED, open_checkpoint
 from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.int8 import SCALES, is_rounded, multiply_scales, round_matrices, round_rows
@@ -285,6 +286,26 @@ def test_an_encoder_that_is_told_the_question_is_refused(answerers):
 def test_quantize_a_checkpoint_that_answers(answerers, tmp_path):
     result = CliRunner().invoke(app, ["luke", "quantize", str(answerers["random_luke"]), str(tmp_path / "nlp")])
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("factories, runnable", [
+    (["sentencizer", "luke_ner", "luke_qa", "luke_textcat"], ["luke_ner", "luke_qa", "luke_textcat"]),
+    (["luke_entity_typing", "luke_linker", "luke_relations", "luke_span_ner"], []),
+])  # fmt: skip
+def test_what_needs_no_entities_may_be_quantized(factories, runnable):
+    nlp = spacy_luke_ja.blank()
+    for factory in factories:
+        nlp.add_pipe(factory)
+    assert find_runnable(nlp) == runnable
+
+
+def test_quantize_needs_a_component_that_openvino_runs(tmp_path):
+    nlp = spacy_luke_ja.blank()
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path / "nlp")
+    result = CliRunner().invoke(app, ["luke", "quantize", str(tmp_path / "nlp"), str(tmp_path / "out")])
+    message = "the pipeline has no component that OpenVINO runs, only sentencizer"
+    assert result.exit_code == 1 and message in " ".join(result.output.split())
 
 
 def test_quantize_does_not_compare_answers(answerers, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spacy_luke_ja import CharSpan
 from spacy_luke_ja.text import ner
-from spacy_luke_ja.text.decoding import check_temperature, log_softmax, sigmoid
+from spacy_luke_ja.text.decoding import check_share, check_temperature, log_softmax, sigmoid
 from spacy_luke_ja.text.label_schemes import make_scheme, make_tags
 from spacy_luke_ja.text.ner import best_tags, encode_tags, entity_runs, find_entities, score_entities
 from spacy_luke_ja.text.subwords import Subwords
@@ -308,3 +308,14 @@ def test_small_probabilities_are_exact():
     logits = np.array([-700.0, -50.0, -1.0, 0.0, 1.0, 50.0, 900.0], dtype="float32")
     expected = [math.exp(-700), math.exp(-50), 1 / (1 + math.e), 0.5, math.e / (1 + math.e), 1.0, 1.0]
     assert sigmoid(logits) == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("share", [0, 1, 0.5])
+def test_a_share(share):
+    check_share(share, "the threshold")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, True, "0.5", None, float("nan"), 10**400])
+def test_what_is_no_share_is_named(share):
+    with pytest.raises(ValueError, match="the threshold must be between 0 and 1, got"):
+        check_share(share, "the threshold")

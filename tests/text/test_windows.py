@@ -1,4 +1,4 @@
-"""Windows cover every subword once, are whole sentences where they can be, and turn back into rows."""
+"""Windows cover every subword once, are whole sentences where they can be, and turn back into rows, or a row a text."""
 
 import numpy as np
 import pytest
@@ -11,11 +11,13 @@ from spacy_luke_ja.text.windows import (
     LONGEST_SENTENCE,
     SURE,
     Window,
+    average_windows,
     find_sentence_ends,
     group_by_length,
     merge_windows,
     plan_overlapping_windows,
     plan_windows,
+    split_average,
     split_rows,
 )
 
@@ -211,6 +213,28 @@ def test_gradients_go_where_rows_came_from(text, size):
     plan = plan_overlapping_windows(one_per_char(text), window=size[0], overlap=size[1])
     gradient = np.ones((len(text), 2), dtype="float32")
     assert sum(float(rows.sum()) for rows in split_rows(gradient, plan)) == gradient.sum()
+
+
+ONE = [Window(0, 5, 0, 5)]
+TWO = [Window(0, 6, 0, 5), Window(4, 7, 5, 7)]  # 5 and 2 subwords are theirs
+EMPTY = [Window(0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize("plan, rows, expected", [
+    (ONE, [[1, -1]], [1, -1]),
+    (TWO, [[7, 0], [0, 7]], [5, 2]),
+    (EMPTY, [[3, 4]], [3, 4]),
+    ([], [], [0, 0]),
+])  # fmt: skip
+def test_the_mean_is_weighted_by_subwords(plan, rows, expected):
+    rows = [np.array([row], dtype="float32") for row in rows]
+    average = average_windows(rows, plan, n_tags=2)
+    assert average.dtype == "float32" and average == pytest.approx(expected)
+    d_average = np.array([0.5, -2.0], dtype="float32")
+    split = split_average(d_average, plan)
+    assert [own.shape for own in split] == [row.shape for row in rows]
+    # the reverse: <d, mean(rows)> is the sum of <d_window, row>
+    assert sum(float((d * row).sum()) for d, row in zip(split, rows)) == pytest.approx(float(d_average @ average))
 
 
 @given(lengths=st.lists(st.integers(1, 60), max_size=40), max_subwords=st.integers(1, 200))
