@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from spacy.vocab import Vocab
@@ -15,6 +15,7 @@ from ..corpora.json_values import read_json_values, without_repeated_keys
 from ..corpora.records import BadRecord
 from ..text.characters import LONE_SURROGATE
 from ..text.messages import show
+from .encodings import is_japanese_in_utf8, warn_of_encoding
 from .parquet import RowCursor, columns_of_parquet, parquet_extents
 from .sources import Source
 from .streams import DamagedFile, LineCursor, decode, refuse_foreign_marks, without_break
@@ -27,6 +28,10 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 class ReadSettings:
     text_column: str = "text"
     encoding: str = "utf-8"
+
+    def of(self, source: Source) -> "ReadSettings":
+        """The settings for a source that has an encoding of its own."""
+        return replace(self, encoding=source.encoding) if source.encoding else self
 
 
 class Extent(NamedTuple):
@@ -112,7 +117,8 @@ def not_decoded(line: bytes, settings: ReadSettings) -> BadRecord:
     try:
         line.decode(settings.encoding)
     except UnicodeDecodeError as error:
-        return BadRecord(f"this is not {settings.encoding}: {error}; --encoding names another, such as cp932")
+        other = "utf-8" if is_japanese_in_utf8(line) else "cp932"
+        return BadRecord(f"this is not {settings.encoding}: {error}; --encoding names another, such as {other}")
     return BadRecord("this has a lone surrogate, which no UTF-8 can hold")
 
 
@@ -123,6 +129,7 @@ def read_lines(
     cursor.skip_to(start, line)
     for raw in cursor.lines_until(end):
         n = cursor.line - 1
+        warn_of_encoding(raw, source, settings.encoding)
         try:
             fields: Any = {"file": source.name, "line": n, settings.text_column: clean(raw, n, settings)}
         except BadRecord as error:
@@ -137,6 +144,7 @@ def read_jsonl(
     for raw in cursor.lines_until(end):
         n = cursor.line - 1
         if raw.strip():
+            warn_of_encoding(raw, source, settings.encoding)
             yield Placed(n, parse_object(raw, n, settings))
 
 
@@ -162,6 +170,7 @@ def read_file(
 ) -> Iterator[Placed]:
     try:
         content = b"".join(cursor.lines_until(float("inf"))).removeprefix(codecs.BOM_UTF8)
+        warn_of_encoding(content, source, settings.encoding)
         text = decode(content, settings.encoding)
         check_decoded(text, content, settings)
         fields: Any = {"file": source.name, settings.text_column: text}
@@ -199,7 +208,8 @@ def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
 
 def table_rows(
     cursor: LineCursor, source: Source, settings: ReadSettings, end: float
-) -> Iterator[Tuple[Extent, Union[List[str], BadRecord]]]:
+) -> Iterator[Tuple[Extent, Union[List[str], BadRecord], bytes]]:
+    """RETURNS: where each row stands, its cells, and its bytes."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # Python's own is 131,072 characters
     taken: List[bytes] = []
 
@@ -228,7 +238,7 @@ def table_rows(
             row = BadRecord(
                 f"the quotes that open here are not closed in the {len(taken)} lines to the end of the file"
             )
-        yield Extent(start, cursor.offset, n, len(raw), cursor.raw_offset), row
+        yield Extent(start, cursor.offset, n, len(raw), cursor.raw_offset), row, raw
 
 
 def is_unclosed(raw: bytes, source: Source, settings: ReadSettings) -> bool:
@@ -246,7 +256,7 @@ def table_extents(source: Source, settings: ReadSettings) -> Extents:
     try:
         rows = table_rows(cursor, source, settings, float("inf"))
         next(rows, None)
-        yield from (extent for extent, _ in rows)
+        yield from (extent for extent, _, _ in rows)
     except DamagedFile as error:
         yield error
     finally:
@@ -257,7 +267,8 @@ def read_table(
     cursor: TableCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
 ) -> Iterator[Placed]:
     cursor.skip_to(start, line)
-    for extent, row in table_rows(cursor, source, settings, end):
+    for extent, row, raw in table_rows(cursor, source, settings, end):
+        warn_of_encoding(raw, source, settings.encoding)
         if isinstance(row, list) and len(row) != len(cursor.columns):
             row = BadRecord(f"there are {len(row)} columns, and {len(cursor.columns)} in the header")
         yield Placed(extent.line, row if isinstance(row, BadRecord) else dict(zip(cursor.columns, row)))

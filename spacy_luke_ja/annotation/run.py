@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -15,9 +16,10 @@ from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
 from .chunks import Chunk, plan_chunks
+from .encodings import encoding_of
 from .progress import Progress
 from .ray_engine import do_in_actors
-from .readers import ReadSettings, check_source
+from .readers import TEXT_FORMATS, ReadSettings, check_source
 from .records import RecordSettings
 from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, described, named_label_map
 from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
@@ -25,6 +27,7 @@ from .streams import packing_of
 from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
 from .writers import WRITERS, WriteSettings, choose_writer
 
+N_WARNINGS = 20
 REJECTS = ".rejects.jsonl"
 
 
@@ -76,8 +79,12 @@ def annotate_files(
             sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
             reading = ReadSettings(settings.text_column, settings.encoding)
             added = [settings.entities_column, *["answers"] * bool(settings.questions)]
-            for source in sources:
-                check_source(source, reading, added)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what there is to say of lines is said when they are annotated
+                for i, source in enumerate(sources):
+                    if source.format in TEXT_FORMATS:
+                        source = sources[i] = replace(source, encoding=encoding_of(source, settings.encoding))
+                    check_source(source, reading.of(source), added)
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
@@ -308,9 +315,12 @@ def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[s
         return (state.read_counts(number) for number in numbers)
 
     n_records = n_rejects = 0
-    said = list(notes)
+    warned: Dict[str, None] = {}
     for each in counts():
         n_records, n_rejects = n_records + each["n_records"], n_rejects + each["n_rejects"]
-        said += [warning for warning in each["warnings"] if warning not in said and len(said) < 20]
+        warned.update(dict.fromkeys(each["warnings"]))
+    said = [*notes, *list(warned)[:N_WARNINGS]]
+    if len(warned) > N_WARNINGS:
+        said.append(f"{len(warned) - N_WARNINGS:,} other warnings are left out here")
     first = next((state.first_reject(own) for own in numbers if state.rejects(own).exists()), "")
     return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers), first)

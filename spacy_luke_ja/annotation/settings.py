@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 
 from ..label_maps import get_label_map
 from . import parquet, progress
+from .encodings import AUTO, is_utf8
 from .ray_engine import import_ray
 from .readers import READERS
 from .sources import ending_of
@@ -82,10 +83,14 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
 
 def check_encoding(encoding: str) -> None:
     """An encoding in which lines end with the byte 0x0a, and ASCII is ASCII."""
+    if encoding == AUTO:
+        return
     try:
-        is_plain = '\n,"{'.encode(encoding) == b'\n,"{'
+        is_plain = is_utf8(encoding) or '\n,"{'.encode(encoding) == b'\n,"{'
     except LookupError as error:
-        raise ValueError(f"--encoding must be one that Python knows, such as utf-8 or cp932, got {encoding}") from error
+        raise ValueError(
+            f"--encoding must be one that Python knows, such as utf-8 or cp932, or {AUTO}, got {encoding}"
+        ) from error
     if not is_plain:
         raise ValueError(f"--encoding cannot be {encoding}; iconv -f {encoding} -t UTF-8 makes a file that can be read")
 

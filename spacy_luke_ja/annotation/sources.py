@@ -32,6 +32,7 @@ class Source:
     """A file to read.
 
     name: as the user knows it. format: a key of READERS. packing: a key of PACKINGS, or "". size: bytes on disk.
+    encoding: of a text file; "" for the one of all.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Source:
     format: str
     packing: str
     size: int
+    encoding: str = ""
 
 
 def find_sources(

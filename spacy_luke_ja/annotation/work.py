@@ -115,16 +115,16 @@ def components_of(nlp: Language, factory: str) -> List[Any]:
 def read_piece(job: Job, piece: Piece) -> Iterator[Placed]:
     """The records of a piece, by a cursor that stays open for the next one of its source."""
     source = job.sources[piece.source]
-    reader = READERS[source.format]
+    reader, reading = READERS[source.format], job.reading.of(source)
     for other in [own for own in job.cursors if own != piece.source]:
         job.cursors.pop(other).close()
     if piece.damage:
         yield Placed(piece.line, BadRecord(piece.damage))
         return
     if piece.source not in job.cursors:
-        job.cursors[piece.source] = reader.open(source, job.reading)
+        job.cursors[piece.source] = reader.open(source, reading)
     try:
-        yield from reader.read(job.cursors[piece.source], source, piece.start, piece.end, piece.line, job.reading)
+        yield from reader.read(job.cursors[piece.source], source, piece.start, piece.end, piece.line, reading)
     except DamagedFile as error:
         raise OSError(f"{source.name} has changed while it was read: {error}") from error
 
@@ -151,7 +151,10 @@ def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], not
 
     note: called before each, so that the one that it ends at is known.
     """
-    for i, record in enumerate(read_chunk(job, chunk)[1]):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        records = read_chunk(job, chunk)[1]
+    for i, record in enumerate(records):
         if i not in lethal:
             note(i)
             with warnings.catch_warnings(), nlp.memory_zone():
@@ -161,11 +164,11 @@ def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], not
 
 def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[int, str]] = None) -> Dict[str, Any]:
     """refused: records of the chunk that are rejected unseen, with the reason. RETURNS: what was counted."""
-    places, records = read_chunk(job, chunk)
-    given = [BadRecord(refused[i]) if refused and i in refused else record for i, record in enumerate(records)]
     part = WRITERS[job.writer].part(job.writing)
     with warnings.catch_warnings(record=True) as caught, nlp.memory_zone():
         warnings.simplefilter("always")
+        places, records = read_chunk(job, chunk)
+        given = [BadRecord(refused[i]) if refused and i in refused else record for i, record in enumerate(records)]
         annotated, rejected = annotate_records(nlp, given, job.records)
         reasons: Dict[int, str] = dict(rejected)
         written: List[AnnotatedRecord] = []

@@ -37,7 +37,11 @@ def annotate_cli(
         help="jsonl, parquet, csv, tsv, docbin, conll, label-studio, doccano; default: by the name's ending",
     ),
     text_per: str = Option("line", "--text-per", help="line or file: what one text is in plain text"),
-    encoding: str = Option("utf-8", "--encoding", help="Of text files; cp932 for those of Japanese Windows"),
+    encoding: str = Option(
+        "utf-8",
+        "--encoding",
+        help="Of text files; cp932 for those of Japanese Windows; auto: UTF-8 or cp932, by each file",
+    ),
     questions: List[str] = Option(
         [], "--qa-question", help="A question to ask of each text, by luke_qa; may be given several times"
     ),

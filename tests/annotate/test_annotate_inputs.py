@@ -14,6 +14,7 @@ from spacy.tokens import DocBin
 
 import spacy_luke_ja
 from annotate_toys import NAMES, TEXTS, names_of, read_rows, rejects_of, write_jsonl
+from spacy_luke_ja.annotation import encodings
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -414,3 +415,90 @@ def test_a_text_of_five_megabytes_among_small_ones(run, tmp_path):
     write_jsonl(tmp_path / "a.jsonl", rows)
     result = run("a.jsonl", "out.jsonl")
     assert names_of(read_rows("out.jsonl")) == [["東京 地名"], ["大阪 地名"], ["京都 地名"]] and not result.n_rejects
+
+
+# Encodings that were not meant
+
+
+LEGACY = ["cp932", "shift_jis", "euc_jp", "iso-2022-jp", "latin-1"]
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.tsv", "a.json", "a.csv.gz"])
+def test_the_mark_of_utf_8_contradicts_another_encoding(run, tmp_path, name, encoding):
+    content = codecs.BOM_UTF8 + CONTENTS[name.removesuffix(".gz")]
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(ValueError, match=f"{name} has the mark of UTF-8 .*--encoding is {encoding}; .*auto"):
+        run(name, "out.jsonl", encoding=encoding)
+    for right in ("utf-8", "UTF8", "utf-8-sig", "auto"):
+        run(name, "out.jsonl", encoding=right, overwrite=True)
+        assert names_of(read_rows("out.jsonl")) == NAMES
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.tsv"])
+def test_lines_of_utf_8_that_are_read_as_another_encoding_are_warned_of(run, tmp_path, name, encoding):
+    (tmp_path / name).write_bytes(CONTENTS[name])
+    result = run(name, "out.jsonl", encoding=encoding, chunk_bytes=30)
+    reasons = [each["reason"] for each in rejects_of("out.jsonl")] if result.n_rejects else []
+    n_warned = sum(f"{name} has lines that are UTF-8 and were read as {encoding}" in note for note in result.notes)
+    assert n_warned == 1 and all("such as utf-8" in reason for reason in reasons)
+
+
+def test_one_line_of_utf_8_among_others(run, tmp_path):
+    lines = [TEXTS[0].encode("cp932"), "大阪の日立製作所。".encode(), TEXTS[3].encode("cp932")]
+    (tmp_path / "a.txt").write_bytes(b"\n".join(lines))
+    (tmp_path / "b.txt").write_bytes("\n".join(["ﾃｩ", *TEXTS]).encode("cp932"))  # é in UTF-8
+    result = run("a.txt", "b.txt", "out.jsonl", encoding="cp932", text_per="line")
+    assert ["a.txt has lines that are UTF-8" in note for note in result.notes] == [True]
+    result = run("a.txt", "file.jsonl", encoding="cp932", text_per="file")
+    assert not result.notes  # as a whole it is no UTF-8
+
+
+def test_mail_that_is_read_as_utf_8_is_warned_of(run, tmp_path):
+    (tmp_path / "a.txt").write_bytes("東京\nascii".encode("iso-2022-jp"))
+    (note,) = run("a.txt", "out.jsonl").notes
+    assert "a.txt has lines that are ISO-2022-JP and were read as utf-8" in note and "--encoding iso-2022-jp" in note
+    assert not run("a.txt", "again.jsonl", encoding="iso-2022-jp").notes
+    assert names_of(read_rows("again.jsonl")) == [["東京 地名"], []]
+
+
+AUTO_FILES = {
+    "utf8.txt": ("\n".join(TEXTS).encode("utf8"), NAMES),
+    "cp932.txt": ("\n".join(TEXTS).encode("cp932"), NAMES),
+    "marked.txt": (codecs.BOM_UTF8 + "大阪".encode(), [["大阪 地名"]]),
+    "ascii_then_cp932.txt": (b"ascii\n" * 50 + "大阪".encode("cp932"), [[]] * 50 + [["大阪 地名"]]),
+    "ascii_then_utf8.txt": (b"ascii\n" * 50 + "大阪".encode(), [[]] * 50 + [["大阪 地名"]]),
+    "cp932.csv.gz": (gzip.compress(table().decode("utf8").encode("cp932")), NAMES),
+    "cp932.jsonl": (jsonl().decode("utf8").encode("cp932"), NAMES),
+    "empty.txt": (b"", []),
+}
+
+
+@pytest.mark.parametrize("text_per", ["line", "file"])
+def test_auto_looks_at_each_file(run, tmp_path, text_per, monkeypatch):
+    monkeypatch.setattr(encodings, "BLOCK", 100)
+    for name, (content, _) in AUTO_FILES.items():
+        (tmp_path / name).write_bytes(content)
+    names = [name for name in AUTO_FILES if text_per == "line" or "ascii" not in name]
+    result = run(*names, "out.jsonl", encoding="auto", text_per=text_per)
+    assert not result.notes and not result.n_rejects
+    if text_per == "line":
+        rows = read_rows("out.jsonl")
+        assert names_of(rows) == [each for _, names in AUTO_FILES.values() for each in names]
+    with pytest.raises(ValueError, match="is there already"):
+        run(*names, "out.jsonl", encoding="auto", text_per=text_per)
+
+
+def test_auto_rejects_a_line_that_is_not_in_the_encoding_of_its_file(run, tmp_path):
+    good = [text.encode("utf8") for text in TEXTS]
+    (tmp_path / "a.txt").write_bytes(b"\n".join(["大阪".encode("cp932"), *good]))
+    result = run("a.txt", "out.jsonl", encoding="auto")
+    assert names_of(read_rows("out.jsonl")) == NAMES and result.n_rejects == 1
+
+
+def test_more_warnings_than_are_shown_are_counted(run, tmp_path):
+    for i in range(25):
+        (tmp_path / f"{i:02}.txt").write_text(TEXTS[0], encoding="utf8")
+    notes = run("*.txt", "out.jsonl", encoding="cp932").notes
+    assert len(notes) == 21 and notes[-1] == "5 other warnings are left out here"
