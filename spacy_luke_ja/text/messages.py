@@ -26,3 +26,8 @@ SHORT_REPR = ShortRepr()
 def show(value: Any) -> str:
     """Its repr; of one that is long, both ends."""
     return SHORT_REPR.repr(value)
+
+
+def count(n: int, noun: str) -> str:
+    """1 file, 2 files, 2 hidden files or folders."""
+    return f"{n:,} {noun if n == 1 else ' or '.join(each + 's' for each in noun.split(' or '))}"

@@ -146,7 +146,10 @@ def test_a_folder_in_the_order_of_names(run, tmp_path):
     result = run("in", "out.jsonl")
     rows = read_rows("out.jsonl")
     assert [row["file"] for row in rows[::2]] == ["in/a.txt", "in/b.txt", "in/deep/a.txt"]
-    assert result.notes == ["in: 1 files of other kinds were left out: in/picture.png"]
+    assert result.notes == [
+        "in: 1 file of other kinds left out: in/picture.png",
+        "in: 2 hidden files or folders left out",
+    ]
 
 
 def test_a_text_per_file(run, tmp_path):
@@ -185,8 +188,36 @@ def test_a_link_to_a_file_is_that_file(run, tmp_path):
     make_folder(tmp_path)
     (tmp_path / "in" / "z.txt").symlink_to("a.txt")
     (tmp_path / "in" / "broken.txt").symlink_to("nowhere")
-    run("in", "out.jsonl", text_per="file")
+    result = run("in", "out.jsonl", text_per="file")
     assert [row["file"] for row in read_rows("out.jsonl")] == ["in/a.txt", "in/b.txt", "in/deep/a.txt"]
+    assert "in: 2 files of other kinds left out: in/broken.txt, in/picture.png" in result.notes
+
+
+@pytest.mark.parametrize("given", ["in", "in/*"])
+def test_links_to_folders_are_followed_and_loops_do_not_matter(run, tmp_path, given):
+    files = (
+        "in/a.txt",
+        "in/deep/b.txt",
+        "elsewhere/c.txt",
+        "elsewhere/deeper/d.txt",
+        "third/e.txt",
+        "in/.hidden/f.txt",
+    )
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name, encoding="utf8")
+    links = {
+        "in/linked": "../elsewhere", "in/again": "../elsewhere", "elsewhere/third": "../third", "third/back": "../in",
+        "in/loop": ".", "in/up": "..", "in/deep/over": "../deep", "in/nowhere": "nowhere", "in/itself": "itself",
+    }  # fmt: skip
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    result = run(given, "out.jsonl", text_per="file")
+    texts = [row["text"] for row in read_rows("out.jsonl")]
+    if given == "in":
+        assert texts == ["in/a.txt", "elsewhere/c.txt", "elsewhere/deeper/d.txt", "third/e.txt", "in/deep/b.txt"]
+    assert sorted(texts) == sorted(name for name in files if ".hidden" not in name)
+    assert any("in/itself, in/nowhere" in note or "nowhere" in note for note in result.notes)
 
 
 def test_small_files_share_chunks(run, tmp_path):
