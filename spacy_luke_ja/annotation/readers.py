@@ -191,8 +191,15 @@ class TableCursor(LineCursor):
 def open_table(source: Source, settings: ReadSettings) -> TableCursor:
     cursor = TableCursor(source.path, source.packing)
     rows = table_rows(cursor, source, settings, float("inf"))
-    first = next(rows, None)
-    cursor.columns = [] if first is None or isinstance(first[1], BadRecord) else first[1]
+    try:
+        first = next(rows, None)
+    except DamagedFile as error:
+        raise DamagedFile(f"{source.name}: {error}") from error
+    header = [] if first is None else first[1]
+    if isinstance(header, BadRecord):
+        cursor.close()
+        raise ValueError(f"{source.name}: the header cannot be read: {header}")
+    cursor.columns = header
     return cursor
 
 

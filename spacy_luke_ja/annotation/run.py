@@ -15,6 +15,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, S
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
+from .checks import check_fields
 from .chunks import Chunk, plan_chunks
 from .encodings import encoding_of
 from .progress import Progress
@@ -36,6 +37,7 @@ class Result:
     """
     counts: of each chunk, in order.
     n_characters, seconds: of this run alone; what was done before is in counts.
+    is_written: whether there is an output: not where all records were rejected.
     first_reject: file, line or row, and reason of a record that could not be annotated; "" where all were.
     """
 
@@ -46,6 +48,7 @@ class Result:
     seconds: float
     notes: Sequence[str]
     n_chunks: int
+    is_written: bool
     first_reject: str = ""
 
 
@@ -85,6 +88,7 @@ def annotate_files(
                     if source.format in TEXT_FORMATS:
                         source = sources[i] = replace(source, encoding=encoding_of(source, settings.encoding))
                     check_source(source, reading.of(source), added)
+                    check_fields(source, reading.of(source), settings.id_column)
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
@@ -107,8 +111,8 @@ def annotate_files(
                         bar.update(chunk.share)
                 join = WRITERS[writer].join
                 progress.join_parts(state, lambda paths, to: join(paths, to, job.writing), sorted(numbers), run)
-            progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
-            result = sum_up(state, n_characters, time.perf_counter() - started, notes)
+            is_written = progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
+            result = sum_up(state, is_written, n_characters, time.perf_counter() - started, notes)
             report(result)
             progress.remove_parts(parts, but=(progress.DONE,))
         (parts / progress.DONE).unlink(missing_ok=True)  # last of all, after the lock
@@ -142,7 +146,7 @@ def refuse_existing(output: Path, place: Path, rejects: Path, parts: Path) -> No
     if (parts / progress.DONE).exists():
         return  # it may be what was put there; put_in_place looks
     for path in (place, rejects):
-        if path.exists():
+        if path.exists() and not (path == rejects and not place.exists() and progress.are_rejects(path)):
             shown = output if path == place else path
             raise OutputRefused(f"{shown} is there already; give another output, or --overwrite to replace it")
 
@@ -308,7 +312,7 @@ def show_bar(sources: Sequence[Source], stderr: Optional[IO[str]]) -> Any:
     return tqdm(total=total, unit="B", unit_scale=True, disable=None, file=stderr, dynamic_ncols=True, leave=False)
 
 
-def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[str]) -> Result:
+def sum_up(state: Progress, is_written: bool, n_characters: int, seconds: float, notes: Sequence[str]) -> Result:
     numbers = state.finished()
 
     def counts() -> Iterator[Dict[str, Any]]:
@@ -323,4 +327,4 @@ def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[s
     if len(warned) > N_WARNINGS:
         said.append(f"{len(warned) - N_WARNINGS:,} other warnings are left out here")
     first = next((state.first_reject(own) for own in numbers if state.rejects(own).exists()), "")
-    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers), first)
+    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers), is_written, first)

@@ -115,8 +115,12 @@ def annotate_cli(
         raise Exit(INTERRUPTED) from None
     for note in result.notes:
         msg.warn(note)
-    say = msg.warn if result.n_rejects and not result.n_records else msg.good
-    say(f"Wrote {result.n_records:,} records to {output}")
+    if result.is_written:
+        msg.good(f"Wrote {result.n_records:,} records to {output}")
+    else:
+        msg.warn(
+            f"Nothing was written to {output}, because no record could be annotated; the next run may use that name"
+        )
     if result.n_rejects:
         msg.warn(
             f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why. The first is "

@@ -46,8 +46,9 @@ def test_rejects_are_in_a_file_and_in_the_exit_code(command, tmp_path):
 ])  # fmt: skip
 def test_the_encoding_of_japanese_windows_is_named_at_once(command, tmp_path, name, content):
     (tmp_path / name).write_bytes(content.encode("cp932"))
-    assert "--encoding names another, such as cp932" in command(name, "out.jsonl", code=3)
-    command(name, "out.jsonl", "--encoding", "cp932", "--overwrite")
+    code = 1 if name == "excel.csv" else 3
+    assert "--encoding names another, such as cp932" in command(name, "out.jsonl", code=code)
+    command(name, "out.jsonl", "--encoding", "cp932")
     assert not (tmp_path / "out.jsonl.rejects.jsonl").exists()
 
 

@@ -114,8 +114,8 @@ def test_byte_order_marks_and_line_ends_of_windows(run, tmp_path, name, end, mar
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv"])
 def test_other_encodings(run, tmp_path, name, encoding):
     (tmp_path / name).write_bytes(CONTENTS[name].decode("utf8").encode(encoding))
-    result = run(name, "wrong.jsonl")
-    assert result.n_rejects >= 3 and "this is not utf-8" in rejects_of("wrong.jsonl")[0]["reason"]
+    run(name, "wrong.jsonl")
+    assert "this is not utf-8" in rejects_of("wrong.jsonl")[0]["reason"]
     assert "--encoding names another, such as cp932" in rejects_of("wrong.jsonl")[0]["reason"]
     run(name, "out.jsonl", encoding=encoding, chunk_bytes=30)
     assert names_of(read_rows("out.jsonl")) == NAMES
@@ -533,3 +533,68 @@ def test_more_warnings_than_are_shown_are_counted(run, tmp_path):
         (tmp_path / f"{i:02}.txt").write_text(TEXTS[0], encoding="utf8")
     notes = run("*.txt", "out.jsonl", encoding="cp932").notes
     assert len(notes) == 21 and notes[-1] == "5 other warnings are left out here"
+
+
+# Settings that no record fits
+
+
+JSON_LIKE = {
+    "a.jsonl": jsonl(ROWS[:3]), "a.jsonl.gz": gzip.compress(jsonl(ROWS[:3])), "a.json": json.dumps(ROWS[:3]).encode(),
+    "b.jsonl": b"{\n" + jsonl(ROWS[:3]), "a.csv": table(), "a.parquet": parquet(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["text_column", "id_column"])
+@pytest.mark.parametrize("output", ["out.jsonl", "out.csv"])
+@pytest.mark.parametrize("name", JSON_LIKE)
+def test_a_field_that_no_record_has_is_refused_before_anything_is_written(run, tmp_path, name, output, option):
+    (tmp_path / name).write_bytes(JSON_LIKE[name])
+    flag = "--" + option.replace("_", "-")
+    with pytest.raises(ValueError, match=f"{name} has no (column|record with a field) 'body'; {flag} .* id, text, n"):
+        run(name, output, **{option: "body"})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    run(name, output)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.spacy"])
+def test_ids_that_texts_and_docs_do_not_have(run, tmp_path, name):
+    (tmp_path / name).write_bytes(CONTENTS[name])
+    there = "file, line, text" if name == "a.txt" else "text"
+    with pytest.raises(
+        ValueError, match=f"{name} has no record with a field 'n'; --id-column must name one of {there}"
+    ):
+        run(name, "out.jsonl", id_column="n")
+    run(name, "out.jsonl", text_column="body")
+
+
+def test_a_field_that_only_the_last_record_has_is_no_wrong_setting(run, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"a": 1}, {"a": 2}, {"text": "東京"}]))
+    assert run("a.jsonl", "out.jsonl").n_rejects == 2
+
+
+@pytest.mark.parametrize("header", ["番号,text".encode("cp932"), b'"id,text', b'"\xff",text'])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv"])
+def test_a_header_that_cannot_be_read(run, tmp_path, name, header):
+    content = header + b"\n1,a\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(ValueError, match=f"{name}: the header cannot be read: (this is not utf-8|the quotes)"):
+        run(name, "out.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_where_all_records_are_rejected_the_next_run_may_use_the_name(run, tmp_path):
+    (tmp_path / "a.txt").write_bytes("東京\n大阪\n".encode("cp932"))
+    for output in ("out.jsonl", "out.csv", "out.parquet"):
+        result = run("a.txt", output)
+        assert result.n_rejects == 2 and not result.is_written and not (tmp_path / output).exists()
+        assert len(rejects_of(output)) == 2
+        assert run("a.txt", output).n_rejects == 2
+        assert run("a.txt", output, encoding="cp932").is_written
+        assert not (tmp_path / f"{output}.rejects.jsonl").exists()
+
+
+def test_an_output_that_is_there_stays_where_all_records_are_rejected(run, tmp_path):
+    (tmp_path / "a.txt").write_bytes("東京\n大阪\n".encode("cp932"))
+    (tmp_path / "out.jsonl").write_text("mine")
+    run("a.txt", "out.jsonl", overwrite=True)
+    assert (tmp_path / "out.jsonl").read_text() == "mine" and len(rejects_of("out.jsonl")) == 2
