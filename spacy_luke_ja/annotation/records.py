@@ -119,8 +119,12 @@ def text_in(record: Union[Mapping[str, Any], BadRecord], settings: RecordSetting
     if isinstance(record, BadRecord):
         raise record
     for column, option in ((settings.text_column, "--text-column"), (settings.id_column, "--id-column")):
-        if column is not None and record.get(column) is None:
+        if column is None:
+            continue
+        if column not in record:
             raise BadRecord(f"there is no {show(column)}; {option} must name one of {', '.join(map(str, record))}")
+        if record[column] is None:
+            raise BadRecord(f"{show(column)} is null")
     for column in (settings.entities_column, *[settings.answers_column] * settings.with_answers):
         if column in record:
             raise BadRecord(f"there is a field {show(column)} already; --entities-column gives entities another name")

@@ -393,7 +393,8 @@ def test_missing_values_of_parquet_are_rejected(run, tmp_path):
     (tmp_path / "a.parquet").write_bytes(parquet([{"text": "東京"}, {"text": None}, {"text": ""}]))
     run("a.parquet", "out.jsonl")
     assert names_of(read_rows("out.jsonl")) == [["東京 地名"], []]
-    assert [each["row"] for each in rejects_of("out.jsonl")] == [2]
+    (reject,) = rejects_of("out.jsonl")
+    assert reject["row"] == 2 and reject["reason"] == "'text' is null"
 
 
 def test_texts_of_parquet_that_are_numbers_are_rejected(run, tmp_path):
