@@ -202,7 +202,10 @@ class TabbedPart(TablePart):
 
 
 def cell(value: Any) -> str:
-    return "" if value is None else dump(value).decode("utf8") if not hasattr(value, "isoformat") else plain(value)
+    """JSON of what JSON has; the rest as text, without the quotes of JSON."""
+    if value is None:
+        return ""
+    return dump(value).decode("utf8") if isinstance(value, (bool, int, float, dict, list, tuple)) else plain(value)
 
 
 def write_table(file_: Any, columns: Sequence[str], rows: Any, delimiter: str) -> None:

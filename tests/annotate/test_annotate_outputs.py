@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import decimal
 import gzip
 import json
 import os
@@ -314,3 +315,28 @@ def test_a_package_that_is_missing_is_named(run, rows, monkeypatch, name, needs)
 def test_nothing_is_left_beside_the_output(run, rows, tmp_path):
     run("in.jsonl", "out.jsonl", chunk_bytes=1)
     assert files_in(tmp_path) == ["in.jsonl", "out.jsonl"]
+
+
+def test_values_of_parquet_in_cells_have_no_quotes_of_json(run, tmp_path):
+    moment = datetime.datetime(2024, 1, 2, 3, 4, 5)
+    values = {
+        "price": (pa.array([decimal.Decimal("1.10")]), "1.10"),
+        "raw": (pa.array([b"\xff"]), "ff"),
+        "name": (pa.array(["東京".encode()], pa.binary()), "東京"),
+        "day": (pa.array([moment.date()]), "2024-01-02"),
+        "at": (pa.array([moment]), moment.isoformat()),
+        "hour": (pa.array([moment.time()]), "03:04:05"),
+        "took": (pa.array([datetime.timedelta(seconds=61)]), "0:01:01"),
+        "n": (pa.array([7]), "7"),
+        "part": (pa.array([0.5]), "0.5"),
+        "is_new": (pa.array([True]), "true"),
+        "tags": (pa.array([["a"]]), '["a"]'),
+        "none": (pa.array([None], pa.decimal128(5, 2)), ""),
+    }
+    columns = {"text": pa.array(["何もない"]), **{name: column for name, (column, _) in values.items()}}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    for name, delimiter in (("out.csv", ","), ("out.tsv", "\t")):
+        run("in.parquet", name)
+        with open(name, encoding="utf8", newline="") as file_:
+            (row,) = csv.DictReader(file_, delimiter=delimiter)
+        assert {name: row[name] for name in values} == {name: shown for name, (_, shown) in values.items()}
