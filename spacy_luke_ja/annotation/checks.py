@@ -5,7 +5,9 @@ from typing import Any, Dict, List, Optional
 
 from ..text.messages import show
 from .readers import READERS, ReadSettings
+from .records import RecordSettings
 from .sources import Source
+from .writers import WRITERS, refuse_taken
 
 
 def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]) -> None:
@@ -38,6 +40,19 @@ def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]
         if cursor is not None:
             cursor.close()
     refuse_missing(source, missing, first or [], "has no record with a field")
+
+
+def check_names(source: Source, reading: ReadSettings, writer: str, records: RecordSettings) -> None:
+    """Raise a ValueError where a column has the name of something that the output has beside the columns.
+
+    writer: a key of WRITERS.
+    """
+    columns = READERS[source.format].columns
+    if columns is not None and source.size:
+        try:
+            refuse_taken(WRITERS[writer].names, columns(source, reading), records)
+        except ValueError as error:
+            raise ValueError(f"{source.name} cannot be written as {writer}: {error}") from error
 
 
 def refuse_missing(source: Source, missing: Dict[str, str], there: List[str], what: str) -> None:

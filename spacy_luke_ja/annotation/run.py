@@ -15,7 +15,7 @@ from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, S
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
-from .checks import check_fields
+from .checks import check_fields, check_names
 from .chunks import Chunk, plan_chunks
 from .encodings import encoding_of
 from .progress import Progress
@@ -89,6 +89,7 @@ def annotate_files(
                         source = sources[i] = replace(source, encoding=encoding_of(source, settings.encoding))
                     check_source(source, reading.of(source), added)
                     check_fields(source, reading.of(source), settings.id_column)
+                    check_names(source, reading.of(source), writer, record_settings(settings, writer))
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
@@ -217,15 +218,7 @@ def make_job(
     state: Progress,
 ) -> Job:
     n_threads = max(1, n_cores() // settings.n_process) if settings.n_process > 1 else 0
-    records = RecordSettings(
-        text_column=settings.text_column,
-        id_column=settings.id_column,
-        entities_column=settings.entities_column,
-        label_map=named_label_map(settings.label_map),
-        min_score=settings.min_score,
-        batch_size=settings.batch_size,
-        keep_docs=WRITERS[writer].needs_docs,
-    )
+    records = record_settings(settings, writer)
     types: Dict[str, Any] = {}
     if writer == "parquet":
         for source in sources:
@@ -243,6 +236,19 @@ def make_job(
         settings.model, settings.code, settings.threshold, settings.questions, settings.gpu_id, n_threads
     )
     return Job(sources, reading, pipeline, records, writing, writer, state, settings.with_sample, settings.chunk_bytes)
+
+
+def record_settings(settings: AnnotateSettings, writer: str) -> RecordSettings:
+    return RecordSettings(
+        text_column=settings.text_column,
+        id_column=settings.id_column,
+        entities_column=settings.entities_column,
+        label_map=named_label_map(settings.label_map),
+        min_score=settings.min_score,
+        with_answers=bool(settings.questions),
+        batch_size=settings.batch_size,
+        keep_docs=WRITERS[writer].needs_docs,
+    )
 
 
 def n_cores() -> int:

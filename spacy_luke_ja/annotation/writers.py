@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from spacy.tokens import DocBin
 
@@ -28,6 +28,7 @@ from .streams import PACKINGS, import_zstandard
 COPY_AT_ONCE = 1 << 20
 FOUND_COLUMNS = ("start", "end", "label", "entity", "score")
 PLACE_COLUMNS = ("source_file", "source_line")
+TABLE_COLUMNS = (*FOUND_COLUMNS, "question", *PLACE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,22 @@ def other_fields(record: AnnotatedRecord, settings: RecordSettings) -> Dict[str,
     return {name: value for name, value in record.fields.items() if name != settings.text_column}
 
 
+def refuse_taken(names: Sequence[str], fields: Collection[str], settings: RecordSettings) -> None:
+    """Raise a ValueError where a field has the name of something that the output has beside it."""
+    for name in names:
+        if name in fields and name != settings.text_column and (name != "question" or settings.with_answers):
+            raise ValueError(
+                f"the output has a {show(name)} of its own beside the field; jsonl and parquet can hold both"
+            )
+
+
 class DoccanoPart(LinesPart):
     """{"text": …, "label": [[start, end, label], …]} with the other fields."""
 
     def row(self, written: Written) -> Any:
         record = written.record
         rest = other_fields(record, self.settings.records)
-        for name in ("text", "label"):
-            if name in rest:
-                raise ValueError(f"doccano's {name} has no place beside the field {show(name)}")
+        refuse_taken(WRITERS["doccano"].names, rest, self.settings.records)
         return {**rest, "text": record.text, "label": [[own.start, own.end, own.label] for own in record.entities]}
 
 
@@ -145,8 +153,7 @@ class LabelStudioPart(LinesPart):
     def row(self, written: Written) -> Any:
         record = written.record
         rest = other_fields(record, self.settings.records)
-        if "text" in rest:
-            raise ValueError(f"the task's text has no place beside the field {show('text')}")
+        refuse_taken(WRITERS["label-studio"].names, rest, self.settings.records)
         regions = [
             {
                 "id": f"e{i}", "from_name": "label", "to_name": "text", "type": "labels",
@@ -177,9 +184,7 @@ class TablePart(Part):
     def add(self, written: Written) -> None:
         record = written.record
         rest = other_fields(record, self.settings.records)
-        taken = [name for name in (*FOUND_COLUMNS, "question", *PLACE_COLUMNS) if name in rest]
-        if taken:
-            raise ValueError(f"the column {taken[0]} of the output has the name of a field; jsonl can hold both")
+        refuse_taken(WRITERS["csv"].names, rest, self.settings.records)
         cells = {name: value if isinstance(value, str) else cell(value) for name, value in rest.items()}
         place = dict(zip(PLACE_COLUMNS, (written.file, written.line)))
         found: List[Dict[str, Any]] = [dict(zip(FOUND_COLUMNS, each)) for each in record.entities]
@@ -357,6 +362,7 @@ class Writer:
     """
     what: a line for those who choose. endings: of the names of its files.
     part: collects records. join: parts → one file.
+    names: what it has beside the fields, which can have none of these names.
     needs_docs: whether it writes tokens. packs: whether .gz and .zst may follow the ending.
     """
 
@@ -364,6 +370,7 @@ class Writer:
     endings: Tuple[str, ...]
     part: Callable[[WriteSettings], Part]
     join: Callable[[Sequence[Path], Path, WriteSettings], None]
+    names: Tuple[str, ...] = ()
     needs_docs: bool = False
     packs: bool = True
 
@@ -372,12 +379,16 @@ class Writer:
 WRITERS: Dict[str, Writer] = {
     "jsonl": Writer("all fields, and entities with scores", (".jsonl", ".ndjson"), LinesPart, join_json),
     "parquet": Writer("the same in columns", (".parquet",), ParquetPart, join_parquet, packs=False),
-    "csv": Writer("a row for each entity, all fields but the text", (".csv",), TablePart, join_tables(",")),
-    "tsv": Writer("the same between tabs", (".tsv",), TabbedPart, join_tables("\t")),
+    "csv": Writer(
+        "a row for each entity, all fields but the text", (".csv",), TablePart, join_tables(","), TABLE_COLUMNS
+    ),
+    "tsv": Writer("the same between tabs", (".tsv",), TabbedPart, join_tables("\t"), TABLE_COLUMNS),
     "docbin": Writer("spaCy's .spacy", (".spacy",), DocsPart, join_docs, needs_docs=True, packs=False),
     "conll": Writer("tokens and tags in BIO", (".conll", ".bio", ".iob2"), ConllPart, join_bytes, needs_docs=True),
-    "label-studio": Writer("Label Studio's tasks with predictions", (".json", ".jsonl"), LabelStudioPart, join_json),
-    "doccano": Writer('doccano\'s {"text": …, "label": …}', (".jsonl",), DoccanoPart, join_json),
+    "label-studio": Writer(
+        "Label Studio's tasks with predictions", (".json", ".jsonl"), LabelStudioPart, join_json, ("text",)
+    ),
+    "doccano": Writer('doccano\'s {"text": …, "label": …}', (".jsonl",), DoccanoPart, join_json, ("text", "label")),
 }
 
 

@@ -340,3 +340,47 @@ def test_values_of_parquet_in_cells_have_no_quotes_of_json(run, tmp_path):
         with open(name, encoding="utf8", newline="") as file_:
             (row,) = csv.DictReader(file_, delimiter=delimiter)
         assert {name: row[name] for name in values} == {name: shown for name, (_, shown) in values.items()}
+
+
+TAKEN = [
+    *[(output, {}, name) for output in ("out.csv", "out.tsv") for name in ("start", "label", "score", "source_line")],
+    ("out.jsonl", {"output_format": "doccano"}, "label"),
+    ("out.json", {"text_column": "body"}, "text"),
+    ("out.jsonl", {"output_format": "doccano", "text_column": "body"}, "text"),
+    ("out.csv", {"questions": ("誰？",)}, "question"),
+]
+
+
+@pytest.mark.parametrize("input_", ["in.csv", "in.tsv", "in.parquet"])
+@pytest.mark.parametrize("output, settings, name", TAKEN)
+def test_columns_with_names_of_the_output_are_refused_at_once(run, tmp_path, input_, output, settings, name):
+    row = {settings.get("text_column", "text"): "東京", name: "x"}
+    if input_ == "in.parquet":
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / input_)
+    else:
+        delimiter = "\t" if input_ == "in.tsv" else ","
+        rows = (delimiter.join(cells) for cells in (row, row.values()))
+        (tmp_path / input_).write_text("\n".join(rows), encoding="utf8")
+    with pytest.raises(
+        ValueError, match=f"{input_} cannot be written as .* '{name}' of its own.*jsonl and parquet can"
+    ):
+        run(input_, output, **settings)
+    assert files_in(tmp_path) == [input_]
+    for both in ("both.jsonl", "both.parquet"):
+        run(input_, both, **{"text_column": settings.get("text_column", "text")})
+    assert read_rows("both.jsonl")[0][name] == "x"
+
+
+def test_names_that_clash_only_with_what_is_not_there(run, tmp_path):
+    (tmp_path / "in.csv").write_text("label,question\n東京,x\n", encoding="utf8")
+    result = run("in.csv", "out.csv", text_column="label")
+    assert not result.n_rejects
+    with open("out.csv", encoding="utf8", newline="") as file_:
+        (row,) = csv.DictReader(file_)
+    assert (row["question"], row["entity"], row["label"]) == ("x", "東京", "地名")
+
+
+def test_a_record_with_a_name_of_the_output_is_rejected_alone(run, tmp_path):
+    write_jsonl(tmp_path / "in.jsonl", [{"text": "東京"}, {"text": "大阪", "start": 1}])
+    run("in.jsonl", "out.csv")
+    assert "the output has a 'start' of its own" in rejects_of("out.csv")[0]["reason"]
