@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
+from ..text.messages import count
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
@@ -324,12 +325,15 @@ def sum_up(state: Progress, is_written: bool, n_characters: int, seconds: float,
     def counts() -> Iterator[Dict[str, Any]]:
         return (state.read_counts(number) for number in numbers)
 
-    n_records = n_rejects = 0
+    n_records = n_rejects = n_nulls = 0
     warned: Dict[str, None] = {}
     for each in counts():
         n_records, n_rejects = n_records + each["n_records"], n_rejects + each["n_rejects"]
+        n_nulls += each.get("n_nulls", 0)
         warned.update(dict.fromkeys(each["warnings"]))
     said = [*notes, *list(warned)[:N_WARNINGS]]
+    if n_nulls:
+        said.append(f"{count(n_nulls, 'number')} (NaN or infinite) of other fields became null, because JSON has none")
     if len(warned) > N_WARNINGS:
         said.append(f"{len(warned) - N_WARNINGS:,} other warnings are left out here")
     first = next((state.first_reject(own) for own in numbers if state.rejects(own).exists()), "")

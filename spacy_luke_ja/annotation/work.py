@@ -182,7 +182,9 @@ def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[in
         counts = count(written, job)
         rejects = [describe_reject(*places[i], records[i], reason, job) for i, reason in sorted(reasons.items())]
         counts.update(
-            n_rejects=len(rejects), warnings=sorted({str(own.message) for own in caught if own.category is UserWarning})
+            n_rejects=len(rejects),
+            n_nulls=part.n_nulls,
+            warnings=sorted({str(own.message) for own in caught if own.category is UserWarning}),
         )
         job.progress.finish(chunk.number, part.write, rejects, counts)
     return counts

@@ -60,10 +60,17 @@ class Part(ABC):
     """What becomes a part of the output: add record by record, then write.
 
     add raises a ValueError, which names the reason, for a record that the format cannot hold.
+    n_nulls: NaN and infinities for which null stands.
     """
 
     def __init__(self, settings: WriteSettings):
         self.settings = settings
+        self.n_nulls = 0
+
+    def dump(self, value: Any) -> bytes:
+        content, n_nulls = dump(value)
+        self.n_nulls += n_nulls
+        return content
 
     @abstractmethod
     def add(self, written: Written) -> None: ...
@@ -85,23 +92,28 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for them."""
+def finite(value: Any) -> Tuple[Any, int]:
+    """JSON has no NaN and no infinity: null stands for them. RETURNS: the value, and how many of these it had."""
     if isinstance(value, dict):
-        return {name: finite(own) for name, own in value.items()}
+        values, n_nulls = finite(list(value.values()))
+        return dict(zip(value, values)), n_nulls
     if isinstance(value, (list, tuple)):
-        return [finite(own) for own in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        pairs = [finite(each) for each in value]
+        return [each for each, _ in pairs], sum(n for _, n in pairs)
+    is_null = isinstance(value, float) and not math.isfinite(value)
+    return (None, 1) if is_null else (value, 0)
 
 
-def dump(value: Any) -> bytes:
+def dump(value: Any) -> Tuple[bytes, int]:
+    """RETURNS: JSON, and how many numbers became null."""
     encode = partial(json.dumps, ensure_ascii=False, default=plain, allow_nan=False)
     try:
-        return encode(value).encode("utf8")
+        return encode(value).encode("utf8"), 0
     except UnicodeEncodeError as error:
         raise ValueError(f"a field cannot be written as JSON: {error}") from error
     except ValueError:
-        return encode(finite(value)).encode("utf8")
+        known, n_nulls = finite(value)
+        return encode(known).encode("utf8"), n_nulls
 
 
 class LinesPart(Part):
@@ -112,7 +124,7 @@ class LinesPart(Part):
         self.lines: List[bytes] = []
 
     def add(self, written: Written) -> None:
-        self.lines.append(dump(self.row(written)))
+        self.lines.append(self.dump(self.row(written)))
 
     def row(self, written: Written) -> Any:
         return written.record.as_row(self.settings.records)
@@ -185,7 +197,7 @@ class TablePart(Part):
         record = written.record
         rest = other_fields(record, self.settings.records)
         refuse_taken(WRITERS["csv"].names, rest, self.settings.records)
-        cells = {name: value if isinstance(value, str) else cell(value) for name, value in rest.items()}
+        cells = {name: value if isinstance(value, str) else self.cell(value) for name, value in rest.items()}
         place = dict(zip(PLACE_COLUMNS, (written.file, written.line)))
         found: List[Dict[str, Any]] = [dict(zip(FOUND_COLUMNS, each)) for each in record.entities]
         for reply in record.answers or ():
@@ -201,16 +213,17 @@ class TablePart(Part):
         with path.open("w", encoding="utf8", newline="") as file_:
             write_table(file_, [*PLACE_COLUMNS, *fields, *own], self.rows, self.delimiter)
 
+    def cell(self, value: Any) -> str:
+        """JSON of what JSON has; the rest as text, without the quotes of JSON."""
+        if value is None:
+            return ""
+        if isinstance(value, (bool, int, dict, list, tuple)):
+            return self.dump(value).decode("utf8")
+        return repr(value) if isinstance(value, float) else plain(value)
+
 
 class TabbedPart(TablePart):
     delimiter = "\t"
-
-
-def cell(value: Any) -> str:
-    """JSON of what JSON has; the rest as text, without the quotes of JSON."""
-    if value is None:
-        return ""
-    return dump(value).decode("utf8") if isinstance(value, (bool, int, float, dict, list, tuple)) else plain(value)
 
 
 def write_table(file_: Any, columns: Sequence[str], rows: Any, delimiter: str) -> None:
@@ -276,7 +289,7 @@ class DocsPart(Part):
             raise ValueError(".spacy needs the Docs; keep_docs must be true")
         rest = other_fields(written.record, self.settings.records)
         if rest:
-            doc.user_data[FIELDS] = json.loads(dump(rest))
+            doc.user_data[FIELDS] = json.loads(self.dump(rest))
         self.docs.add(doc)
 
     def write(self, path: Path) -> None:

@@ -384,3 +384,23 @@ def test_a_record_with_a_name_of_the_output_is_rejected_alone(run, tmp_path):
     write_jsonl(tmp_path / "in.jsonl", [{"text": "東京"}, {"text": "大阪", "start": 1}])
     run("in.jsonl", "out.csv")
     assert "the output has a 'start' of its own" in rejects_of("out.csv")[0]["reason"]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20])
+@pytest.mark.parametrize(
+    "output, n_nulls",
+    [("out.jsonl", 4), ("out.spacy", 4), ("out.json", 4), ("out.csv", 2), ("out.parquet", 0), ("out.conll", 0)],
+)
+def test_numbers_that_json_does_not_have_are_counted(run, tmp_path, output, n_nulls, chunk_bytes):
+    lines = ['{"text": "東京", "n": NaN}', '{"text": "大阪", "n": -Infinity, "more": [Infinity, 1, {"a": NaN}]}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf8")
+    result = run("in.jsonl", output, chunk_bytes=chunk_bytes)
+    notes = [note for note in result.notes if "became null" in note]
+    assert notes == (
+        [f"{n_nulls} numbers (NaN or infinite) of other fields became null, because JSON has none"] if n_nulls else []
+    )
+    if output == "out.csv":
+        with open(output, encoding="utf8", newline="") as file_:
+            assert [(row["n"], row["more"]) for row in csv.DictReader(file_)] == [
+                ("nan", ""), ("-inf", '[null, 1, {"a": null}]'),
+            ]  # fmt: skip
