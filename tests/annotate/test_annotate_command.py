@@ -84,6 +84,7 @@ def test_the_page_has_a_sample_in_the_colours_of_labels(command, tmp_path):
     command("in.jsonl", "out.jsonl", "--html", "page.html", "--chunk-size", "1")
     page = (tmp_path / "page.html").read_text(encoding="utf8")
     assert page.startswith("<!DOCTYPE html>") and "山田花子" in page and DISPLACY_COLORS["法人名"] in page
+    assert '<html lang="ja">' in page and '<meta charset="utf-8">' in page[:200]
     (tmp_path / "thesis.html").write_text("mine")
     assert "is not a page that this program wrote" in command("in.jsonl", "b.jsonl", "--html", "thesis.html", code=1)
 
@@ -91,7 +92,8 @@ def test_the_page_has_a_sample_in_the_colours_of_labels(command, tmp_path):
 def test_a_page_without_entities(command, tmp_path):
     (tmp_path / "a.txt").write_text("何もない\n", encoding="utf8")
     command("a.txt", "out.jsonl", "--html", "page.html")
-    assert (tmp_path / "page.html").read_text(encoding="utf8").startswith("<!DOCTYPE html>")
+    page = (tmp_path / "page.html").read_text(encoding="utf8")
+    assert page.startswith("<!DOCTYPE html>") and '<html lang="ja">' in page and '<meta charset="utf-8">' in page
 
 
 def test_counts(command):
