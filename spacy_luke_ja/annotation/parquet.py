@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 ROWS_AT_ONCE = 128
 
@@ -33,6 +33,12 @@ def columns_of_parquet(path: Path) -> List[str]:
 def types_of_parquet(path: Path) -> Dict[str, Any]:
     with open_parquet(path) as file_:
         return {field.name: field.type for field in file_.schema_arrow}
+
+
+def metadata_of_parquet(path: Path) -> Dict[bytes, bytes]:
+    """The keys and values that a file has beside its columns."""
+    with open_parquet(path) as file_:
+        return dict(file_.schema_arrow.metadata or {})
 
 
 def parquet_extents(path: Path, text_column: str) -> Iterator[Tuple[int, int]]:
@@ -132,10 +138,13 @@ def as_json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def join_tables(paths: Sequence[Path], output: Path) -> None:
-    """Put tables with other columns or types, too, into one file, one after the other."""
+def join_tables(paths: Sequence[Path], output: Path, metadata: Mapping[bytes, bytes] = {}) -> None:
+    """Put tables with other columns or types, too, into one file, one after the other.
+
+    metadata: keys and values of the file.
+    """
     pa = import_pyarrow()
-    schema = joint_schema([pa.parquet.read_schema(path) for path in paths])
+    schema = joint_schema([pa.parquet.read_schema(path) for path in paths]).with_metadata(dict(metadata) or None)
     with pa.parquet.ParquetWriter(output, schema) as writer:
         for path in paths:
             table = pa.parquet.read_table(path)

@@ -221,10 +221,13 @@ def make_job(
     n_threads = max(1, n_cores() // settings.n_process) if settings.n_process > 1 else 0
     records = record_settings(settings, writer)
     types: Dict[str, Any] = {}
+    metadata: List[Dict[bytes, bytes]] = []
     if writer == "parquet":
         for source in sources:
             if source.format == "parquet":
                 types = {**parquet.types_of_parquet(source.path), **types}
+            metadata.append(parquet.metadata_of_parquet(source.path) if source.format == "parquet" else {})
+    agreed = metadata[0].items() if metadata else ()
     suffix = place.suffix.lower()
     writing = WriteSettings(
         records,
@@ -232,6 +235,7 @@ def make_job(
         as_lines=ending_of(place) != ".json",
         packed=suffix if suffix in (".gz", ".zst") else "",
         types=types,
+        metadata={key: value for key, value in agreed if all(own.get(key) == value for own in metadata)},
     )
     pipeline = PipelineSettings(
         settings.model, settings.code, settings.threshold, settings.questions, settings.gpu_id, n_threads

@@ -46,7 +46,7 @@ class WriteSettings:
     model: its name, for formats that say what predicted.
     as_lines: JSON lines, not an array.
     packed: what the name of the output ends with, ".gz" or ".zst"; "" for none.
-    types: of the columns of Parquet sources, for Parquet.
+    types, metadata: of the columns and files of Parquet sources, for Parquet.
     """
 
     records: RecordSettings
@@ -54,6 +54,7 @@ class WriteSettings:
     as_lines: bool = True
     packed: str = ""
     types: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 class Part(ABC):
@@ -353,7 +354,7 @@ def join_docs(paths: Sequence[Path], output: Path, settings: WriteSettings) -> N
 
 
 def join_parquet(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
-    parquet.join_tables(paths, output)
+    parquet.join_tables(paths, output, settings.metadata)
 
 
 @contextmanager

@@ -404,3 +404,31 @@ def test_numbers_that_json_does_not_have_are_counted(run, tmp_path, output, n_nu
             assert [(row["n"], row["more"]) for row in csv.DictReader(file_)] == [
                 ("nan", ""), ("-inf", '[null, 1, {"a": null}]'),
             ]  # fmt: skip
+
+
+OWNERS = {"owner": "me", "month": "1"}
+
+
+@pytest.mark.parametrize("chunk_bytes", CHUNKS)
+@pytest.mark.parametrize(
+    "others, kept",
+    [([], OWNERS), ([OWNERS], OWNERS), ([{"owner": "me", "month": "2"}], {"owner": "me"}), ([{}], None)],
+)
+def test_parquet_keeps_the_metadata_that_all_inputs_agree_on(run, tmp_path, others, kept, chunk_bytes):
+    for i, metadata in enumerate([OWNERS, *others]):
+        pq.write_table(pa.table({"text": TEXTS}).replace_schema_metadata(metadata), tmp_path / f"{i}.parquet")
+    run("*.parquet", "out.parquet", chunk_bytes=chunk_bytes)
+    metadata = pq.read_schema("out.parquet").metadata
+    assert metadata == (None if kept is None else {key.encode(): value.encode() for key, value in kept.items()})
+
+
+def test_pandas_finds_its_index_again(run, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": TEXTS}, index=pandas.Index(list("abcde"), name="key"))
+    frame.to_parquet(tmp_path / "in.parquet")
+    run("in.parquet", "out.parquet")
+    found = pandas.read_parquet("out.parquet")
+    assert list(found.index) == list("abcde") and found.index.name == "key" and list(found["text"]) == TEXTS
+    pandas.DataFrame({"text": ["東京", None, "大阪"]}).to_parquet(tmp_path / "in.parquet")
+    run("in.parquet", "out.parquet", overwrite=True)
+    assert list(pandas.read_parquet("out.parquet")["text"]) == ["東京", "大阪"]
