@@ -24,6 +24,9 @@ ENDINGS: Dict[str, str] = {
     ".parquet": "parquet",
     ".spacy": "docbin",
 }
+FORMATS = ("lines", "file", "jsonl", "json", "csv", "tsv", "parquet", "docbin")
+ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".lzh")
+WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods", ".numbers")
 N_SHOWN = 3
 PROGRESS = "run.json"  # in directories of runs that are not done
 
@@ -83,7 +86,7 @@ def find_sources(
                 raise ValueError(
                     f"{path}: the name must end in {', '.join(ENDINGS)}, each also with "
                     f"{', '.join(ending for _, ending in PACKINGS.values())}, got {ending_of(path) or 'no ending'}; "
-                    "--input-format says what the file is"
+                    f"{advice_for(path)}"
                 )
             if place in found:
                 repeated.append(path)
@@ -100,8 +103,8 @@ def find_sources(
             notes.append(f"{given}: {count(all_files.n_hidden, 'hidden file or folder')} left out")
         if len(found) == n_before and not repeated:
             raise ValueError(
-                f"{given} has no file to read: names must end in {', '.join(ENDINGS)}, or --input-format says what "
-                "they are"
+                f"{given} has no file to read: names must end in {', '.join(ENDINGS)}, or --input-format must say what "
+                f"they are: {', '.join(FORMATS)}"
             )
     return list(found.values()), notes
 
@@ -167,6 +170,16 @@ def ending_of(path: Path) -> str:
     """.jsonl of a.jsonl and a.jsonl.gz, in small letters."""
     endings = [ending for _, ending in PACKINGS.values()]
     return Path(path.stem if path.suffix.lower() in endings else path.name).suffix.lower()
+
+
+def advice_for(path: Path) -> str:
+    """What helps where a file's name does not say what is in it."""
+    ending = ending_of(path)
+    if ending in ARCHIVES:
+        return "this is an archive: unpack it, and give the folder"
+    if ending in WORKBOOKS:
+        return "this is a workbook: save the sheet as CSV UTF-8"
+    return f"--input-format must say what the file is: {', '.join(FORMATS)}"
 
 
 def is_stream(given: str) -> bool:

@@ -29,7 +29,7 @@ def annotate_cli(
     id_column: Optional[str] = Option(None, "--id-column", help="A field that each record must have"),
     entities_column: str = Option("entities", "--entities-column", help="The field that entities get"),
     input_format: str = Option(
-        "", "--input-format", help="lines, jsonl, json, csv, tsv, parquet, docbin; default: by the names' endings"
+        "", "--input-format", help="lines, file, jsonl, json, csv, tsv, parquet, docbin; default: by the names' endings"
     ),
     output_format: str = Option(
         "",

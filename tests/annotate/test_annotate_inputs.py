@@ -14,6 +14,8 @@ from spacy.tokens import DocBin
 
 import spacy_luke_ja
 from annotate_toys import NAMES, TEXTS, names_of, read_rows, rejects_of, write_jsonl
+from spacy_luke_ja.annotation.readers import READERS
+from spacy_luke_ja.annotation.sources import FORMATS
 from spacy_luke_ja.annotation import encodings
 
 pa = pytest.importorskip("pyarrow")
@@ -242,16 +244,22 @@ def test_kinds_of_files_may_be_mixed(run, tmp_path):
     [
         (["nowhere.txt"], "there is no file or folder nowhere.txt"),
         (["*.csv"], r"no file matches \*.csv"),
-        (["empty"], "empty has no file to read: names must end in .txt"),
-        (["table.xlsx"], "table.xlsx: the name must end in .*got .xlsx; --input-format says what the file is"),
-        (["README"], "got no ending"),
+        (["empty"], "empty has no file to read: names must end in .txt.*: lines, file, jsonl"),
+        (
+            ["table.xlsx"],
+            "table.xlsx: the name must end in .*got .xlsx; this is a workbook: save the sheet as CSV UTF-8",
+        ),
+        (["README"], "got no ending; --input-format must say what the file is: lines, file, jsonl, .*docbin$"),
+        (["mail.eml"], "got .eml; --input-format must say what the file is: lines, file, jsonl, .*docbin$"),
+        (["texts.zip"], "got .zip; this is an archive: unpack it, and give the folder"),
+        (["texts.tar.gz"], "got .tar; this is an archive: unpack it"),
         (["-", "a.txt"], "- can be read only once, and must be the only input"),
         ([], "an INPUT is needed"),
     ],
 )
 def test_inputs_that_cannot_be(run, tmp_path, inputs, error):
     (tmp_path / "empty").mkdir()
-    for name in ("table.xlsx", "README", "a.txt"):
+    for name in ("table.xlsx", "README", "a.txt", "mail.eml", "texts.zip", "texts.tar.gz"):
         (tmp_path / name).write_text("東京")
     with pytest.raises((ValueError, OSError), match=error):
         run(*inputs, "out.jsonl")
@@ -599,3 +607,7 @@ def test_an_output_that_is_there_stays_where_all_records_are_rejected(run, tmp_p
     (tmp_path / "out.jsonl").write_text("mine")
     run("a.txt", "out.jsonl", overwrite=True)
     assert (tmp_path / "out.jsonl").read_text() == "mine" and len(rejects_of("out.jsonl")) == 2
+
+
+def test_all_formats_are_named():
+    assert set(FORMATS) == set(READERS)
