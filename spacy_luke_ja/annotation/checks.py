@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional
 
 from ..text.messages import show
 from .readers import READERS, ReadSettings
-from .records import RecordSettings
+from .records import RecordSettings, has_field
 from .sources import Source
 from .writers import WRITERS, refuse_taken
 
@@ -31,7 +31,7 @@ def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]
         for placed in reader.read(cursor, source, 0, sys.maxsize, 1, reading) if missing else ():
             if isinstance(placed.fields, dict):
                 first = list(placed.fields) if first is None else first
-                missing = {option: name for option, name in missing.items() if name not in placed.fields}
+                missing = {option: name for option, name in missing.items() if not has_field(placed.fields, name)}
                 if not missing:
                     return
     except ValueError:

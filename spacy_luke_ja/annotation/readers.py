@@ -17,6 +17,7 @@ from ..text.characters import LONE_SURROGATE
 from ..text.messages import show
 from .encodings import is_japanese_in_utf8, warn_of_encoding
 from .parquet import RowCursor, columns_of_parquet, parquet_extents
+from .records import has_field, look_up
 from .sources import Source
 from .streams import DamagedFile, LineCursor, decode, refuse_foreign_marks, without_break
 
@@ -320,7 +321,8 @@ def item_extents(open_: Callable[[Source, ReadSettings], ItemCursor]) -> Callabl
             return
         for i, item in enumerate(items):
             fields = item.fields
-            text = fields.get(settings.text_column) if isinstance(fields, dict) else None
+            has_text = isinstance(fields, dict) and has_field(fields, settings.text_column)
+            text = look_up(fields, settings.text_column) if has_text else None
             size = 3 * len(text) if isinstance(text, str) else 1
             yield Extent(i, i + 1, i + 1, size, source.size * (i + 1) // len(items))
 

@@ -14,7 +14,7 @@ from ..corpora.records import BadRecord
 from .chunks import Chunk, Piece
 from .progress import Progress, digest_of, digest_of_texts
 from .readers import READERS, Placed, ReadSettings
-from .records import AnnotatedRecord, RecordSettings, annotate_records
+from .records import AnnotatedRecord, RecordSettings, annotate_records, has_field, look_up
 from .sources import Source
 from .streams import DamagedFile
 from .writers import WRITERS, WriteSettings, Written
@@ -192,7 +192,8 @@ def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[in
 
 def describe_reject(source: Source, line: int, record: Any, reason: str, job: Job) -> Dict[str, Any]:
     reject: Dict[str, Any] = {"file": source.name, READERS[source.format].unit.lower(): line, "reason": reason}
-    id_ = record.get(job.records.id_column or "id") if isinstance(record, Mapping) else None
+    id_column = job.records.id_column or "id"
+    id_ = look_up(record, id_column) if isinstance(record, Mapping) and has_field(record, id_column) else None
     if isinstance(id_, (str, int)):
         reject["id"] = id_
     return {name: escaped(value) for name, value in reject.items()}

@@ -21,7 +21,7 @@ from ..text.decoding import CharSpan
 from ..text.messages import show
 from . import parquet
 from .readers import FIELDS
-from .records import AnnotatedRecord, RecordSettings
+from .records import AnnotatedRecord, RecordSettings, has_field, look_up
 from .sources import ending_of
 from .streams import PACKINGS, import_zstandard
 
@@ -249,7 +249,9 @@ class ParquetPart(Part):
 
     def write(self, path: Path) -> None:
         own = self.settings.records
-        types = {own.text_column: parquet.text_type(), **self.settings.types}
+        types = dict(self.settings.types)
+        if "." not in own.text_column or any(own.text_column in row for row in self.rows):
+            types = {own.text_column: parquet.text_type(), **types}
         types[own.entities_column] = self.types["entities"]
         if own.with_answers:
             types[own.answers_column] = self.types["answers"]
@@ -269,7 +271,8 @@ class ConllPart(Part):
             raise ValueError("CoNLL needs the Docs; keep_docs must be true")
         own = Record(record.text, tuple(CharSpan(*each[:3]) for each in record.entities))
         block = write_conll([own], [record.doc])
-        id_ = record.fields.get(self.settings.records.id_column or "id")
+        id_column = self.settings.records.id_column or "id"
+        id_ = look_up(record.fields, id_column) if has_field(record.fields, id_column) else None
         head = "" if id_ is None else "# id = " + " ".join(str(id_).split()) + "\n"
         self.blocks.append(head.encode("utf8") + block)
 

@@ -611,3 +611,34 @@ def test_an_output_that_is_there_stays_where_all_records_are_rejected(run, tmp_p
 
 def test_all_formats_are_named():
     assert set(FORMATS) == set(READERS)
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet", "out.csv", "out.conll"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet"])
+def test_a_text_within_objects(run, tmp_path, name, output):
+    rows = [{"comment": {"no": i, "by": {"body": text}}} for i, text in enumerate(TEXTS)]
+    bad = [{"comment": None}, {"comment": {"no": 7, "by": {"body": None}}}]
+    make = {"a.jsonl": jsonl, "a.json": lambda rows: json.dumps(rows).encode(), "a.parquet": parquet}[name]
+    (tmp_path / name).write_bytes(make([*rows, *bad]))
+    for chunk_bytes in CHUNKS:
+        run(name, output, text_column="comment.by.body", chunk_bytes=chunk_bytes, overwrite=True)
+        reasons = [each["reason"] for each in rejects_of(output)]
+        assert [reason for reason in reasons if "conll" not in reason] == ["'comment.by.body' is null"] * 2
+        if output in ("out.jsonl", "out.parquet"):
+            found = read_rows(output) if output == "out.jsonl" else pq.read_table(output).to_pylist()
+            assert names_of(found) == NAMES and [row["comment"] for row in found] == [row["comment"] for row in rows]
+            assert set(found[0]) == {"comment", "entities"}
+    with pytest.raises(
+        ValueError, match="no (column|record with a field) 'comment.to'; --text-column must name one of"
+    ):
+        run(name, "other.jsonl", text_column="comment.to")
+
+
+def test_a_field_with_that_very_name_goes_before_objects(run, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"a.b": "東京", "a": {"b": "大阪"}}, {"a": {"b": "大阪"}}, {"a": "x"}]))
+    run("a.jsonl", "out.jsonl", text_column="a.b")
+    assert names_of(read_rows("out.jsonl")) == [["東京 地名"], ["大阪 地名"]]
+    assert "there is no 'a.b'" in rejects_of("out.jsonl")[0]["reason"]
+    (tmp_path / "a.csv").write_text("a.b,a\n東京,x\n", encoding="utf8")
+    run("a.csv", "again.jsonl", text_column="a.b", id_column="a")
+    assert names_of(read_rows("again.jsonl")) == [["東京 地名"]]
