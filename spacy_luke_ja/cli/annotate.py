@@ -71,6 +71,7 @@ def annotate_cli(
     from wasabi import msg
 
     from ..annotation.run import AnnotateSettings, Result, annotate_files
+    from ..text.messages import count
     from ..training.outputs import file_for
 
     settings = AnnotateSettings(
@@ -115,15 +116,17 @@ def annotate_cli(
         raise Exit(INTERRUPTED) from None
     for note in result.notes:
         msg.warn(note)
-    if result.is_written:
-        msg.good(f"Wrote {result.n_records:,} records to {output}")
+    if result.n_records:
+        msg.good(f"Wrote {count(result.n_records, 'record')} to {output}")
+    elif result.is_written:
+        msg.warn(f"There are no records in the inputs, and none in {output}")
     else:
         msg.warn(
             f"Nothing was written to {output}, because no record could be annotated; the next run may use that name"
         )
     if result.n_rejects:
         msg.warn(
-            f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why. The first is "
+            f"{count(result.n_rejects, 'record')} could not be annotated; {output}.rejects.jsonl says why. The first is "
             f"{result.first_reject}"
         )
         raise Exit(HAS_REJECTS)
@@ -141,10 +144,12 @@ def print_statistics(result: "Result") -> None:
     from wasabi import msg
 
     from ..annotation.reports import add_up
+    from ..text.messages import count
     from .tables import print_table
 
     found = add_up(result.counts())
-    print(f"{found.n_entities:,} entities in {found.n_records:,} texts of {found.n_characters:,} characters")
+    n_texts, n_characters = count(found.n_records, "text"), count(found.n_characters, "character")
+    print(f"{count(found.n_entities, 'entity')} in {n_texts} of {n_characters}")
     if found.labels:
         msg.divider("Entities")
         print_table(("label", "entities"), [(label, f"{n:,}") for label, n in found.labels])

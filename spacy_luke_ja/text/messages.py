@@ -29,5 +29,6 @@ def show(value: Any) -> str:
 
 
 def count(n: int, noun: str) -> str:
-    """1 file, 2 files, 2 hidden files or folders."""
-    return f"{n:,} {noun if n == 1 else ' or '.join(each + 's' for each in noun.split(' or '))}"
+    """1 file, 2 files, 0 entities, 2 hidden files or folders."""
+    plurals = [each[:-1] + "ies" if each.endswith("y") else each + "s" for each in noun.split(" or ")]
+    return f"{n:,} {noun if n == 1 else ' or '.join(plurals)}"
