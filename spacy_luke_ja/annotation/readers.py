@@ -22,6 +22,7 @@ from .sources import Source
 from .streams import DamagedFile, LineCursor, decode, refuse_foreign_marks, without_break
 
 FIELDS = "luke_fields"  # in the user_data of Docs that we wrote
+OTHER_DELIMITERS = {";": "';'", "\t": "tab", ",": "','", "|": "'|'"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
@@ -29,6 +30,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 class ReadSettings:
     text_column: str = "text"
     encoding: str = "utf-8"
+    delimiter: str = ""  # of tables; "" is that of the format
 
     def of(self, source: Source) -> "ReadSettings":
         """The settings for a source that has an encoding of its own."""
@@ -204,6 +206,10 @@ def open_table(source: Source, settings: ReadSettings) -> TableCursor:
     return cursor
 
 
+def delimiter_of(source: Source, settings: ReadSettings) -> str:
+    return settings.delimiter or DELIMITERS[source.format]
+
+
 def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
     cursor = open_table(source, settings)
     cursor.close()
@@ -211,6 +217,12 @@ def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
         return []
     if len(set(cursor.columns)) < len(cursor.columns):
         raise ValueError(f"{source.name}: column names must be unique, got {show(cursor.columns)}")
+    if len(cursor.columns) == 1 and settings.text_column not in cursor.columns:
+        for delimiter, shown in OTHER_DELIMITERS.items():
+            if delimiter in cursor.columns[0]:
+                raise ValueError(
+                    f"{source.name} has one column, {show(cursor.columns[0])}; --delimiter {shown} parts it"
+                )
     return cursor.columns
 
 
@@ -227,7 +239,7 @@ def table_rows(
             line = raw.removeprefix(codecs.BOM_UTF8) if cursor.offset == len(raw) else raw
             yield decode(line, settings.encoding)
 
-    rows = csv.reader(lines(), delimiter=DELIMITERS[source.format])
+    rows = csv.reader(lines(), delimiter=delimiter_of(source, settings))
     while True:
         start, n = cursor.offset, cursor.line
         taken.clear()
@@ -253,7 +265,7 @@ def is_unclosed(raw: bytes, source: Source, settings: ReadSettings) -> bool:
     """Whether a row ends within quotes, which only a strict reader says, and only at the end of a file."""
     lines = io.StringIO(decode(raw, settings.encoding), newline="")
     try:
-        list(csv.reader(lines, delimiter=DELIMITERS[source.format], strict=True))
+        list(csv.reader(lines, delimiter=delimiter_of(source, settings), strict=True))
     except csv.Error as error:
         return "unexpected end" in str(error)
     return False

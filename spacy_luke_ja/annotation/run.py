@@ -23,7 +23,7 @@ from .progress import Progress
 from .ray_engine import do_in_actors
 from .readers import TEXT_FORMATS, ReadSettings, check_source
 from .records import RecordSettings
-from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, described, named_label_map
+from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, delimiter_in, described, named_label_map
 from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
 from .streams import packing_of
 from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
@@ -81,7 +81,7 @@ def annotate_files(
             state = Progress(parts, ending_of(place))
             outputs = [place, parts, rejects, *other_outputs]
             sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
-            reading = ReadSettings(settings.text_column, settings.encoding)
+            reading = ReadSettings(settings.text_column, settings.encoding, delimiter_in(settings.delimiter))
             added = [settings.entities_column, *["answers"] * bool(settings.questions)]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # what there is to say of lines is said when they are annotated

@@ -29,6 +29,7 @@ class AnnotateSettings:
     output_format: str = ""
     text_per: str = "line"
     encoding: str = "utf-8"
+    delimiter: str = ""
     questions: Tuple[str, ...] = ()
     label_map: Optional[str] = None
     threshold: Optional[float] = None
@@ -74,6 +75,9 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
     if not settings.entities_column or settings.entities_column == settings.text_column:
         raise ValueError(f"--entities-column must be another field than the text's, got {settings.entities_column!r}")
     check_encoding(settings.encoding)
+    delimiter = delimiter_in(settings.delimiter)
+    if delimiter and (len(delimiter) > 1 or delimiter in '"\r\n'):
+        raise ValueError(f"--delimiter must be one character, or tab, got {settings.delimiter!r}")
     if output.suffix.lower() == ".zst":
         import_zstandard()
     if ending_of(output) == ".parquet":
@@ -93,6 +97,10 @@ def check_encoding(encoding: str) -> None:
         ) from error
     if not is_plain:
         raise ValueError(f"--encoding cannot be {encoding}; iconv -f {encoding} -t UTF-8 makes a file that can be read")
+
+
+def delimiter_in(given: str) -> str:
+    return "\t" if given in ("tab", r"\t") else given
 
 
 def named_label_map(name: Optional[str]) -> Dict[str, str]:

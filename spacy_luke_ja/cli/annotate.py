@@ -42,6 +42,9 @@ def annotate_cli(
         "--encoding",
         help="Of text files; cp932 for those of Japanese Windows; auto: UTF-8 or cp932, by each file",
     ),
+    delimiter: str = Option(
+        "", "--delimiter", help="Between the cells of tables, or tab; default: by the names' endings"
+    ),
     questions: List[str] = Option(
         [], "--qa-question", help="A question to ask of each text, by luke_qa; may be given several times"
     ),
@@ -83,6 +86,7 @@ def annotate_cli(
         output_format=output_format,
         text_per=text_per,
         encoding=encoding,
+        delimiter=delimiter,
         questions=tuple(questions),
         label_map=label_map,
         threshold=threshold,

@@ -8,6 +8,7 @@ import io
 import json
 import lzma
 import random
+import re
 
 import pytest
 from spacy.tokens import DocBin
@@ -642,3 +643,35 @@ def test_a_field_with_that_very_name_goes_before_objects(run, tmp_path):
     (tmp_path / "a.csv").write_text("a.b,a\n東京,x\n", encoding="utf8")
     run("a.csv", "again.jsonl", text_column="a.b", id_column="a")
     assert names_of(read_rows("again.jsonl")) == [["東京 地名"]]
+
+
+@pytest.mark.parametrize(
+    "name, delimiter, shown",
+    [
+        ("a.csv", ";", "';'"),
+        ("a.csv", "\t", "tab"),
+        ("a.csv", "|", "'|'"),
+        ("a.tsv", ",", "','"),
+        ("a.tsv", ";", "';'"),
+    ],
+)
+def test_a_table_with_another_delimiter(run, tmp_path, name, delimiter, shown):
+    (tmp_path / name).write_bytes(table(delimiter))
+    with pytest.raises(ValueError, match=rf"{name} has one column, 'id.*n'; --delimiter {re.escape(shown)} parts it"):
+        run(name, "out.jsonl")
+    for given in ["tab", "\\t", "\t"] if delimiter == "\t" else [delimiter]:
+        run(name, "out.jsonl", delimiter=given, overwrite=True, chunk_bytes=30)
+        assert names_of(read_rows("out.jsonl")) == NAMES
+
+
+@pytest.mark.parametrize("delimiter", ["::", '"', "\n", "tabs"])
+def test_a_delimiter_that_cannot_be(run, tmp_path, delimiter):
+    (tmp_path / "a.csv").write_bytes(table())
+    with pytest.raises(ValueError, match="--delimiter must be one character, or tab, got"):
+        run("a.csv", "out.jsonl", delimiter=delimiter)
+
+
+def test_a_column_with_a_semicolon_in_its_name(run, tmp_path):
+    (tmp_path / "a.csv").write_text("a;b\n東京\n", encoding="utf8")
+    run("a.csv", "out.jsonl", text_column="a;b")
+    assert names_of(read_rows("out.jsonl")) == [["東京 地名"]]
