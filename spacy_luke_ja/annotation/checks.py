@@ -1,13 +1,13 @@
 """A source and the fields that are needed in; a message that names what is wrong with a setting out."""
 
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from ..text.messages import show
 from .readers import READERS, ReadSettings
 from .records import RecordSettings, has_field
 from .sources import Source
-from .writers import WRITERS, refuse_taken
+from .writers import refuse_taken
 
 
 def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]) -> None:
@@ -42,15 +42,17 @@ def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]
     refuse_missing(source, missing, first or [], "has no record with a field")
 
 
-def check_names(source: Source, reading: ReadSettings, writer: str, records: RecordSettings) -> None:
+def check_names(
+    source: Source, reading: ReadSettings, writer: str, names: Sequence[str], records: RecordSettings
+) -> None:
     """Raise a ValueError where a column has the name of something that the output has beside the columns.
 
-    writer: a key of WRITERS.
+    writer: the output's format. names: what it has.
     """
     columns = READERS[source.format].columns
     if columns is not None and source.size:
         try:
-            refuse_taken(WRITERS[writer].names, columns(source, reading), records)
+            refuse_taken(names, columns(source, reading), records)
         except ValueError as error:
             raise ValueError(f"{source.name} cannot be written as {writer}: {error}") from error
 

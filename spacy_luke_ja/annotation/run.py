@@ -27,7 +27,7 @@ from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, delimiter
 from .sources import STDIN, Source, ending_of, find_sources, format_of_stream, is_stream
 from .streams import packing_of
 from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
-from .writers import WRITERS, WriteSettings, choose_writer
+from .writers import PLACE_COLUMNS, WRITERS, WriteSettings, choose_writer
 
 N_WARNINGS = 20
 REJECTS = ".rejects.jsonl"
@@ -90,7 +90,8 @@ def annotate_files(
                         source = sources[i] = replace(source, encoding=encoding_of(source, settings.encoding))
                     check_source(source, reading.of(source), added)
                     check_fields(source, reading.of(source), settings.id_column)
-                    check_names(source, reading.of(source), writer, record_settings(settings, writer))
+                    names = (*WRITERS[writer].names, *PLACE_COLUMNS * settings.with_source)
+                    check_names(source, reading.of(source), writer, names, record_settings(settings, writer))
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
@@ -228,6 +229,7 @@ def make_job(
                 types = {**parquet.types_of_parquet(source.path), **types}
             metadata.append(parquet.metadata_of_parquet(source.path) if source.format == "parquet" else {})
     agreed = metadata[0].items() if metadata else ()
+    has_place = set(PLACE_COLUMNS) <= set(WRITERS[writer].names)
     suffix = place.suffix.lower()
     writing = WriteSettings(
         records,
@@ -240,7 +242,18 @@ def make_job(
     pipeline = PipelineSettings(
         settings.model, settings.code, settings.threshold, settings.questions, settings.gpu_id, n_threads
     )
-    return Job(sources, reading, pipeline, records, writing, writer, state, settings.with_sample, settings.chunk_bytes)
+    return Job(
+        sources,
+        reading,
+        pipeline,
+        records,
+        writing,
+        writer,
+        state,
+        settings.with_sample,
+        settings.with_source and not has_place,
+        settings.chunk_bytes,
+    )
 
 
 def record_settings(settings: AnnotateSettings, writer: str) -> RecordSettings:

@@ -25,6 +25,7 @@ class AnnotateSettings:
     text_column: str = "text"
     id_column: Optional[str] = None
     entities_column: str = "entities"
+    with_source: bool = False
     input_format: str = ""
     output_format: str = ""
     text_per: str = "line"

@@ -11,13 +11,14 @@ from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Opt
 from spacy.language import Language
 
 from ..corpora.records import BadRecord
+from ..text.messages import show
 from .chunks import Chunk, Piece
 from .progress import Progress, digest_of, digest_of_texts
 from .readers import READERS, Placed, ReadSettings
 from .records import AnnotatedRecord, RecordSettings, annotate_records, has_field, look_up
 from .sources import Source
 from .streams import DamagedFile
-from .writers import WRITERS, WriteSettings, Written
+from .writers import PLACE_COLUMNS, WRITERS, WriteSettings, Written
 
 N_NAMES_KEPT = 1000  # of a chunk, the most frequent
 N_SAMPLED, SAMPLED_CHARACTERS = 50, 600  # of a chunk, for the page
@@ -41,7 +42,10 @@ class PipelineSettings:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a process needs to work on chunks. writer: a key of WRITERS."""
+    """All that a process needs to work on chunks.
+
+    writer: a key of WRITERS. with_source: whether records get fields that say where they stood.
+    """
 
     sources: Sequence[Source]
     reading: ReadSettings
@@ -51,6 +55,7 @@ class Job:
     writer: str
     progress: Progress
     with_sample: bool = False
+    with_source: bool = False
     chunk_bytes: int = 1 << 20
     cursors: Dict[int, Any] = field(default_factory=dict, compare=False)
 
@@ -140,10 +145,21 @@ def read_chunk(job: Job, chunk: Chunk) -> Tuple[List[Tuple[Source, int]], List[A
     places: List[Tuple[Source, int]] = []
     records: List[Any] = []
     for piece in chunk.pieces:
+        source = job.sources[piece.source]
         for placed in read_piece(job, piece):
-            places.append((job.sources[piece.source], placed.line))
-            records.append(placed.fields)
+            places.append((source, placed.line))
+            records.append(with_place(placed, source) if job.with_source else placed.fields)
     return places, records
+
+
+def with_place(placed: Placed, source: Source) -> Any:
+    """The fields of a record with those that say where it stood."""
+    if isinstance(placed.fields, BadRecord):
+        return placed.fields
+    taken = [name for name in PLACE_COLUMNS if name in placed.fields]
+    if taken:
+        return BadRecord(f"there is a field {show(taken[0])} already, and --with-source gives one of that name")
+    return {**placed.fields, **dict(zip(PLACE_COLUMNS, (source.name, placed.line)))}
 
 
 def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], note: Callable[[int], Any]) -> None:

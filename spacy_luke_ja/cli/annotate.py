@@ -28,6 +28,7 @@ def annotate_cli(
     text_column: str = Option("text", "--text-column", help="The field or column with the text"),
     id_column: Optional[str] = Option(None, "--id-column", help="A field that each record must have"),
     entities_column: str = Option("entities", "--entities-column", help="The field that entities get"),
+    with_source: bool = Option(False, "--with-source", help="Add source_file and source_line to each record"),
     input_format: str = Option(
         "", "--input-format", help="lines, file, jsonl, json, csv, tsv, parquet, docbin; default: by the names' endings"
     ),
@@ -82,6 +83,7 @@ def annotate_cli(
         text_column=text_column,
         id_column=id_column,
         entities_column=entities_column,
+        with_source=with_source,
         input_format=input_format,
         output_format=output_format,
         text_per=text_per,

@@ -432,3 +432,27 @@ def test_pandas_finds_its_index_again(run, tmp_path):
     pandas.DataFrame({"text": ["東京", None, "大阪"]}).to_parquet(tmp_path / "in.parquet")
     run("in.parquet", "out.parquet", overwrite=True)
     assert list(pandas.read_parquet("out.parquet")["text"]) == ["東京", "大阪"]
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet", "out.csv"])
+def test_records_with_the_place_that_they_come_from(run, tmp_path, output):
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "東京"}, {"text": "大阪"}])
+    (tmp_path / "b.csv").write_text("text,n\n京都,1\n", encoding="utf8")
+    for chunk_bytes in CHUNKS:
+        run("a.jsonl", "b.csv", output, with_source=True, chunk_bytes=chunk_bytes, overwrite=True)
+        if output == "out.csv":
+            with open(output, encoding="utf8", newline="") as file_:
+                found = list(csv.DictReader(file_))
+        else:
+            found = read_rows(output) if output == "out.jsonl" else pq.read_table(output).to_pylist()
+        places = [(row["source_file"], int(row["source_line"])) for row in found]
+        assert places == [("a.jsonl", 1), ("a.jsonl", 2), ("b.csv", 2)]
+
+
+def test_fields_with_the_names_of_places(run, tmp_path):
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "東京", "source_file": "x"}, {"text": "大阪"}])
+    run("a.jsonl", "out.jsonl", with_source=True)
+    assert "there is a field 'source_file' already, and --with-source" in rejects_of("out.jsonl")[0]["reason"]
+    (tmp_path / "b.csv").write_text("text,source_line\n京都,1\n", encoding="utf8")
+    with pytest.raises(ValueError, match="b.csv cannot be written as jsonl: the output has a 'source_line' of its own"):
+        run("b.csv", "other.jsonl", with_source=True)
