@@ -1,13 +1,13 @@
 """A source and the fields that are needed in; a message that names what is wrong with a setting out."""
 
 import sys
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional
 
 from ..text.messages import show
 from .readers import READERS, ReadSettings
 from .records import RecordSettings, has_field
 from .sources import Source
-from .writers import refuse_taken
+from .writers import PLACE_COLUMNS, WRITERS, refuse_taken
 
 
 def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]) -> None:
@@ -18,7 +18,7 @@ def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]
     needed = {"--text-column": reading.text_column, "--id-column": id_column}
     missing = {option: column for option, column in needed.items() if column is not None}
     reader = READERS[source.format]
-    if source.format == "docbin":  # whose Docs all have a text
+    if source.format in ("docbin", "lines", "file"):  # which always have a text
         del missing["--text-column"]
     if reader.columns is not None:
         columns = reader.columns(source, reading) if source.size else []
@@ -43,18 +43,25 @@ def check_fields(source: Source, reading: ReadSettings, id_column: Optional[str]
 
 
 def check_names(
-    source: Source, reading: ReadSettings, writer: str, names: Sequence[str], records: RecordSettings
+    source: Source, reading: ReadSettings, writer: str, records: RecordSettings, *, with_source: bool
 ) -> None:
     """Raise a ValueError where a column has the name of something that the output has beside the columns.
 
-    writer: the output's format. names: what it has.
+    writer: a key of WRITERS. with_source: whether records get fields that say where they stood.
     """
-    columns = READERS[source.format].columns
-    if columns is not None and source.size:
-        try:
-            refuse_taken(names, columns(source, reading), records)
-        except ValueError as error:
-            raise ValueError(f"{source.name} cannot be written as {writer}: {error}") from error
+    declared = READERS[source.format].columns
+    if declared is None or not source.size:
+        return
+    columns = declared(source, reading)
+    try:
+        refuse_taken(WRITERS[writer].names, columns, records)
+    except ValueError as error:
+        raise ValueError(f"{source.name} cannot be written as {writer}: {error}") from error
+    taken = [name for name in PLACE_COLUMNS if with_source and name in columns]
+    if taken:
+        raise ValueError(
+            f"{source.name} has a column {show(taken[0])} already, and --with-source gives one of that name"
+        )
 
 
 def refuse_missing(source: Source, missing: Dict[str, str], there: List[str], what: str) -> None:

@@ -33,13 +33,15 @@ def encoding_of(source: Source, encoding: str) -> str:
 
     Raises a ValueError where the file has the mark of UTF-8, and another encoding was named.
     """
+    if encoding != AUTO and is_utf8(encoding):
+        return encoding
     cursor = LineCursor(source.path, source.packing)
     lines = cursor.lines_until(float("inf"))
     try:
         first = next(lines, b"")
         is_marked = first.startswith(codecs.BOM_UTF8)
         if encoding != AUTO:
-            if is_marked and not is_utf8(encoding):
+            if is_marked:
                 raise ValueError(
                     f"{source.name} has the mark of UTF-8 at its beginning, and --encoding is {encoding}; "
                     f"leave it out, or give --encoding {AUTO} where some files are in cp932"

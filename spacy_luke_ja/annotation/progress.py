@@ -241,7 +241,7 @@ def put_in_place(progress: Progress, output: Path, rejects: Path, *, overwrite: 
     is_ours = not output.exists() and are_rejects(rejects)  # of a run that had no output
     if (overwrite or is_ours) and not done["has_rejects"] and rejects.exists():
         rejects.unlink()  # of an output that is replaced
-    has_output = done["has_output"]
+    has_output = done.get("has_output", True)
     if not has_output:
         (progress.path / JOINED).unlink(missing_ok=True)
     for name, target in ((JOINED_REJECTS, rejects), (JOINED, output)):

@@ -137,7 +137,7 @@ def text_in(record: Union[Mapping[str, Any], BadRecord], settings: RecordSetting
 
 
 def look_up(record: Mapping[str, Any], name: str) -> Any:
-    """The value of a field; where none has that very name, the one that the dots lead to. What is in null is null.
+    """The value of a field; where none has that very name, the one that the dots lead to.
 
     Raises a KeyError.
     """
@@ -145,8 +145,6 @@ def look_up(record: Mapping[str, Any], name: str) -> Any:
         return record[name]
     value: Any = record
     for part in name.split("."):
-        if value is None:
-            return None
         if not isinstance(value, Mapping):
             raise KeyError(name)
         value = value[part]

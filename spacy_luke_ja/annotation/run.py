@@ -90,8 +90,8 @@ def annotate_files(
                         source = sources[i] = replace(source, encoding=encoding_of(source, settings.encoding))
                     check_source(source, reading.of(source), added)
                     check_fields(source, reading.of(source), settings.id_column)
-                    names = (*WRITERS[writer].names, *PLACE_COLUMNS * settings.with_source)
-                    check_names(source, reading.of(source), writer, names, record_settings(settings, writer))
+                    own = record_settings(settings, writer)
+                    check_names(source, reading.of(source), writer, own, with_source=settings.with_source)
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]

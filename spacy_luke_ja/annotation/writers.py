@@ -146,7 +146,8 @@ def refuse_taken(names: Sequence[str], fields: Collection[str], settings: Record
     for name in names:
         if name in fields and name != settings.text_column and (name != "question" or settings.with_answers):
             raise ValueError(
-                f"the output has a {show(name)} of its own beside the field; jsonl and parquet can hold both"
+                f"the output has a {show(name)} of its own beside the field, whatever --entities-column is; jsonl and "
+                "parquet can hold both"
             )
 
 

@@ -132,8 +132,8 @@ def annotate_cli(
         )
     if result.n_rejects:
         msg.warn(
-            f"{count(result.n_rejects, 'record')} could not be annotated; {output}.rejects.jsonl says why. The first is "
-            f"{result.first_reject}"
+            f"{count(result.n_rejects, 'record')} could not be annotated; {output}.rejects.jsonl says why. "
+            f"The first is {result.first_reject}"
         )
         raise Exit(HAS_REJECTS)
 

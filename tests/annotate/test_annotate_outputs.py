@@ -419,7 +419,9 @@ def test_parquet_keeps_the_metadata_that_all_inputs_agree_on(run, tmp_path, othe
         pq.write_table(pa.table({"text": TEXTS}).replace_schema_metadata(metadata), tmp_path / f"{i}.parquet")
     run("*.parquet", "out.parquet", chunk_bytes=chunk_bytes)
     metadata = pq.read_schema("out.parquet").metadata
-    assert metadata == (None if kept is None else {key.encode(): value.encode() for key, value in kept.items()})
+    assert (metadata or None) == (
+        None if kept is None else {key.encode(): value.encode() for key, value in kept.items()}
+    )
 
 
 def test_pandas_finds_its_index_again(run, tmp_path):
@@ -454,5 +456,5 @@ def test_fields_with_the_names_of_places(run, tmp_path):
     run("a.jsonl", "out.jsonl", with_source=True)
     assert "there is a field 'source_file' already, and --with-source" in rejects_of("out.jsonl")[0]["reason"]
     (tmp_path / "b.csv").write_text("text,source_line\n京都,1\n", encoding="utf8")
-    with pytest.raises(ValueError, match="b.csv cannot be written as jsonl: the output has a 'source_line' of its own"):
+    with pytest.raises(ValueError, match="b.csv has a column 'source_line' already, and --with-source"):
         run("b.csv", "other.jsonl", with_source=True)
