@@ -42,7 +42,7 @@ def plan_chunks(
     for i, source in enumerate(sources):
         piece = None
         raw_before = 0
-        for extent in READERS[source.format].extents(source, settings):
+        for extent in READERS[source.format].extents(source, settings.of(source)):
             if isinstance(extent, DamagedFile):
                 line = piece.line if piece is not None else 0
                 pieces += [piece] if piece is not None else []

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 ROWS_AT_ONCE = 128
 
@@ -26,13 +26,30 @@ def open_parquet(path: Path) -> Any:
 
 
 def columns_of_parquet(path: Path) -> List[str]:
+    """Their names; those within structs after the struct's, with dots: comment, comment.body."""
+    pa = import_pyarrow()
+
+    def names_in(fields: Iterable[Any], before: str) -> Iterator[str]:
+        for field in fields:
+            yield before + field.name
+            if pa.types.is_struct(field.type):
+                yield from names_in(
+                    (field.type.field(i) for i in range(field.type.num_fields)), f"{before}{field.name}."
+                )
+
     with open_parquet(path) as file_:
-        return list(file_.schema_arrow.names)
+        return list(names_in(file_.schema_arrow, ""))
 
 
 def types_of_parquet(path: Path) -> Dict[str, Any]:
     with open_parquet(path) as file_:
         return {field.name: field.type for field in file_.schema_arrow}
+
+
+def metadata_of_parquet(path: Path) -> Dict[bytes, bytes]:
+    """The keys and values that a file has beside its columns."""
+    with open_parquet(path) as file_:
+        return dict(file_.schema_arrow.metadata or {})
 
 
 def parquet_extents(path: Path, text_column: str) -> Iterator[Tuple[int, int]]:
@@ -41,8 +58,12 @@ def parquet_extents(path: Path, text_column: str) -> Iterator[Tuple[int, int]]:
     with open_parquet(path) as file_:
         n_rows = file_.metadata.num_rows
         for batch in file_.iter_batches(batch_size=ROWS_AT_ONCE, columns=[text_column], use_threads=False):
+            column = batch.column(0)
+            if batch.schema.names[0] != text_column:
+                for part in text_column.split(".")[1:]:
+                    column = pa.compute.struct_field(column, part)
             try:
-                column = batch.column(0).cast(pa.large_string())
+                column = column.cast(pa.large_string())
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 yield from [(1, n_rows)] * len(batch)  # each is rejected when it is read
                 continue
@@ -132,10 +153,13 @@ def as_json(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def join_tables(paths: Sequence[Path], output: Path) -> None:
-    """Put tables with other columns or types, too, into one file, one after the other."""
+def join_tables(paths: Sequence[Path], output: Path, metadata: Mapping[bytes, bytes] = {}) -> None:
+    """Put tables with other columns or types, too, into one file, one after the other.
+
+    metadata: keys and values of the file.
+    """
     pa = import_pyarrow()
-    schema = joint_schema([pa.parquet.read_schema(path) for path in paths])
+    schema = joint_schema([pa.parquet.read_schema(path) for path in paths]).with_metadata(dict(metadata) or None)
     with pa.parquet.ParquetWriter(output, schema) as writer:
         for path in paths:
             table = pa.parquet.read_table(path)

@@ -82,6 +82,11 @@ class Progress:
             (_, file), (unit, n), (_, reason), *_ = json.loads(file_.readline()).items()
         return f"{file}, {unit} {n}: {reason}"
 
+    def has_output(self) -> bool:
+        """Whether there is anything to put at the output's place: not where all records were rejected."""
+        counts = [self.read_counts(number) for number in self.finished()]
+        return any(each["n_records"] for each in counts) or not any(each["n_rejects"] for each in counts)
+
     def read_counts(self, number: int) -> Dict[str, Any]:
         return json.loads(self.counts(number).read_text(encoding="utf8"))
 
@@ -210,7 +215,13 @@ def join_parts(
                         shutil.copyfileobj(part, file_)
                 file_.flush()
                 os.fsync(file_.fileno())
-    done = {"bytes": joined.stat().st_size, "digest": digest_of(joined), "has_rejects": bool(rejects), **run}
+    done = {
+        "bytes": joined.stat().st_size,
+        "digest": digest_of(joined),
+        "has_rejects": bool(rejects),
+        "has_output": progress.has_output(),
+        **run,
+    }
     write_json(progress.path / DONE, done)
 
 
@@ -219,28 +230,47 @@ def sync(path: Path) -> None:
         os.fsync(file_.fileno())
 
 
-def put_in_place(progress: Progress, output: Path, rejects: Path, *, overwrite: bool) -> None:
+def put_in_place(progress: Progress, output: Path, rejects: Path, *, overwrite: bool) -> bool:
     """Rename what was joined; where that is done already, do nothing.
 
     overwrite: whether files of others may be replaced.
+    RETURNS: whether there is an output.
     Raises OutputRefused where there is one, or where what was put there is lost.
     """
     done = read_json(progress.path / DONE) or {}
-    if overwrite and not done["has_rejects"] and rejects.exists():
+    is_ours = not output.exists() and are_rejects(rejects)  # of a run that had no output
+    if (overwrite or is_ours) and not done["has_rejects"] and rejects.exists():
         rejects.unlink()  # of an output that is replaced
+    has_output = done.get("has_output", True)
+    if not has_output:
+        (progress.path / JOINED).unlink(missing_ok=True)
     for name, target in ((JOINED_REJECTS, rejects), (JOINED, output)):
         joined = progress.path / name
         if joined.exists():
-            if target.exists() and not overwrite:
+            is_replaced = overwrite or (target == rejects and is_ours)
+            if target.exists() and not is_replaced:
                 raise OutputRefused(f"{target} has come to be there meanwhile; move it away, or --overwrite it")
             with writing(target):
                 if target.exists():
                     shutil.copymode(target, joined)
                 os.replace(joined, target)
+    if not has_output:
+        return False
     if not output.is_file() or output.stat().st_size != done["bytes"] or digest_of(output) != done["digest"]:
         raise OutputRefused(
             f"{output} is not what {progress.path} says was written there; move it away, and that directory too"
         )
+    return True
+
+
+def are_rejects(path: Path) -> bool:
+    """Whether a file holds what this program rejected."""
+    try:
+        with path.open(encoding="utf8") as file_:
+            first = json.loads(file_.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and first.keys() >= {"file", "reason"}
 
 
 def remove_empty(place: Path) -> None:

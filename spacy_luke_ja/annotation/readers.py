@@ -4,7 +4,7 @@ import codecs
 import csv
 import io
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -13,12 +13,14 @@ from ..corpora.files import decode, decode_file, unpack
 from ..corpora.json_values import parse_json, read_json_values
 from ..corpora.records import BadRecord, attempt, check_decoded
 from ..text.messages import show
+from .encodings import is_japanese_in_utf8, warn_of_encoding
 from .parquet import RowCursor, columns_of_parquet, parquet_extents
-from .records import RecordSettings, refuse_taken
+from .records import RecordSettings, has_field, look_up, refuse_taken
 from .sources import Source
 from .streams import DamagedFile, LineCursor, refuse_foreign_marks, without_break
 
 FIELDS = "luke_fields"  # in the user_data of Docs that we wrote
+OTHER_DELIMITERS = {";": "';'", "\t": "tab", ",": "','", "|": "'|'"}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
@@ -26,6 +28,11 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 class ReadSettings:
     text_column: str = "text"
     encoding: str = "utf-8"
+    delimiter: str = ""  # of tables; "" is that of the format
+
+    def of(self, source: Source) -> "ReadSettings":
+        """The settings for a source that has an encoding of its own."""
+        return replace(self, encoding=source.encoding) if source.encoding else self
 
 
 class Extent(NamedTuple):
@@ -98,9 +105,10 @@ def clean(line: bytes, n: int, settings: ReadSettings) -> str:
     return (decode_file if n == 1 else decode)(without_break(line), settings.encoding)
 
 
-def checker(settings: ReadSettings) -> Callable[[str], None]:
-    """What raises a BadRecord where something is not of the encoding."""
-    return partial(check_decoded, encoding=settings.encoding, advice="; --encoding names another, such as cp932")
+def checker(settings: ReadSettings, raw: bytes = b"") -> Callable[[str], None]:
+    """What raises a BadRecord where something is not of the encoding. raw: as it was read, for advice."""
+    advice = f"; --encoding names another, such as {'utf-8' if is_japanese_in_utf8(raw) else 'cp932'}"
+    return partial(check_decoded, encoding=settings.encoding, advice=advice)
 
 
 def read_lines(
@@ -110,8 +118,9 @@ def read_lines(
     cursor.skip_to(start, line)
     for raw in cursor.lines_until(end):
         n = cursor.line - 1
+        warn_of_encoding(raw, source, settings.encoding)
         text = clean(raw, n, settings)
-        bad = attempt(checker(settings), text)
+        bad = attempt(checker(settings, raw), text)
         yield Placed(n, bad or {"file": source.name, "line": n, settings.text_column: text})
 
 
@@ -122,7 +131,8 @@ def read_jsonl(
     for raw in cursor.lines_until(end):
         n = cursor.line - 1
         if raw.strip():
-            yield Placed(n, check_object(attempt(parse_json, clean(raw, n, settings), checker(settings))))
+            warn_of_encoding(raw, source, settings.encoding)
+            yield Placed(n, check_object(attempt(parse_json, clean(raw, n, settings), checker(settings, raw))))
 
 
 def check_object(value: Any) -> Union[Dict[str, Any], BadRecord]:
@@ -140,8 +150,10 @@ def read_file(
     cursor: LineCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
 ) -> Iterator[Placed]:
     try:
-        text = decode_file(b"".join(cursor.lines_until(float("inf"))), settings.encoding)
-        checker(settings)(text)
+        content = b"".join(cursor.lines_until(float("inf")))
+        warn_of_encoding(content, source, settings.encoding)
+        text = decode_file(content, settings.encoding)
+        checker(settings, content)(text)
         fields: Any = {"file": source.name, settings.text_column: text}
     except (BadRecord, DamagedFile) as error:
         fields = BadRecord(str(error))
@@ -160,9 +172,20 @@ class TableCursor(LineCursor):
 def open_table(source: Source, settings: ReadSettings) -> TableCursor:
     cursor = TableCursor(source.path, source.packing)
     rows = table_rows(cursor, source, settings, float("inf"))
-    first = next(rows, None)
-    cursor.columns = [] if first is None or isinstance(first[1], BadRecord) else first[1]
+    try:
+        first = next(rows, None)
+    except DamagedFile as error:
+        raise DamagedFile(f"{source.name}: {error}") from error
+    header = [] if first is None else first[1]
+    if isinstance(header, BadRecord):
+        cursor.close()
+        raise ValueError(f"{source.name}: the header cannot be read: {header}")
+    cursor.columns = header
     return cursor
+
+
+def delimiter_of(source: Source, settings: ReadSettings) -> str:
+    return settings.delimiter or DELIMITERS[source.format]
 
 
 def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
@@ -172,12 +195,19 @@ def columns_of_table(source: Source, settings: ReadSettings) -> List[str]:
         return []
     if len(set(cursor.columns)) < len(cursor.columns):
         raise ValueError(f"{source.name}: column names must be unique, got {show(cursor.columns)}")
+    if len(cursor.columns) == 1 and settings.text_column not in cursor.columns:
+        for delimiter, shown in OTHER_DELIMITERS.items():
+            if delimiter in cursor.columns[0]:
+                raise ValueError(
+                    f"{source.name} has one column, {show(cursor.columns[0])}; --delimiter {shown} parts it"
+                )
     return cursor.columns
 
 
 def table_rows(
     cursor: LineCursor, source: Source, settings: ReadSettings, end: float
-) -> Iterator[Tuple[Extent, Union[List[str], BadRecord]]]:
+) -> Iterator[Tuple[Extent, Union[List[str], BadRecord], bytes]]:
+    """RETURNS: where each row stands, its cells, and its bytes."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # Python's own is 131,072 characters
     taken: List[bytes] = []
 
@@ -187,7 +217,7 @@ def table_rows(
             line = raw.removeprefix(codecs.BOM_UTF8) if cursor.offset == len(raw) else raw
             yield decode(line, settings.encoding)
 
-    rows = csv.reader(lines(), delimiter=DELIMITERS[source.format])
+    rows = csv.reader(lines(), delimiter=delimiter_of(source, settings))
     while True:
         start, n = cursor.offset, cursor.line
         taken.clear()
@@ -206,14 +236,14 @@ def table_rows(
             row = BadRecord(
                 f"the quotes that open here are not closed in the {len(taken)} lines to the end of the file"
             )
-        yield Extent(start, cursor.offset, n, len(raw), cursor.raw_offset), row
+        yield Extent(start, cursor.offset, n, len(raw), cursor.raw_offset), row, raw
 
 
 def is_unclosed(raw: bytes, source: Source, settings: ReadSettings) -> bool:
     """Whether a row ends within quotes, which only a strict reader says, and only at the end of a file."""
     lines = io.StringIO(decode(raw, settings.encoding), newline="")
     try:
-        list(csv.reader(lines, delimiter=DELIMITERS[source.format], strict=True))
+        list(csv.reader(lines, delimiter=delimiter_of(source, settings), strict=True))
     except csv.Error as error:
         return "unexpected end" in str(error)
     return False
@@ -224,7 +254,7 @@ def table_extents(source: Source, settings: ReadSettings) -> Extents:
     try:
         rows = table_rows(cursor, source, settings, float("inf"))
         next(rows, None)
-        yield from (extent for extent, _ in rows)
+        yield from (extent for extent, _, _ in rows)
     except DamagedFile as error:
         yield error
     finally:
@@ -235,7 +265,8 @@ def read_table(
     cursor: TableCursor, source: Source, start: int, end: int, line: int, settings: ReadSettings
 ) -> Iterator[Placed]:
     cursor.skip_to(start, line)
-    for extent, row in table_rows(cursor, source, settings, end):
+    for extent, row, raw in table_rows(cursor, source, settings, end):
+        warn_of_encoding(raw, source, settings.encoding)
         if isinstance(row, list) and len(row) != len(cursor.columns):
             row = BadRecord(f"there are {len(row)} columns, and {len(cursor.columns)} in the header")
         yield Placed(extent.line, row if isinstance(row, BadRecord) else dict(zip(cursor.columns, row)))
@@ -277,7 +308,8 @@ def item_extents(open_: Callable[[Source, ReadSettings], ItemCursor]) -> Callabl
             return
         for i, item in enumerate(items):
             fields = item.fields
-            text = fields.get(settings.text_column) if isinstance(fields, dict) else None
+            has_text = not isinstance(fields, BadRecord) and has_field(fields, settings.text_column)
+            text = look_up(fields, settings.text_column) if has_text else None  # type: ignore[arg-type]
             size = 3 * len(text) if isinstance(text, str) else 1
             yield Extent(i, i + 1, i + 1, size, source.size * (i + 1) // len(items))
 

@@ -19,8 +19,9 @@ SCORE_DIGITS = 4
 @dataclass(frozen=True)
 class RecordSettings:
     """
-    text_column: the field of a record that has its text.
-    id_column: a field that each record must have; None where none need be.
+    text_column: the field of a record that has its text; comment.body is the body in the object comment, where no
+    field has that very name.
+    id_column: likewise a field that each record must have; None where none need be.
     entities_column, answers_column: the fields that are added; a record that has one of them already is rejected.
     label_map: label of the pipeline → label in the output; "" leaves its entities out; others keep their label.
     min_score: entities and answers with a lower score are left out; those without a score stay.
@@ -126,10 +127,14 @@ def text_in(record: Union[Mapping[str, Any], BadRecord], settings: RecordSetting
     if isinstance(record, BadRecord):
         raise record
     for column, option in ((settings.text_column, "--text-column"), (settings.id_column, "--id-column")):
-        if column is not None and record.get(column) is None:
+        if column is None:
+            continue
+        if not has_field(record, column):
             raise BadRecord(f"there is no {show(column)}; {option} must name one of {', '.join(map(str, record))}")
+        if look_up(record, column) is None:
+            raise BadRecord(f"{show(column)} is null")
     refuse_taken(record, settings)
-    text = record[settings.text_column]
+    text = look_up(record, settings.text_column)
     if not isinstance(text, str):
         raise BadRecord(f"{show(settings.text_column)} must be a string, got {show(text)}")
     check_characters("the text", text)
@@ -144,6 +149,29 @@ def refuse_taken(fields: Container[str], settings: RecordSettings, place: str = 
     for column in advice:
         if column in fields:
             raise BadRecord(f"{place} a field {show(column)} already; {advice[column]}")
+
+
+def look_up(record: Mapping[str, Any], name: str) -> Any:
+    """The value of a field; where none has that very name, the one that the dots lead to.
+
+    Raises a KeyError.
+    """
+    if name in record:
+        return record[name]
+    value: Any = record
+    for part in name.split("."):
+        if not isinstance(value, Mapping):
+            raise KeyError(name)
+        value = value[part]
+    return value
+
+
+def has_field(record: Mapping[str, Any], name: str) -> bool:
+    try:
+        look_up(record, name)
+    except KeyError:
+        return False
+    return True
 
 
 def run(nlp: Language, batch: Sequence[Tuple[str, int]]) -> Iterator[Tuple[int, Union[Doc, str]]]:
@@ -168,7 +196,7 @@ def run(nlp: Language, batch: Sequence[Tuple[str, int]]) -> Iterator[Tuple[int, 
 
 
 def record_of(doc: Doc, i: int, fields: Any, settings: RecordSettings) -> AnnotatedRecord:
-    text = fields[settings.text_column]
+    text = look_up(fields, settings.text_column)
     names = names_in(doc, text)
     kept = [name._replace(label=settings.label_map.get(name.label, name.label)) for name in names]
     kept = [name for name in kept if name.label and (name.score is None or name.score >= settings.min_score)]

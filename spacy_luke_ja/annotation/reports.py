@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from ..training.outputs import GENERATOR
+from ..training.outputs import CHARSET, GENERATOR
 
 N_NAMES = 10
 NAMES_IN_MEMORY = 200_000
@@ -56,4 +56,5 @@ def draw_page(texts: Sequence[Dict[str, Any]]) -> str:
     from spacy import displacy
 
     page = displacy.render(list(texts), style="ent", page=True, manual=True, jupyter=False)
-    return page.replace("<head>", f"<head>\n        {GENERATOR}", 1)
+    page = page.replace('<html lang="en">', '<html lang="ja">', 1)
+    return page.replace("<head>", f"<head>\n        {CHARSET}\n        {GENERATOR}", 1)

@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+import warnings
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -12,19 +13,23 @@ from pathlib import Path
 from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..corpora.files import ending_of, packing_of
+from ..text.messages import count
 from ..training.directories import lock_directory
 from ..training.outputs import OutputRefused, follow_links
 from . import parquet, progress
+from .checks import check_fields, check_names
 from .chunks import Chunk, plan_chunks
+from .encodings import encoding_of
 from .progress import Progress
 from .ray_engine import do_in_actors
-from .readers import ReadSettings, check_source
+from .readers import TEXT_FORMATS, ReadSettings, check_source
 from .records import RecordSettings
-from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, described, named_label_map
+from .settings import CHUNK_RECORDS, AnnotateSettings, check_settings, delimiter_in, described, named_label_map
 from .sources import STDIN, Source, find_sources, format_of_stream, is_stream
 from .work import Job, PipelineSettings, do_chunk, prepare, start_worker, work
-from .writers import WRITERS, WriteSettings, choose_writer
+from .writers import PLACE_COLUMNS, WRITERS, WriteSettings, choose_writer
 
+N_WARNINGS = 20
 REJECTS = ".rejects.jsonl"
 
 
@@ -33,6 +38,7 @@ class Result:
     """
     counts: of each chunk, in order.
     n_characters, seconds: of this run alone; what was done before is in counts.
+    is_written: whether there is an output: not where all records were rejected.
     first_reject: file, line or row, and reason of a record that could not be annotated; "" where all were.
     """
 
@@ -43,6 +49,7 @@ class Result:
     seconds: float
     notes: Sequence[str]
     n_chunks: int
+    is_written: bool
     first_reject: str = ""
 
 
@@ -75,9 +82,15 @@ def annotate_files(
             state = Progress(parts, ending_of(place))
             outputs = [place, parts, rejects, *other_outputs]
             sources, notes = open_sources(inputs, settings, state, outputs=outputs, stdin=stdin)
-            reading = ReadSettings(settings.text_column, settings.encoding)
-            for source in sources:
-                check_source(source, reading, records)
+            reading = ReadSettings(settings.text_column, settings.encoding, delimiter_in(settings.delimiter))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what there is to say of lines is said when they are annotated
+                for i, source in enumerate(sources):
+                    if source.format in TEXT_FORMATS:
+                        source = sources[i] = replace(source, encoding=encoding_of(source, settings.encoding))
+                    check_source(source, reading.of(source), records)
+                    check_fields(source, reading.of(source), settings.id_column)
+                    check_names(source, reading.of(source), writer, records, with_source=settings.with_source)
             run = progress.describe_run(described(settings, writer), [(each.name, each.path) for each in sources])
             begin(state, run, settings)
             sources = [replace(each, path=state.spool) if each.name == STDIN else each for each in sources]
@@ -100,8 +113,8 @@ def annotate_files(
                         bar.update(chunk.share)
                 join = WRITERS[writer].join
                 progress.join_parts(state, lambda paths, to: join(paths, to, job.writing), sorted(numbers), run)
-            progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
-            result = sum_up(state, n_characters, time.perf_counter() - started, notes)
+            is_written = progress.put_in_place(state, place, rejects, overwrite=settings.overwrite)
+            result = sum_up(state, is_written, n_characters, time.perf_counter() - started, notes)
             report(result)
             progress.remove_parts(parts, but=(progress.DONE,))
         (parts / progress.DONE).unlink(missing_ok=True)  # last of all, after the lock
@@ -135,7 +148,7 @@ def refuse_existing(output: Path, place: Path, rejects: Path, parts: Path) -> No
     if (parts / progress.DONE).exists():
         return  # it may be what was put there; put_in_place looks
     for path in (place, rejects):
-        if path.exists():
+        if path.exists() and not (path == rejects and not place.exists() and progress.are_rejects(path)):
             shown = output if path == place else path
             raise OutputRefused(f"{shown} is there already; give another output, or --overwrite to replace it")
 
@@ -197,19 +210,6 @@ def begin(state: Progress, run: Mapping[str, Any], settings: AnnotateSettings) -
 # Work
 
 
-def record_settings(settings: AnnotateSettings, writer: str) -> RecordSettings:
-    return RecordSettings(
-        text_column=settings.text_column,
-        id_column=settings.id_column,
-        entities_column=settings.entities_column,
-        label_map=named_label_map(settings.label_map),
-        min_score=settings.min_score,
-        with_answers=bool(settings.questions),
-        batch_size=settings.batch_size,
-        keep_docs=WRITERS[writer].needs_docs,
-    )
-
-
 def make_job(
     settings: AnnotateSettings,
     sources: Sequence[Source],
@@ -221,10 +221,14 @@ def make_job(
 ) -> Job:
     n_threads = max(1, n_cores() // settings.n_process) if settings.n_process > 1 else 0
     types: Dict[str, Any] = {}
+    metadata: List[Dict[bytes, bytes]] = []
     if writer == "parquet":
         for source in sources:
             if source.format == "parquet":
                 types = {**parquet.types_of_parquet(source.path), **types}
+            metadata.append(parquet.metadata_of_parquet(source.path) if source.format == "parquet" else {})
+    agreed = metadata[0].items() if metadata else ()
+    has_place = set(PLACE_COLUMNS) <= set(WRITERS[writer].names)
     suffix = place.suffix.lower()
     writing = WriteSettings(
         records,
@@ -232,11 +236,36 @@ def make_job(
         as_lines=ending_of(place) != ".json",
         packed=suffix if suffix in (".gz", ".zst") else "",
         types=types,
+        metadata={key: value for key, value in agreed if all(own.get(key) == value for own in metadata)},
     )
     pipeline = PipelineSettings(
         settings.model, settings.code, settings.threshold, settings.questions, settings.gpu_id, n_threads
     )
-    return Job(sources, reading, pipeline, records, writing, writer, state, settings.with_sample, settings.chunk_bytes)
+    return Job(
+        sources,
+        reading,
+        pipeline,
+        records,
+        writing,
+        writer,
+        state,
+        settings.with_sample,
+        settings.with_source and not has_place,
+        settings.chunk_bytes,
+    )
+
+
+def record_settings(settings: AnnotateSettings, writer: str) -> RecordSettings:
+    return RecordSettings(
+        text_column=settings.text_column,
+        id_column=settings.id_column,
+        entities_column=settings.entities_column,
+        label_map=named_label_map(settings.label_map),
+        min_score=settings.min_score,
+        with_answers=bool(settings.questions),
+        batch_size=settings.batch_size,
+        keep_docs=WRITERS[writer].needs_docs,
+    )
 
 
 def n_cores() -> int:
@@ -306,16 +335,22 @@ def show_bar(sources: Sequence[Source], stderr: Optional[IO[str]]) -> Any:
     return tqdm(total=total, unit="B", unit_scale=True, disable=None, file=stderr, dynamic_ncols=True, leave=False)
 
 
-def sum_up(state: Progress, n_characters: int, seconds: float, notes: Sequence[str]) -> Result:
+def sum_up(state: Progress, is_written: bool, n_characters: int, seconds: float, notes: Sequence[str]) -> Result:
     numbers = state.finished()
 
     def counts() -> Iterator[Dict[str, Any]]:
         return (state.read_counts(number) for number in numbers)
 
-    n_records = n_rejects = 0
-    said = list(notes)
+    n_records = n_rejects = n_nulls = 0
+    warned: Dict[str, None] = {}
     for each in counts():
         n_records, n_rejects = n_records + each["n_records"], n_rejects + each["n_rejects"]
-        said += [warning for warning in each["warnings"] if warning not in said and len(said) < 20]
+        n_nulls += each.get("n_nulls", 0)
+        warned.update(dict.fromkeys(each["warnings"]))
+    said = [*notes, *list(warned)[:N_WARNINGS]]
+    if n_nulls:
+        said.append(f"{count(n_nulls, 'number')} (NaN or infinite) of other fields became null, because JSON has none")
+    if len(warned) > N_WARNINGS:
+        said.append(f"{len(warned) - N_WARNINGS:,} other warnings are left out here")
     first = next((state.first_reject(own) for own in numbers if state.rejects(own).exists()), "")
-    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers), first)
+    return Result(counts, n_records, n_rejects, n_characters, seconds, said, len(numbers), is_written, first)

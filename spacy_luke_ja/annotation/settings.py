@@ -7,6 +7,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 from ..corpora.files import ending_of, import_zstandard
 from ..label_maps import get_label_map
 from . import parquet, progress
+from .encodings import AUTO, is_utf8
 from .ray_engine import import_ray
 from .readers import READERS
 from .work import digest_of_model
@@ -23,10 +24,12 @@ class AnnotateSettings:
     text_column: str = "text"
     id_column: Optional[str] = None
     entities_column: str = "entities"
+    with_source: bool = False
     input_format: str = ""
     output_format: str = ""
     text_per: str = "line"
     encoding: str = "utf-8"
+    delimiter: str = ""
     questions: Tuple[str, ...] = ()
     label_map: Optional[str] = None
     threshold: Optional[float] = None
@@ -70,6 +73,9 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
         if number is not None and number < least:
             raise ValueError(f"{option_of(option)} must be at least {least}, got {number}")
     check_encoding(settings.encoding)
+    delimiter = delimiter_in(settings.delimiter)
+    if delimiter and (len(delimiter) > 1 or delimiter in '"\r\n'):
+        raise ValueError(f"--delimiter must be one character, or tab, got {settings.delimiter!r}")
     if output.suffix.lower() == ".zst":
         import_zstandard()
     if ending_of(output) == ".parquet":
@@ -79,12 +85,20 @@ def check_settings(settings: AnnotateSettings, inputs: Sequence[str], output: Pa
 
 def check_encoding(encoding: str) -> None:
     """An encoding in which lines end with the byte 0x0a, and ASCII is ASCII."""
+    if encoding == AUTO:
+        return
     try:
-        is_plain = '\n,"{'.encode(encoding) == b'\n,"{'
+        is_plain = is_utf8(encoding) or '\n,"{'.encode(encoding) == b'\n,"{'
     except LookupError as error:
-        raise ValueError(f"--encoding must be one that Python knows, such as utf-8 or cp932, got {encoding}") from error
+        raise ValueError(
+            f"--encoding must be one that Python knows, such as utf-8 or cp932, or {AUTO}, got {encoding}"
+        ) from error
     if not is_plain:
         raise ValueError(f"--encoding cannot be {encoding}; iconv -f {encoding} -t UTF-8 makes a file that can be read")
+
+
+def delimiter_in(given: str) -> str:
+    return "\t" if given in ("tab", r"\t") else given
 
 
 def named_label_map(name: Optional[str]) -> Dict[str, str]:

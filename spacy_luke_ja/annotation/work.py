@@ -11,13 +11,14 @@ from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Opt
 from spacy.language import Language
 
 from ..corpora.records import BadRecord
+from ..text.messages import show
 from .chunks import Chunk, Piece
 from .progress import Progress, digest_of, digest_of_texts
 from .readers import READERS, Placed, ReadSettings
-from .records import AnnotatedRecord, RecordSettings, annotate_records
+from .records import AnnotatedRecord, RecordSettings, annotate_records, has_field, look_up
 from .sources import Source
 from .streams import DamagedFile
-from .writers import WRITERS, WriteSettings, Written
+from .writers import PLACE_COLUMNS, WRITERS, WriteSettings, Written
 
 N_NAMES_KEPT = 1000  # of a chunk, the most frequent
 N_SAMPLED, SAMPLED_CHARACTERS = 50, 600  # of a chunk, for the page
@@ -41,7 +42,10 @@ class PipelineSettings:
 
 @dataclass(frozen=True)
 class Job:
-    """All that a process needs to work on chunks. writer: a key of WRITERS."""
+    """All that a process needs to work on chunks.
+
+    writer: a key of WRITERS. with_source: whether records get fields that say where they stood.
+    """
 
     sources: Sequence[Source]
     reading: ReadSettings
@@ -51,6 +55,7 @@ class Job:
     writer: str
     progress: Progress
     with_sample: bool = False
+    with_source: bool = False
     chunk_bytes: int = 1 << 20
     cursors: Dict[int, Any] = field(default_factory=dict, compare=False)
 
@@ -115,16 +120,16 @@ def components_of(nlp: Language, factory: str) -> List[Any]:
 def read_piece(job: Job, piece: Piece) -> Iterator[Placed]:
     """The records of a piece, by a cursor that stays open for the next one of its source."""
     source = job.sources[piece.source]
-    reader = READERS[source.format]
+    reader, reading = READERS[source.format], job.reading.of(source)
     for other in [own for own in job.cursors if own != piece.source]:
         job.cursors.pop(other).close()
     if piece.damage:
         yield Placed(piece.line, BadRecord(piece.damage))
         return
     if piece.source not in job.cursors:
-        job.cursors[piece.source] = reader.open(source, job.reading)
+        job.cursors[piece.source] = reader.open(source, reading)
     try:
-        yield from reader.read(job.cursors[piece.source], source, piece.start, piece.end, piece.line, job.reading)
+        yield from reader.read(job.cursors[piece.source], source, piece.start, piece.end, piece.line, reading)
     except DamagedFile as error:
         raise OSError(f"{source.name} has changed while it was read: {error}") from error
 
@@ -140,10 +145,21 @@ def read_chunk(job: Job, chunk: Chunk) -> Tuple[List[Tuple[Source, int]], List[A
     places: List[Tuple[Source, int]] = []
     records: List[Any] = []
     for piece in chunk.pieces:
+        source = job.sources[piece.source]
         for placed in read_piece(job, piece):
-            places.append((job.sources[piece.source], placed.line))
-            records.append(placed.fields)
+            places.append((source, placed.line))
+            records.append(with_place(placed, source) if job.with_source else placed.fields)
     return places, records
+
+
+def with_place(placed: Placed, source: Source) -> Any:
+    """The fields of a record with those that say where it stood."""
+    if isinstance(placed.fields, BadRecord):
+        return placed.fields
+    taken = [name for name in PLACE_COLUMNS if name in placed.fields]
+    if taken:
+        return BadRecord(f"there is a field {show(taken[0])} already, and --with-source gives one of that name")
+    return {**placed.fields, **dict(zip(PLACE_COLUMNS, (source.name, placed.line)))}
 
 
 def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], note: Callable[[int], Any]) -> None:
@@ -151,7 +167,10 @@ def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], not
 
     note: called before each, so that the one that it ends at is known.
     """
-    for i, record in enumerate(read_chunk(job, chunk)[1]):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        records = read_chunk(job, chunk)[1]
+    for i, record in enumerate(records):
         if i not in lethal:
             note(i)
             with warnings.catch_warnings(), nlp.memory_zone():
@@ -161,11 +180,11 @@ def try_each(nlp: Language, job: Job, chunk: Chunk, lethal: Collection[int], not
 
 def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[int, str]] = None) -> Dict[str, Any]:
     """refused: records of the chunk that are rejected unseen, with the reason. RETURNS: what was counted."""
-    places, records = read_chunk(job, chunk)
-    given = [BadRecord(refused[i]) if refused and i in refused else record for i, record in enumerate(records)]
     part = WRITERS[job.writer].part(job.writing)
     with warnings.catch_warnings(record=True) as caught, nlp.memory_zone():
         warnings.simplefilter("always")
+        places, records = read_chunk(job, chunk)
+        given = [BadRecord(refused[i]) if refused and i in refused else record for i, record in enumerate(records)]
         annotated, rejected = annotate_records(nlp, given, job.records)
         reasons: Dict[int, str] = dict(rejected)
         written: List[AnnotatedRecord] = []
@@ -179,7 +198,9 @@ def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[in
         counts = count(written, job)
         rejects = [describe_reject(*places[i], records[i], reason, job) for i, reason in sorted(reasons.items())]
         counts.update(
-            n_rejects=len(rejects), warnings=sorted({str(own.message) for own in caught if own.category is UserWarning})
+            n_rejects=len(rejects),
+            n_nulls=part.n_nulls,
+            warnings=sorted({str(own.message) for own in caught if own.category is UserWarning}),
         )
         job.progress.finish(chunk.number, part.write, rejects, counts)
     return counts
@@ -187,7 +208,8 @@ def do_chunk(nlp: Language, job: Job, chunk: Chunk, refused: Optional[Mapping[in
 
 def describe_reject(source: Source, line: int, record: Any, reason: str, job: Job) -> Dict[str, Any]:
     reject: Dict[str, Any] = {"file": source.name, READERS[source.format].unit.lower(): line, "reason": reason}
-    id_ = record.get(job.records.id_column or "id") if isinstance(record, Mapping) else None
+    id_column = job.records.id_column or "id"
+    id_ = look_up(record, id_column) if isinstance(record, Mapping) and has_field(record, id_column) else None
     if isinstance(id_, (str, int)):
         reject["id"] = id_
     return {name: escaped(value) for name, value in reject.items()}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from spacy.tokens import DocBin
 
@@ -22,11 +22,12 @@ from ..text.decoding import CharSpan
 from ..text.messages import show
 from . import parquet
 from .readers import FIELDS
-from .records import AnnotatedRecord, RecordSettings
+from .records import AnnotatedRecord, RecordSettings, has_field, look_up
 
 COPY_AT_ONCE = 1 << 20
 FOUND_COLUMNS = ("start", "end", "label", "entity", "score")
 PLACE_COLUMNS = ("source_file", "source_line")
+TABLE_COLUMNS = (*FOUND_COLUMNS, "question", *PLACE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class WriteSettings:
     model: its name, for formats that say what predicted.
     as_lines: JSON lines, not an array.
     packed: what the name of the output ends with, ".gz" or ".zst"; "" for none.
-    types: of the columns of Parquet sources, for Parquet.
+    types, metadata: of the columns and files of Parquet sources, for Parquet.
     """
 
     records: RecordSettings
@@ -52,16 +53,24 @@ class WriteSettings:
     as_lines: bool = True
     packed: str = ""
     types: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 class Part(ABC):
     """What becomes a part of the output: add record by record, then write.
 
     add raises a ValueError, which names the reason, for a record that the format cannot hold.
+    n_nulls: NaN and infinities for which null stands.
     """
 
     def __init__(self, settings: WriteSettings):
         self.settings = settings
+        self.n_nulls = 0
+
+    def dump(self, value: Any) -> bytes:
+        content, n_nulls = dump(value)
+        self.n_nulls += n_nulls
+        return content
 
     @abstractmethod
     def add(self, written: Written) -> None: ...
@@ -83,23 +92,28 @@ def plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null stands for them."""
+def finite(value: Any) -> Tuple[Any, int]:
+    """JSON has no NaN and no infinity: null stands for them. RETURNS: the value, and how many of these it had."""
     if isinstance(value, dict):
-        return {name: finite(own) for name, own in value.items()}
+        values, n_nulls = finite(list(value.values()))
+        return dict(zip(value, values)), n_nulls
     if isinstance(value, (list, tuple)):
-        return [finite(own) for own in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        pairs = [finite(each) for each in value]
+        return [each for each, _ in pairs], sum(n for _, n in pairs)
+    is_null = isinstance(value, float) and not math.isfinite(value)
+    return (None, 1) if is_null else (value, 0)
 
 
-def dump(value: Any) -> bytes:
+def dump(value: Any) -> Tuple[bytes, int]:
+    """RETURNS: JSON, and how many numbers became null."""
     encode = partial(json.dumps, ensure_ascii=False, default=plain, allow_nan=False)
     try:
-        return encode(value).encode("utf8")
+        return encode(value).encode("utf8"), 0
     except UnicodeEncodeError as error:
         raise ValueError(f"a field cannot be written as JSON: {error}") from error
     except ValueError:
-        return encode(finite(value)).encode("utf8")
+        known, n_nulls = finite(value)
+        return encode(known).encode("utf8"), n_nulls
 
 
 class LinesPart(Part):
@@ -110,7 +124,7 @@ class LinesPart(Part):
         self.lines: List[bytes] = []
 
     def add(self, written: Written) -> None:
-        self.lines.append(dump(self.row(written)))
+        self.lines.append(self.dump(self.row(written)))
 
     def row(self, written: Written) -> Any:
         return written.record.as_row(self.settings.records)
@@ -126,15 +140,23 @@ def other_fields(record: AnnotatedRecord, settings: RecordSettings) -> Dict[str,
     return {name: value for name, value in record.fields.items() if name != settings.text_column}
 
 
+def refuse_clashes(names: Sequence[str], fields: Collection[str], settings: RecordSettings) -> None:
+    """Raise a ValueError where a field has the name of something that the output has beside it."""
+    for name in names:
+        if name in fields and name != settings.text_column and (name != "question" or settings.with_answers):
+            raise ValueError(
+                f"the output has a {show(name)} of its own beside the field, whatever --entities-column is; jsonl and "
+                "parquet can hold both"
+            )
+
+
 class DoccanoPart(LinesPart):
     """{"text": …, "label": [[start, end, label], …]} with the other fields."""
 
     def row(self, written: Written) -> Any:
         record = written.record
         rest = other_fields(record, self.settings.records)
-        for name in ("text", "label"):
-            if name in rest:
-                raise ValueError(f"doccano's {name} has no place beside the field {show(name)}")
+        refuse_clashes(WRITERS["doccano"].names, rest, self.settings.records)
         return {**rest, "text": record.text, "label": [[own.start, own.end, own.label] for own in record.entities]}
 
 
@@ -144,8 +166,7 @@ class LabelStudioPart(LinesPart):
     def row(self, written: Written) -> Any:
         record = written.record
         rest = other_fields(record, self.settings.records)
-        if "text" in rest:
-            raise ValueError(f"the task's text has no place beside the field {show('text')}")
+        refuse_clashes(WRITERS["label-studio"].names, rest, self.settings.records)
         regions = [
             {
                 "id": f"e{i}", "from_name": "label", "to_name": "text", "type": "labels",
@@ -176,10 +197,8 @@ class TablePart(Part):
     def add(self, written: Written) -> None:
         record = written.record
         rest = other_fields(record, self.settings.records)
-        taken = [name for name in (*FOUND_COLUMNS, "question", *PLACE_COLUMNS) if name in rest]
-        if taken:
-            raise ValueError(f"the column {taken[0]} of the output has the name of a field; jsonl can hold both")
-        cells = {name: value if isinstance(value, str) else cell(value) for name, value in rest.items()}
+        refuse_clashes(WRITERS["csv"].names, rest, self.settings.records)
+        cells = {name: value if isinstance(value, str) else self.cell(value) for name, value in rest.items()}
         place = dict(zip(PLACE_COLUMNS, (written.file, written.line)))
         found: List[Dict[str, Any]] = [dict(zip(FOUND_COLUMNS, each)) for each in record.entities]
         for reply in record.answers or ():
@@ -195,13 +214,17 @@ class TablePart(Part):
         with path.open("w", encoding="utf8", newline="") as file_:
             write_table(file_, [*PLACE_COLUMNS, *fields, *own], self.rows, self.delimiter)
 
+    def cell(self, value: Any) -> str:
+        """JSON of what JSON has; the rest as text, without the quotes of JSON."""
+        if value is None:
+            return ""
+        if isinstance(value, (bool, int, dict, list, tuple)):
+            return self.dump(value).decode("utf8")
+        return repr(value) if isinstance(value, float) else plain(value)
+
 
 class TabbedPart(TablePart):
     delimiter = "\t"
-
-
-def cell(value: Any) -> str:
-    return "" if value is None else dump(value).decode("utf8") if not hasattr(value, "isoformat") else plain(value)
 
 
 def write_table(file_: Any, columns: Sequence[str], rows: Any, delimiter: str) -> None:
@@ -226,7 +249,9 @@ class ParquetPart(Part):
 
     def write(self, path: Path) -> None:
         own = self.settings.records
-        types = {own.text_column: parquet.text_type(), **self.settings.types}
+        types = dict(self.settings.types)
+        if "." not in own.text_column or any(own.text_column in row for row in self.rows):
+            types = {own.text_column: parquet.text_type(), **types}
         types[own.entities_column] = self.types["entities"]
         if own.with_answers:
             types[own.answers_column] = self.types["answers"]
@@ -246,7 +271,8 @@ class ConllPart(Part):
             raise ValueError("CoNLL needs the Docs; keep_docs must be true")
         own = Record(record.text, tuple(CharSpan(*each[:3]) for each in record.entities))
         block = write_conll([own], [record.doc])
-        id_ = record.fields.get(self.settings.records.id_column or "id")
+        id_column = self.settings.records.id_column or "id"
+        id_ = look_up(record.fields, id_column) if has_field(record.fields, id_column) else None
         head = "" if id_ is None else "# id = " + " ".join(str(id_).split()) + "\n"
         self.blocks.append(head.encode("utf8") + block)
 
@@ -267,7 +293,7 @@ class DocsPart(Part):
             raise ValueError(".spacy needs the Docs; keep_docs must be true")
         rest = other_fields(written.record, self.settings.records)
         if rest:
-            doc.user_data[FIELDS] = json.loads(dump(rest))
+            doc.user_data[FIELDS] = json.loads(self.dump(rest))
         self.docs.add(doc)
 
     def write(self, path: Path) -> None:
@@ -331,7 +357,7 @@ def join_docs(paths: Sequence[Path], output: Path, settings: WriteSettings) -> N
 
 
 def join_parquet(paths: Sequence[Path], output: Path, settings: WriteSettings) -> None:
-    parquet.join_tables(paths, output)
+    parquet.join_tables(paths, output, settings.metadata)
 
 
 @contextmanager
@@ -353,6 +379,7 @@ class Writer:
     """
     what: a line for those who choose. endings: of the names of its files.
     part: collects records. join: parts → one file.
+    names: what it has beside the fields, which can have none of these names.
     needs_docs: whether it writes tokens. packs: whether .gz and .zst may follow the ending.
     """
 
@@ -360,6 +387,7 @@ class Writer:
     endings: Tuple[str, ...]
     part: Callable[[WriteSettings], Part]
     join: Callable[[Sequence[Path], Path, WriteSettings], None]
+    names: Tuple[str, ...] = ()
     needs_docs: bool = False
     packs: bool = True
 
@@ -368,12 +396,16 @@ class Writer:
 WRITERS: Dict[str, Writer] = {
     "jsonl": Writer("all fields, and entities with scores", (".jsonl", ".ndjson"), LinesPart, join_json),
     "parquet": Writer("the same in columns", (".parquet",), ParquetPart, join_parquet, packs=False),
-    "csv": Writer("a row for each entity, all fields but the text", (".csv",), TablePart, join_tables(",")),
-    "tsv": Writer("the same between tabs", (".tsv",), TabbedPart, join_tables("\t")),
+    "csv": Writer(
+        "a row for each entity, all fields but the text", (".csv",), TablePart, join_tables(","), TABLE_COLUMNS
+    ),
+    "tsv": Writer("the same between tabs", (".tsv",), TabbedPart, join_tables("\t"), TABLE_COLUMNS),
     "docbin": Writer("spaCy's .spacy", (".spacy",), DocsPart, join_docs, needs_docs=True, packs=False),
     "conll": Writer("tokens and tags in BIO", (".conll", ".bio", ".iob2"), ConllPart, join_bytes, needs_docs=True),
-    "label-studio": Writer("Label Studio's tasks with predictions", (".json", ".jsonl"), LabelStudioPart, join_json),
-    "doccano": Writer('doccano\'s {"text": …, "label": …}', (".jsonl",), DoccanoPart, join_json),
+    "label-studio": Writer(
+        "Label Studio's tasks with predictions", (".json", ".jsonl"), LabelStudioPart, join_json, ("text",)
+    ),
+    "doccano": Writer('doccano\'s {"text": …, "label": …}', (".jsonl",), DoccanoPart, join_json, ("text", "label")),
 }
 
 

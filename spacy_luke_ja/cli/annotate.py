@@ -28,8 +28,9 @@ def annotate_cli(
     text_column: str = Option("text", "--text-column", help="The field or column with the text"),
     id_column: Optional[str] = Option(None, "--id-column", help="A field that each record must have"),
     entities_column: str = Option("entities", "--entities-column", help="The field that entities get"),
+    with_source: bool = Option(False, "--with-source", help="Add source_file and source_line to each record"),
     input_format: str = Option(
-        "", "--input-format", help="lines, jsonl, json, csv, tsv, parquet, docbin; default: by the names' endings"
+        "", "--input-format", help="lines, file, jsonl, json, csv, tsv, parquet, docbin; default: by the names' endings"
     ),
     output_format: str = Option(
         "",
@@ -37,7 +38,14 @@ def annotate_cli(
         help="jsonl, parquet, csv, tsv, docbin, conll, label-studio, doccano; default: by the name's ending",
     ),
     text_per: str = Option("line", "--text-per", help="line or file: what one text is in plain text"),
-    encoding: str = Option("utf-8", "--encoding", help="Of text files; cp932 for those of Japanese Windows"),
+    encoding: str = Option(
+        "utf-8",
+        "--encoding",
+        help="Of text files; cp932 for those of Japanese Windows; auto: UTF-8 or cp932, by each file",
+    ),
+    delimiter: str = Option(
+        "", "--delimiter", help="Between the cells of tables, or tab; default: by the names' endings"
+    ),
     questions: List[str] = Option(
         [], "--qa-question", help="A question to ask of each text, by luke_qa; may be given several times"
     ),
@@ -67,6 +75,7 @@ def annotate_cli(
     from wasabi import msg
 
     from ..annotation.run import AnnotateSettings, Result, annotate_files
+    from ..text.messages import count
     from ..training.outputs import file_for
 
     settings = AnnotateSettings(
@@ -74,10 +83,12 @@ def annotate_cli(
         text_column=text_column,
         id_column=id_column,
         entities_column=entities_column,
+        with_source=with_source,
         input_format=input_format,
         output_format=output_format,
         text_per=text_per,
         encoding=encoding,
+        delimiter=delimiter,
         questions=tuple(questions),
         label_map=label_map,
         threshold=threshold,
@@ -111,12 +122,18 @@ def annotate_cli(
         raise Exit(INTERRUPTED) from None
     for note in result.notes:
         msg.warn(note)
-    say = msg.warn if result.n_rejects and not result.n_records else msg.good
-    say(f"Wrote {result.n_records:,} records to {output}")
+    if result.n_records:
+        msg.good(f"Wrote {count(result.n_records, 'record')} to {output}")
+    elif result.is_written:
+        msg.warn(f"There are no records in the inputs, and none in {output}")
+    else:
+        msg.warn(
+            f"Nothing was written to {output}, because no record could be annotated; the next run may use that name"
+        )
     if result.n_rejects:
         msg.warn(
-            f"{result.n_rejects:,} records could not be annotated; {output}.rejects.jsonl says why. The first is "
-            f"{result.first_reject}"
+            f"{count(result.n_rejects, 'record')} could not be annotated; {output}.rejects.jsonl says why. "
+            f"The first is {result.first_reject}"
         )
         raise Exit(HAS_REJECTS)
 
@@ -133,10 +150,12 @@ def print_statistics(result: "Result") -> None:
     from wasabi import msg
 
     from ..annotation.reports import add_up
+    from ..text.messages import count
     from .tables import print_table
 
     found = add_up(result.counts())
-    print(f"{found.n_entities:,} entities in {found.n_records:,} texts of {found.n_characters:,} characters")
+    n_texts, n_characters = count(found.n_records, "text"), count(found.n_characters, "character")
+    print(f"{count(found.n_entities, 'entity')} in {n_texts} of {n_characters}")
     if found.labels:
         msg.divider("Entities")
         print_table(("label", "entities"), [(label, f"{n:,}") for label, n in found.labels])

@@ -43,7 +43,7 @@ def demo(
     from ..evaluation.pipelines import load_pipeline
     from ..label_maps import get_label_map, rename_entities
     from ..training.directories import replace_file
-    from ..training.outputs import GENERATOR, file_for
+    from ..training.outputs import CHARSET, GENERATOR, file_for
 
     try:
         file_for(output, "page", inputs=(model,), needs_parent=True)
@@ -56,7 +56,7 @@ def demo(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\[W006\]")  # a text without entities is drawn as it is
             page = displacy.render(docs, style="ent", page=True, jupyter=False)
-        marked = page.replace("<head>", f"<head>\n        {GENERATOR}", 1)
+        marked = page.replace("<head>", f"<head>\n        {CHARSET}\n        {GENERATOR}", 1)
         replace_file(output, lambda path: path.write_text(marked, encoding="utf8"))
     except (OSError, ValueError, ImportError) as error:  # one line instead of a traceback
         print(" ".join(str(error).split()))

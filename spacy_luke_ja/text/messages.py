@@ -26,3 +26,9 @@ SHORT_REPR = ShortRepr()
 def show(value: Any) -> str:
     """Its repr; of one that is long, both ends."""
     return SHORT_REPR.repr(value)
+
+
+def count(n: int, noun: str) -> str:
+    """1 file, 2 files, 0 entities, 2 hidden files or folders."""
+    plurals = [each[:-1] + "ies" if each.endswith("y") else each + "s" for each in noun.split(" or ")]
+    return f"{n:,} {noun if n == 1 else ' or '.join(plurals)}"

@@ -14,6 +14,7 @@ from thinc.api import Config
 
 from ..models.hf_checkpoint import ALIASES, CONFIG, ENTITY_VOCAB, TOKENIZER_FILES, WEIGHT_FILES
 
+CHARSET = '<meta charset="utf-8">'
 GENERATOR = '<meta name="generator" content="spacy_luke_ja">'  # in every page
 EXPORT_MARK = "<!-- made by spacy luke export-hf -->"  # in the model card of every exported directory
 MADE_BY = {"made_by": "spacy_luke_ja"}

@@ -36,7 +36,7 @@ def test_all_is_annotated(command):
 def test_rejects_are_in_a_file_and_in_the_exit_code(command, tmp_path):
     (tmp_path / "bad.jsonl").write_text("{\n")
     output = command("bad.jsonl", "in.jsonl", "out.jsonl", code=3)
-    assert "1 records could not be annotated" in output and names_of(read_rows("out.jsonl")) == NAMES
+    assert "1 record could not be annotated" in output and names_of(read_rows("out.jsonl")) == NAMES
     assert rejects_of("out.jsonl")[0]["line"] == 1
     assert f"The first is bad.jsonl, line 1: {rejects_of('out.jsonl')[0]['reason']}" in output
 
@@ -46,9 +46,26 @@ def test_rejects_are_in_a_file_and_in_the_exit_code(command, tmp_path):
 ])  # fmt: skip
 def test_the_encoding_of_japanese_windows_is_named_at_once(command, tmp_path, name, content):
     (tmp_path / name).write_bytes(content.encode("cp932"))
-    assert "--encoding names another, such as cp932" in command(name, "out.jsonl", code=3)
-    command(name, "out.jsonl", "--encoding", "cp932", "--overwrite")
+    code = 1 if name == "excel.csv" else 3
+    assert "--encoding names another, such as cp932" in command(name, "out.jsonl", code=code)
+    command(name, "out.jsonl", "--encoding", "cp932")
     assert not (tmp_path / "out.jsonl.rejects.jsonl").exists()
+
+
+@pytest.mark.parametrize("name, content", [("a.txt", ""), ("a.csv", "text\n"), ("a.jsonl", "\n"), ("a.json", "[]")])
+def test_an_input_without_records_is_warned_of(command, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    output = command(name, "out.jsonl")
+    assert "⚠ There are no records in the inputs, and none in out.jsonl" in output and "✔" not in output
+
+
+def test_one_record_is_one(command, tmp_path):
+    write_jsonl(tmp_path / "one.jsonl", [{"text": "大阪"}])
+    output = command("one.jsonl", "out.jsonl", "--stats")
+    assert "Wrote 1 record to" in output and "1 entity in 1 text of 2 characters" in output
+    (tmp_path / "bad.jsonl").write_text('{"text": 1}\n')
+    output = command("bad.jsonl", "bad_out.jsonl", code=3)
+    assert "Nothing was written to bad_out.jsonl" in output and "1 record could not be annotated" in output
 
 
 def test_an_error_is_a_message(command, tmp_path):
@@ -83,6 +100,7 @@ def test_the_page_has_a_sample_in_the_colours_of_labels(command, tmp_path):
     command("in.jsonl", "out.jsonl", "--html", "page.html", "--chunk-size", "1")
     page = (tmp_path / "page.html").read_text(encoding="utf8")
     assert page.startswith("<!DOCTYPE html>") and "山田花子" in page and DISPLACY_COLORS["法人名"] in page
+    assert '<html lang="ja">' in page and '<meta charset="utf-8">' in page[:200]
     (tmp_path / "thesis.html").write_text("mine")
     assert "is not a page that this program wrote" in command("in.jsonl", "b.jsonl", "--html", "thesis.html", code=1)
 
@@ -90,7 +108,8 @@ def test_the_page_has_a_sample_in_the_colours_of_labels(command, tmp_path):
 def test_a_page_without_entities(command, tmp_path):
     (tmp_path / "a.txt").write_text("何もない\n", encoding="utf8")
     command("a.txt", "out.jsonl", "--html", "page.html")
-    assert (tmp_path / "page.html").read_text(encoding="utf8").startswith("<!DOCTYPE html>")
+    page = (tmp_path / "page.html").read_text(encoding="utf8")
+    assert page.startswith("<!DOCTYPE html>") and '<html lang="ja">' in page and '<meta charset="utf-8">' in page
 
 
 def test_counts(command):

@@ -8,12 +8,16 @@ import io
 import json
 import lzma
 import random
+import re
 
 import pytest
 from spacy.tokens import DocBin
 
 import spacy_luke_ja
 from annotate_toys import NAMES, TEXTS, names_of, read_rows, rejects_of, write_jsonl
+from spacy_luke_ja.annotation import encodings
+from spacy_luke_ja.annotation.readers import READERS
+from spacy_luke_ja.annotation.sources import FORMATS
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -115,8 +119,8 @@ def test_byte_order_marks_and_line_ends_of_windows(run, tmp_path, name, end, mar
 @pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.json", "a.csv"])
 def test_other_encodings(run, tmp_path, name, encoding):
     (tmp_path / name).write_bytes(CONTENTS[name].decode("utf8").encode(encoding))
-    result = run(name, "wrong.jsonl")
-    assert result.n_rejects >= 3 and "this is not utf-8" in rejects_of("wrong.jsonl")[0]["reason"]
+    run(name, "wrong.jsonl")
+    assert "this is not utf-8" in rejects_of("wrong.jsonl")[0]["reason"]
     assert "--encoding names another, such as cp932" in rejects_of("wrong.jsonl")[0]["reason"]
     run(name, "out.jsonl", encoding=encoding, chunk_bytes=30)
     assert names_of(read_rows("out.jsonl")) == NAMES
@@ -158,7 +162,10 @@ def test_a_folder_in_the_order_of_names(run, tmp_path):
     result = run("in", "out.jsonl")
     rows = read_rows("out.jsonl")
     assert [row["file"] for row in rows[::2]] == ["in/a.txt", "in/b.txt", "in/deep/a.txt"]
-    assert result.notes == ["in: 1 files of other kinds were left out: in/picture.png"]
+    assert result.notes == [
+        "in: 1 file of other kinds left out: in/picture.png",
+        "in: 2 hidden files or folders left out",
+    ]
 
 
 def test_a_text_per_file(run, tmp_path):
@@ -197,8 +204,36 @@ def test_a_link_to_a_file_is_that_file(run, tmp_path):
     make_folder(tmp_path)
     (tmp_path / "in" / "z.txt").symlink_to("a.txt")
     (tmp_path / "in" / "broken.txt").symlink_to("nowhere")
-    run("in", "out.jsonl", text_per="file")
+    result = run("in", "out.jsonl", text_per="file")
     assert [row["file"] for row in read_rows("out.jsonl")] == ["in/a.txt", "in/b.txt", "in/deep/a.txt"]
+    assert "in: 2 files of other kinds left out: in/broken.txt, in/picture.png" in result.notes
+
+
+@pytest.mark.parametrize("given", ["in", "in/*"])
+def test_links_to_folders_are_followed_and_loops_do_not_matter(run, tmp_path, given):
+    files = (
+        "in/a.txt",
+        "in/deep/b.txt",
+        "elsewhere/c.txt",
+        "elsewhere/deeper/d.txt",
+        "third/e.txt",
+        "in/.hidden/f.txt",
+    )
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name, encoding="utf8")
+    links = {
+        "in/linked": "../elsewhere", "in/again": "../elsewhere", "elsewhere/third": "../third", "third/back": "../in",
+        "in/loop": ".", "in/up": "..", "in/deep/over": "../deep", "in/nowhere": "nowhere", "in/itself": "itself",
+    }  # fmt: skip
+    for name, target in links.items():
+        (tmp_path / name).symlink_to(target)
+    result = run(given, "out.jsonl", text_per="file")
+    texts = [row["text"] for row in read_rows("out.jsonl")]
+    if given == "in":
+        assert texts == ["in/a.txt", "elsewhere/c.txt", "elsewhere/deeper/d.txt", "third/e.txt", "in/deep/b.txt"]
+    assert sorted(texts) == sorted(name for name in files if ".hidden" not in name)
+    assert any("in/itself, in/nowhere" in note or "nowhere" in note for note in result.notes)
 
 
 def test_small_files_share_chunks(run, tmp_path):
@@ -223,16 +258,22 @@ def test_kinds_of_files_may_be_mixed(run, tmp_path):
     [
         (["nowhere.txt"], "there is no file or folder nowhere.txt"),
         (["*.csv"], r"no file matches \*.csv"),
-        (["empty"], "empty has no file to read: names must end in .txt"),
-        (["table.xlsx"], "table.xlsx: the name must end in .*got .xlsx; --input-format says what the file is"),
-        (["README"], "got no ending"),
+        (["empty"], "empty has no file to read: names must end in .txt.*: lines, file, jsonl"),
+        (
+            ["table.xlsx"],
+            "table.xlsx: the name must end in .*got .xlsx; this is a workbook: save the sheet as CSV UTF-8",
+        ),
+        (["README"], "got no ending; --input-format must say what the file is: lines, file, jsonl, .*docbin$"),
+        (["mail.eml"], "got .eml; --input-format must say what the file is: lines, file, jsonl, .*docbin$"),
+        (["texts.zip"], "got .zip; this is an archive: unpack it, and give the folder"),
+        (["texts.tar.gz"], "got .tar; this is an archive: unpack it"),
         (["-", "a.txt"], "- can be read only once, and must be the only input"),
         ([], "an INPUT is needed"),
     ],
 )
 def test_inputs_that_cannot_be(run, tmp_path, inputs, error):
     (tmp_path / "empty").mkdir()
-    for name in ("table.xlsx", "README", "a.txt"):
+    for name in ("table.xlsx", "README", "a.txt", "mail.eml", "texts.zip", "texts.tar.gz"):
         (tmp_path / name).write_text("東京")
     with pytest.raises((ValueError, OSError), match=error):
         run(*inputs, "out.jsonl")
@@ -382,7 +423,8 @@ def test_missing_values_of_parquet_are_rejected(run, tmp_path):
     (tmp_path / "a.parquet").write_bytes(parquet([{"text": "東京"}, {"text": None}, {"text": ""}]))
     run("a.parquet", "out.jsonl")
     assert names_of(read_rows("out.jsonl")) == [["東京 地名"], []]
-    assert [each["row"] for each in rejects_of("out.jsonl")] == [2]
+    (reject,) = rejects_of("out.jsonl")
+    assert reject["row"] == 2 and reject["reason"] == "'text' is null"
 
 
 def test_texts_of_parquet_that_are_numbers_are_rejected(run, tmp_path):
@@ -445,3 +487,223 @@ def test_a_text_of_five_megabytes_among_small_ones(run, tmp_path):
     write_jsonl(tmp_path / "a.jsonl", rows)
     result = run("a.jsonl", "out.jsonl")
     assert names_of(read_rows("out.jsonl")) == [["東京 地名"], ["大阪 地名"], ["京都 地名"]] and not result.n_rejects
+
+
+# Encodings that were not meant
+
+
+LEGACY = ["cp932", "shift_jis", "euc_jp", "iso-2022-jp", "latin-1"]
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.tsv", "a.json", "a.csv.gz"])
+def test_the_mark_of_utf_8_contradicts_another_encoding(run, tmp_path, name, encoding):
+    content = codecs.BOM_UTF8 + CONTENTS[name.removesuffix(".gz")]
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(ValueError, match=f"{name} has the mark of UTF-8 .*--encoding is {encoding}; .*auto"):
+        run(name, "out.jsonl", encoding=encoding)
+    for right in ("utf-8", "UTF8", "utf-8-sig", "auto"):
+        run(name, "out.jsonl", encoding=right, overwrite=True)
+        assert names_of(read_rows("out.jsonl")) == NAMES
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.csv", "a.tsv"])
+def test_lines_of_utf_8_that_are_read_as_another_encoding_are_warned_of(run, tmp_path, name, encoding):
+    (tmp_path / name).write_bytes(CONTENTS[name])
+    result = run(name, "out.jsonl", encoding=encoding, chunk_bytes=30)
+    reasons = [each["reason"] for each in rejects_of("out.jsonl")] if result.n_rejects else []
+    n_warned = sum(f"{name} has lines that are UTF-8 and were read as {encoding}" in note for note in result.notes)
+    assert n_warned == 1 and all("such as utf-8" in reason for reason in reasons)
+
+
+def test_one_line_of_utf_8_among_others(run, tmp_path):
+    lines = [TEXTS[0].encode("cp932"), "大阪の日立製作所。".encode(), TEXTS[3].encode("cp932")]
+    (tmp_path / "a.txt").write_bytes(b"\n".join(lines))
+    (tmp_path / "b.txt").write_bytes("\n".join(["ﾃｩ", *TEXTS]).encode("cp932"))  # é in UTF-8
+    result = run("a.txt", "b.txt", "out.jsonl", encoding="cp932", text_per="line")
+    assert ["a.txt has lines that are UTF-8" in note for note in result.notes] == [True]
+    result = run("a.txt", "file.jsonl", encoding="cp932", text_per="file")
+    assert not result.notes  # as a whole it is no UTF-8
+
+
+def test_mail_that_is_read_as_utf_8_is_warned_of(run, tmp_path):
+    (tmp_path / "a.txt").write_bytes("東京\nascii".encode("iso-2022-jp"))
+    (note,) = run("a.txt", "out.jsonl").notes
+    assert "a.txt has lines that are ISO-2022-JP and were read as utf-8" in note and "--encoding iso-2022-jp" in note
+    assert not run("a.txt", "again.jsonl", encoding="iso-2022-jp").notes
+    assert names_of(read_rows("again.jsonl")) == [["東京 地名"], []]
+
+
+AUTO_FILES = {
+    "utf8.txt": ("\n".join(TEXTS).encode("utf8"), NAMES),
+    "cp932.txt": ("\n".join(TEXTS).encode("cp932"), NAMES),
+    "marked.txt": (codecs.BOM_UTF8 + "大阪".encode(), [["大阪 地名"]]),
+    "ascii_then_cp932.txt": (b"ascii\n" * 50 + "大阪".encode("cp932"), [[]] * 50 + [["大阪 地名"]]),
+    "ascii_then_utf8.txt": (b"ascii\n" * 50 + "大阪".encode(), [[]] * 50 + [["大阪 地名"]]),
+    "cp932.csv.gz": (gzip.compress(table().decode("utf8").encode("cp932")), NAMES),
+    "cp932.jsonl": (jsonl().decode("utf8").encode("cp932"), NAMES),
+    "empty.txt": (b"", []),
+}
+
+
+@pytest.mark.parametrize("text_per", ["line", "file"])
+def test_auto_looks_at_each_file(run, tmp_path, text_per, monkeypatch):
+    monkeypatch.setattr(encodings, "BLOCK", 100)
+    for name, (content, _) in AUTO_FILES.items():
+        (tmp_path / name).write_bytes(content)
+    names = [name for name in AUTO_FILES if text_per == "line" or "ascii" not in name]
+    result = run(*names, "out.jsonl", encoding="auto", text_per=text_per)
+    assert not result.notes and not result.n_rejects
+    if text_per == "line":
+        rows = read_rows("out.jsonl")
+        assert names_of(rows) == [each for _, names in AUTO_FILES.values() for each in names]
+    with pytest.raises(ValueError, match="is there already"):
+        run(*names, "out.jsonl", encoding="auto", text_per=text_per)
+
+
+def test_auto_rejects_a_line_that_is_not_in_the_encoding_of_its_file(run, tmp_path):
+    good = [text.encode("utf8") for text in TEXTS]
+    (tmp_path / "a.txt").write_bytes(b"\n".join(["大阪".encode("cp932"), *good]))
+    result = run("a.txt", "out.jsonl", encoding="auto")
+    assert names_of(read_rows("out.jsonl")) == NAMES and result.n_rejects == 1
+
+
+def test_more_warnings_than_are_shown_are_counted(run, tmp_path):
+    for i in range(25):
+        (tmp_path / f"{i:02}.txt").write_text(TEXTS[0], encoding="utf8")
+    notes = run("*.txt", "out.jsonl", encoding="cp932").notes
+    assert len(notes) == 21 and notes[-1] == "5 other warnings are left out here"
+
+
+# Settings that no record fits
+
+
+JSON_LIKE = {
+    "a.jsonl": jsonl(ROWS[:3]), "a.jsonl.gz": gzip.compress(jsonl(ROWS[:3])), "a.json": json.dumps(ROWS[:3]).encode(),
+    "b.jsonl": b"{\n" + jsonl(ROWS[:3]), "a.csv": table(), "a.parquet": parquet(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", ["text_column", "id_column"])
+@pytest.mark.parametrize("output", ["out.jsonl", "out.csv"])
+@pytest.mark.parametrize("name", JSON_LIKE)
+def test_a_field_that_no_record_has_is_refused_before_anything_is_written(run, tmp_path, name, output, option):
+    (tmp_path / name).write_bytes(JSON_LIKE[name])
+    flag = "--" + option.replace("_", "-")
+    with pytest.raises(ValueError, match=f"{name} has no (column|record with a field) 'body'; {flag} .* id, text, n"):
+        run(name, output, **{option: "body"})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    run(name, output)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.spacy"])
+def test_ids_that_texts_and_docs_do_not_have(run, tmp_path, name):
+    (tmp_path / name).write_bytes(CONTENTS[name])
+    there = "file, line, text" if name == "a.txt" else "text"
+    with pytest.raises(
+        ValueError, match=f"{name} has no record with a field 'n'; --id-column must name one of {there}"
+    ):
+        run(name, "out.jsonl", id_column="n")
+    run(name, "out.jsonl", text_column="body")
+
+
+def test_a_field_that_only_the_last_record_has_is_no_wrong_setting(run, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"a": 1}, {"a": 2}, {"text": "東京"}]))
+    assert run("a.jsonl", "out.jsonl").n_rejects == 2
+
+
+@pytest.mark.parametrize("header", ["番号,text".encode("cp932"), b'"id,text', b'"\xff",text'])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.tsv"])
+def test_a_header_that_cannot_be_read(run, tmp_path, name, header):
+    content = header + b"\n1,a\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(ValueError, match=f"{name}: the header cannot be read: (this is not utf-8|the quotes)"):
+        run(name, "out.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_where_all_records_are_rejected_the_next_run_may_use_the_name(run, tmp_path):
+    (tmp_path / "a.txt").write_bytes("東京\n大阪\n".encode("cp932"))
+    for output in ("out.jsonl", "out.csv", "out.parquet"):
+        result = run("a.txt", output)
+        assert result.n_rejects == 2 and not result.is_written and not (tmp_path / output).exists()
+        assert len(rejects_of(output)) == 2
+        assert run("a.txt", output).n_rejects == 2
+        assert run("a.txt", output, encoding="cp932").is_written
+        assert not (tmp_path / f"{output}.rejects.jsonl").exists()
+
+
+def test_an_output_that_is_there_stays_where_all_records_are_rejected(run, tmp_path):
+    (tmp_path / "a.txt").write_bytes("東京\n大阪\n".encode("cp932"))
+    (tmp_path / "out.jsonl").write_text("mine")
+    run("a.txt", "out.jsonl", overwrite=True)
+    assert (tmp_path / "out.jsonl").read_text() == "mine" and len(rejects_of("out.jsonl")) == 2
+
+
+def test_all_formats_are_named():
+    assert set(FORMATS) == set(READERS)
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet", "out.csv", "out.conll"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.parquet"])
+def test_a_text_within_objects(run, tmp_path, name, output):
+    rows = [{"comment": {"no": i, "by": {"body": text}}} for i, text in enumerate(TEXTS)]
+    bad = [{"comment": None}, {"comment": {"no": 7, "by": {"body": None}}}]
+    make = {"a.jsonl": jsonl, "a.json": lambda rows: json.dumps(rows).encode(), "a.parquet": parquet}[name]
+    (tmp_path / name).write_bytes(make([*rows, *bad]))
+    for chunk_bytes in CHUNKS:
+        run(name, output, text_column="comment.by.body", chunk_bytes=chunk_bytes, overwrite=True)
+        reasons = [each["reason"] for each in rejects_of(output)]
+        no_text, null = [reason for reason in reasons if "conll" not in reason]
+        assert "there is no 'comment.by.body'" in no_text and null == "'comment.by.body' is null"
+        if output in ("out.jsonl", "out.parquet"):
+            found = read_rows(output) if output == "out.jsonl" else pq.read_table(output).to_pylist()
+            assert names_of(found) == NAMES and [row["comment"] for row in found] == [row["comment"] for row in rows]
+            assert set(found[0]) == {"comment", "entities"}
+    with pytest.raises(
+        ValueError, match="no (column|record with a field) 'comment.to'; --text-column must name one of"
+    ):
+        run(name, "other.jsonl", text_column="comment.to")
+
+
+def test_a_field_with_that_very_name_goes_before_objects(run, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(jsonl([{"a.b": "東京", "a": {"b": "大阪"}}, {"a": {"b": "大阪"}}, {"a": "x"}]))
+    run("a.jsonl", "out.jsonl", text_column="a.b")
+    assert names_of(read_rows("out.jsonl")) == [["東京 地名"], ["大阪 地名"]]
+    assert "there is no 'a.b'" in rejects_of("out.jsonl")[0]["reason"]
+    (tmp_path / "a.csv").write_text("a.b,a\n東京,x\n", encoding="utf8")
+    run("a.csv", "again.jsonl", text_column="a.b", id_column="a")
+    assert names_of(read_rows("again.jsonl")) == [["東京 地名"]]
+
+
+@pytest.mark.parametrize(
+    "name, delimiter, shown",
+    [
+        ("a.csv", ";", "';'"),
+        ("a.csv", "\t", "tab"),
+        ("a.csv", "|", "'|'"),
+        ("a.tsv", ",", "','"),
+        ("a.tsv", ";", "';'"),
+    ],
+)
+def test_a_table_with_another_delimiter(run, tmp_path, name, delimiter, shown):
+    (tmp_path / name).write_bytes(table(delimiter))
+    with pytest.raises(ValueError, match=rf"{name} has one column, 'id.*n'; --delimiter {re.escape(shown)} parts it"):
+        run(name, "out.jsonl")
+    for given in ["tab", "\\t", "\t"] if delimiter == "\t" else [delimiter]:
+        run(name, "out.jsonl", delimiter=given, overwrite=True, chunk_bytes=30)
+        assert names_of(read_rows("out.jsonl")) == NAMES
+
+
+@pytest.mark.parametrize("delimiter", ["::", '"', "\n", "tabs"])
+def test_a_delimiter_that_cannot_be(run, tmp_path, delimiter):
+    (tmp_path / "a.csv").write_bytes(table())
+    with pytest.raises(ValueError, match="--delimiter must be one character, or tab, got"):
+        run("a.csv", "out.jsonl", delimiter=delimiter)
+
+
+def test_a_column_with_a_semicolon_in_its_name(run, tmp_path):
+    (tmp_path / "a.csv").write_text("a;b\n東京\n", encoding="utf8")
+    run("a.csv", "out.jsonl", text_column="a;b")
+    assert names_of(read_rows("out.jsonl")) == [["東京 地名"]]

@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import decimal
 import gzip
 import json
 import os
@@ -319,3 +320,146 @@ def test_a_package_that_is_missing_is_named(run, rows, monkeypatch, name, needs)
 def test_nothing_is_left_beside_the_output(run, rows, tmp_path):
     run("in.jsonl", "out.jsonl", chunk_bytes=1)
     assert files_in(tmp_path) == ["in.jsonl", "out.jsonl"]
+
+
+def test_values_of_parquet_in_cells_have_no_quotes_of_json(run, tmp_path):
+    moment = datetime.datetime(2024, 1, 2, 3, 4, 5)
+    values = {
+        "price": (pa.array([decimal.Decimal("1.10")]), "1.10"),
+        "raw": (pa.array([b"\xff"]), "ff"),
+        "name": (pa.array(["東京".encode()], pa.binary()), "東京"),
+        "day": (pa.array([moment.date()]), "2024-01-02"),
+        "at": (pa.array([moment]), moment.isoformat()),
+        "hour": (pa.array([moment.time()]), "03:04:05"),
+        "took": (pa.array([datetime.timedelta(seconds=61)]), "0:01:01"),
+        "n": (pa.array([7]), "7"),
+        "part": (pa.array([0.5]), "0.5"),
+        "is_new": (pa.array([True]), "true"),
+        "tags": (pa.array([["a"]]), '["a"]'),
+        "none": (pa.array([None], pa.decimal128(5, 2)), ""),
+    }
+    columns = {"text": pa.array(["何もない"]), **{name: column for name, (column, _) in values.items()}}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+    for name, delimiter in (("out.csv", ","), ("out.tsv", "\t")):
+        run("in.parquet", name)
+        with open(name, encoding="utf8", newline="") as file_:
+            (row,) = csv.DictReader(file_, delimiter=delimiter)
+        assert {name: row[name] for name in values} == {name: shown for name, (_, shown) in values.items()}
+
+
+TAKEN = [
+    *[(output, {}, name) for output in ("out.csv", "out.tsv") for name in ("start", "label", "score", "source_line")],
+    ("out.jsonl", {"output_format": "doccano"}, "label"),
+    ("out.json", {"text_column": "body"}, "text"),
+    ("out.jsonl", {"output_format": "doccano", "text_column": "body"}, "text"),
+    ("out.csv", {"questions": ("誰？",)}, "question"),
+]
+
+
+@pytest.mark.parametrize("input_", ["in.csv", "in.tsv", "in.parquet"])
+@pytest.mark.parametrize("output, settings, name", TAKEN)
+def test_columns_with_names_of_the_output_are_refused_at_once(run, tmp_path, input_, output, settings, name):
+    row = {settings.get("text_column", "text"): "東京", name: "x"}
+    if input_ == "in.parquet":
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / input_)
+    else:
+        delimiter = "\t" if input_ == "in.tsv" else ","
+        rows = (delimiter.join(cells) for cells in (row, row.values()))
+        (tmp_path / input_).write_text("\n".join(rows), encoding="utf8")
+    with pytest.raises(
+        ValueError, match=f"{input_} cannot be written as .* '{name}' of its own.*jsonl and parquet can"
+    ):
+        run(input_, output, **settings)
+    assert files_in(tmp_path) == [input_]
+    for both in ("both.jsonl", "both.parquet"):
+        run(input_, both, **{"text_column": settings.get("text_column", "text")})
+    assert read_rows("both.jsonl")[0][name] == "x"
+
+
+def test_names_that_clash_only_with_what_is_not_there(run, tmp_path):
+    (tmp_path / "in.csv").write_text("label,question\n東京,x\n", encoding="utf8")
+    result = run("in.csv", "out.csv", text_column="label")
+    assert not result.n_rejects
+    with open("out.csv", encoding="utf8", newline="") as file_:
+        (row,) = csv.DictReader(file_)
+    assert (row["question"], row["entity"], row["label"]) == ("x", "東京", "地名")
+
+
+def test_a_record_with_a_name_of_the_output_is_rejected_alone(run, tmp_path):
+    write_jsonl(tmp_path / "in.jsonl", [{"text": "東京"}, {"text": "大阪", "start": 1}])
+    run("in.jsonl", "out.csv")
+    assert "the output has a 'start' of its own" in rejects_of("out.csv")[0]["reason"]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20])
+@pytest.mark.parametrize(
+    "output, n_nulls",
+    [("out.jsonl", 4), ("out.spacy", 4), ("out.json", 4), ("out.csv", 2), ("out.parquet", 0), ("out.conll", 0)],
+)
+def test_numbers_that_json_does_not_have_are_counted(run, tmp_path, output, n_nulls, chunk_bytes):
+    lines = ['{"text": "東京", "n": NaN}', '{"text": "大阪", "n": -Infinity, "more": [Infinity, 1, {"a": NaN}]}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), encoding="utf8")
+    result = run("in.jsonl", output, chunk_bytes=chunk_bytes)
+    notes = [note for note in result.notes if "became null" in note]
+    assert notes == (
+        [f"{n_nulls} numbers (NaN or infinite) of other fields became null, because JSON has none"] if n_nulls else []
+    )
+    if output == "out.csv":
+        with open(output, encoding="utf8", newline="") as file_:
+            assert [(row["n"], row["more"]) for row in csv.DictReader(file_)] == [
+                ("nan", ""), ("-inf", '[null, 1, {"a": null}]'),
+            ]  # fmt: skip
+
+
+OWNERS = {"owner": "me", "month": "1"}
+
+
+@pytest.mark.parametrize("chunk_bytes", CHUNKS)
+@pytest.mark.parametrize(
+    "others, kept",
+    [([], OWNERS), ([OWNERS], OWNERS), ([{"owner": "me", "month": "2"}], {"owner": "me"}), ([{}], None)],
+)
+def test_parquet_keeps_the_metadata_that_all_inputs_agree_on(run, tmp_path, others, kept, chunk_bytes):
+    for i, metadata in enumerate([OWNERS, *others]):
+        pq.write_table(pa.table({"text": TEXTS}).replace_schema_metadata(metadata), tmp_path / f"{i}.parquet")
+    run("*.parquet", "out.parquet", chunk_bytes=chunk_bytes)
+    metadata = pq.read_schema("out.parquet").metadata
+    assert (metadata or None) == (
+        None if kept is None else {key.encode(): value.encode() for key, value in kept.items()}
+    )
+
+
+def test_pandas_finds_its_index_again(run, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"text": TEXTS}, index=pandas.Index(list("abcde"), name="key"))
+    frame.to_parquet(tmp_path / "in.parquet")
+    run("in.parquet", "out.parquet")
+    found = pandas.read_parquet("out.parquet")
+    assert list(found.index) == list("abcde") and found.index.name == "key" and list(found["text"]) == TEXTS
+    pandas.DataFrame({"text": ["東京", None, "大阪"]}).to_parquet(tmp_path / "in.parquet")
+    run("in.parquet", "out.parquet", overwrite=True)
+    assert list(pandas.read_parquet("out.parquet")["text"]) == ["東京", "大阪"]
+
+
+@pytest.mark.parametrize("output", ["out.jsonl", "out.parquet", "out.csv"])
+def test_records_with_the_place_that_they_come_from(run, tmp_path, output):
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "東京"}, {"text": "大阪"}])
+    (tmp_path / "b.csv").write_text("text,n\n京都,1\n", encoding="utf8")
+    for chunk_bytes in CHUNKS:
+        run("a.jsonl", "b.csv", output, with_source=True, chunk_bytes=chunk_bytes, overwrite=True)
+        if output == "out.csv":
+            with open(output, encoding="utf8", newline="") as file_:
+                found = list(csv.DictReader(file_))
+        else:
+            found = read_rows(output) if output == "out.jsonl" else pq.read_table(output).to_pylist()
+        places = [(row["source_file"], int(row["source_line"])) for row in found]
+        assert places == [("a.jsonl", 1), ("a.jsonl", 2), ("b.csv", 2)]
+
+
+def test_fields_with_the_names_of_places(run, tmp_path):
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "東京", "source_file": "x"}, {"text": "大阪"}])
+    run("a.jsonl", "out.jsonl", with_source=True)
+    assert "there is a field 'source_file' already, and --with-source" in rejects_of("out.jsonl")[0]["reason"]
+    (tmp_path / "b.csv").write_text("text,source_line\n京都,1\n", encoding="utf8")
+    with pytest.raises(ValueError, match="b.csv has a column 'source_line' already, and --with-source"):
+        run("b.csv", "other.jsonl", with_source=True)

@@ -40,7 +40,7 @@ def test_records_keep_their_fields_and_get_entities(nlp):
     [
         ({}, "there is no 'text'"),
         ({"body": "東京"}, "there is no 'text'; --text-column must name one of body"),
-        ({"text": None}, "there is no 'text'"),
+        ({"text": None}, "'text' is null"),
         ({"text": 3}, "'text' must be a string, got 3"),
         ({"text": ["東京"]}, "'text' must be a string"),
         ({"text": "東京\ud83d"}, "lone surrogate"),
@@ -80,6 +80,8 @@ def test_entities_need_a_field_of_their_own(settings):
 def test_a_record_without_its_id_is_rejected(nlp):
     _, rejected = annotate_records(nlp, [{"text": "東京", "n": 0}, {"text": "東京"}], RecordSettings(id_column="n"))
     assert [own.i for own in rejected] == [1] and "there is no 'n'; --id-column must name" in rejected[0].reason
+    _, rejected = annotate_records(nlp, [{"text": "東京", "n": None}], RecordSettings(id_column="n"))
+    assert rejected == [(0, "'n' is null")]
 
 
 @pytest.mark.parametrize("poisoned", [[0], [4], [2, 3], [0, 1, 2, 3, 4, 5, 6, 7, 8], []])
