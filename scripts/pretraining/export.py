@@ -1,13 +1,16 @@
-"""An encoder or a token classifier in, an embedded checkpoint in the published LUKE's layout out (stage 9).
+"""An encoder, tagger or answerer in, an embedded checkpoint in the published LUKE's layout out (stage 9).
 
     python -m scripts.pretraining.export build/pretraining/encoder spacy_luke_ja/pretrained/ja_luke_sm
     python -m scripts.pretraining.export build/pretraining/student spacy_luke_ja/pretrained/ja_luke_ner_sm \
         --calibrate ner.json --everyday data/everyday/dev.jsonl
+    python -m scripts.pretraining.export training/luke_qa_sm/model-best/luke_qa/model \
+        spacy_luke_ja/pretrained/ja_luke_qa_sm --eight-bits
 
-The weights become float16. What LUKE has beyond XLM-RoBERTa is there too, so that LukeModel and
-LukeForTokenClassification load it strictly: an entity vocabulary of the four special entities, and for the encoder a
-pooler with an identity matrix. None of these is trained. There are no queries of entities' own: it is a LUKE without
-entity-aware attention. The temperature of the scores is fitted to Stockmark's dev part and the everyday one.
+The weights become float16, or large matrices numbers of eight bits (models/int8.py). What LUKE has beyond XLM-RoBERTa
+is there too, so that LukeModel and its classes with a head load what is float16 strictly: an entity vocabulary of the
+four special entities, and for the encoder a pooler with an identity matrix. None of these is trained. There are no
+queries of entities' own: it is a LUKE without entity-aware attention. The temperature of the scores is fitted to
+Stockmark's dev part and the everyday one.
 """
 
 import argparse
@@ -22,17 +25,25 @@ from safetensors.torch import load_file, save_file
 from spacy_luke_ja.corpora.formats import read_records
 from spacy_luke_ja.corpora.records import Record
 from spacy_luke_ja.corpora.stockmark import MD5, read_stockmark, split_records
+from spacy_luke_ja.models.int8 import is_rounded, round_matrices
 
 from .blocks import EOS
 
 ENTITY_VOCAB = {"[MASK2]": 3, "[MASK]": 0, "[PAD]": 2, "[UNK]": 1}
 ENTITY_WIDTH = 64
+# The layer behind the encoder → the class of transformers.
+HEADS = {"classifier": "LukeForTokenClassification", "qa_outputs": "LukeForQuestionAnswering"}
 
 
-def as_luke(tensors: Dict[str, torch.Tensor], width: int) -> Dict[str, torch.Tensor]:
-    """tensors: those of XLMRobertaForTokenClassification or of its encoder; the vocabulary grows by <ent> and <ent2>.
+def head_of(tensors: Dict[str, torch.Tensor]) -> str:
+    """RETURNS: one of HEADS, or "" for a bare encoder."""
+    return next((head for head in HEADS if f"{head}.weight" in tensors), "")
 
-    RETURNS: those of LukeForTokenClassification, or of LukeModel where there is no classifier.
+
+def as_luke(tensors: Dict[str, torch.Tensor], width: int, *, eight_bits: bool = False) -> Dict[str, torch.Tensor]:
+    """tensors: those of XLM-RoBERTa with a head, or of its encoder; the vocabulary grows by <ent> and <ent2>.
+
+    RETURNS: those of LUKE with the same head, or of LukeModel where there is none.
     """
     luke = {name.replace("roberta.", "luke.", 1): tensor for name, tensor in tensors.items()}
     words = luke["luke.embeddings.word_embeddings.weight"]
@@ -44,10 +55,12 @@ def as_luke(tensors: Dict[str, torch.Tensor], width: int) -> Dict[str, torch.Ten
     luke[f"{entity}token_type_embeddings.weight"] = luke["luke.embeddings.token_type_embeddings.weight"].clone()
     for part in ("weight", "bias"):
         luke[f"{entity}LayerNorm.{part}"] = luke[f"luke.embeddings.LayerNorm.{part}"].clone()
-    if not any(name.startswith("classifier.") for name in luke):
+    if not head_of(luke):
         luke.update({"luke.pooler.dense.weight": torch.eye(width), "luke.pooler.dense.bias": torch.zeros(width)})
         luke = {name.removeprefix("luke."): tensor for name, tensor in luke.items()}
-    return {name: tensor.half().contiguous() for name, tensor in luke.items()}
+    rounded = {name: tensor for name, tensor in luke.items() if eight_bits and is_rounded(name)}
+    kept = {name: tensor.half().contiguous() for name, tensor in luke.items() if name not in rounded}
+    return {**kept, **round_matrices(rounded)}
 
 
 def fit_temperature_on_dev(checkpoint: Path, records: List[Record]) -> float:
@@ -77,19 +90,21 @@ def main() -> None:
     parser.add_argument("--cut-cost", type=float, default=2.0, help="the classifier's; chosen on dev")
     parser.add_argument("--line-break-cost", type=float, default=0.0, help="the classifier's; chosen on dev")
     parser.add_argument("--window", type=int, default=62, help="subwords in a window of sentences; chosen on dev")
+    parser.add_argument("--eight-bits", action="store_true", help="halve the file")
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" takes any file')
     args = parser.parse_args()
     source = args.source
     config: Dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf8"))
-    tensors = as_luke(load_file(source / "model.safetensors"), config["hidden_size"])
+    tensors = as_luke(load_file(source / "model.safetensors"), config["hidden_size"], eight_bits=args.eight_bits)
     args.output.mkdir(parents=True, exist_ok=True)
-    has_classifier = "classifier.weight" in tensors
-    if has_classifier:
+    head = head_of(tensors)
+    if head == "classifier":
         config.setdefault("line_break_id", EOS)  # finetune.py writes its own, if it is given one
         config.update(cut_cost=args.cut_cost, line_break_cost=args.line_break_cost, longest_entity=100)
-    config["window"] = args.window
+    if head != "qa_outputs":  # a question is asked of as much as can be
+        config["window"] = args.window
     config.update(
-        architectures=["LukeForTokenClassification" if has_classifier else "LukeModel"],
+        architectures=[HEADS.get(head, "LukeModel")],
         model_type="luke", vocab_size=config["vocab_size"] + 2,
         entity_vocab_size=len(ENTITY_VOCAB), entity_emb_size=ENTITY_WIDTH, use_entity_aware_attention=False,
     )  # fmt: skip

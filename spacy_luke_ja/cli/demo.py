@@ -1,8 +1,8 @@
-"""A text or the sample sentences in; a table of entities and a displaCy page out."""
+"""A text or the sample sentences in; a table of entities, answers to questions and a displaCy page out."""
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Tuple
 
 from typer import Argument, Exit, Option
 
@@ -10,6 +10,7 @@ from . import app
 from .tables import pad
 
 if TYPE_CHECKING:
+    from spacy.language import Language
     from spacy.tokens import Doc
 
 # An encyclopedia, news, half width, an entity inside a token (訪日), an emoji, a business mail.
@@ -22,6 +23,10 @@ SAMPLES = [
     "お世話になっております。株式会社日立製作所の山田花子です。来週の横浜での打ち合わせには、弊社の佐藤一郎も伺います。",
 ]
 
+# Which sample is asked, and what.
+ANSWERER = "ja_luke_qa_sm"
+SAMPLE_QUESTIONS = [(0, "夏目漱石が入社した会社はどこですか。"), (1, "損傷したのはどこの連絡橋ですか。")]
+
 
 @app.command("demo")
 def demo(
@@ -30,6 +35,9 @@ def demo(
     model: str = Option(
         "ja_luke_ner_sm", "--model", "-m", help="A checkpoint (embedded, a directory, or on the hub) or a pipeline"
     ),
+    question: Optional[str] = Option(
+        None, "--question", "-q", help="What to ask of the text; the sample sentences come with questions"
+    ),
     label_map: str = Option(
         "", "--label-map", help="Show other labels: ontonotes, ene, irex, conll, presidio, stockmark"
     ),
@@ -37,7 +45,7 @@ def demo(
         None, "--split-mode", help="Sudachi's units: A (short, the default), B or C (long); a pipeline has its own"
     ),
 ) -> None:
-    """Find the entities of a Japanese text, print them, and draw them on a page."""
+    """Find the entities of a Japanese text, answer questions about it, and draw the entities on a page."""
     from spacy import displacy
 
     from ..evaluation.pipelines import load_pipeline
@@ -53,6 +61,9 @@ def demo(
         for doc in docs:
             print_entities(doc, renamed)
             rename_entities(doc, renamed)
+        if question is not None or text is None:
+            asked = [(i, question) for i in range(len(docs))] if question is not None else SAMPLE_QUESTIONS
+            print_answers([(docs[i], own) for i, own in asked], nlp)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\[W006\]")  # a text without entities is drawn as it is
             page = displacy.render(docs, style="ent", page=True, jupyter=False)
@@ -65,6 +76,19 @@ def demo(
     precisions = [component.precision for _, component in nlp.pipeline if hasattr(component, "precision")]
     print(f"{n_ents} entities in {len(docs)} texts, found by {model}{' in ' + precisions[0] if precisions else ''}")
     print(f"a page with their colours: {output}")
+
+
+def print_answers(pairs: Sequence[Tuple["Doc", str]], nlp: "Language") -> None:
+    """Ask by the pipeline's luke_qa, or else by the embedded one."""
+    from ..evaluation.pipelines import load_pipeline
+
+    names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory == "luke_qa"]
+    answerer: Any = nlp.get_pipe(names[0]) if names else load_pipeline(ANSWERER, factory="luke_qa").get_pipe("luke_qa")
+    for (_, question), answer in zip(pairs, answerer.ask_many(pairs)):
+        place = f"{answer.char_start}–{answer.char_end}"
+        print(question)
+        print(f"    {'':14} {place:>9}  {answer.score:.2f}  {answer.text}" if answer else "    no answer")
+    print()
 
 
 def print_entities(doc: "Doc", label_map: Mapping[str, str] = {}) -> None:

@@ -13,7 +13,6 @@ from ..text.decoding import check_cost, check_temperature
 from .config_checks import CONFIG, check_added_tokens, check_config, check_shards
 
 EMBEDDED = Path(__file__).parent.parent / "pretrained"
-QA_CHECKPOINT = "Mizuiro-sakura/luke-japanese-base-finetuned-QA"
 # The position of the first subword, where it is not the one after the padding's id.
 FIRST_POSITION = "first_position"
 # In config.json, which transformers does not know: how to decode the logits of its classifier …
@@ -248,8 +247,8 @@ def open_checkpoint(
 ) -> Checkpoint:
     """Find a checkpoint and read its small files.
 
-    name: an embedded checkpoint (ja_luke_ner_sm, ja_luke_sm), a local directory, be it of a trained pipeline with one
-        checkpoint in it, or a name on the Hugging Face hub.
+    name: an embedded checkpoint (ja_luke_ner_sm, ja_luke_qa_sm, ja_luke_sm), a local directory, be it of a trained
+        pipeline with one checkpoint in it, or a name on the Hugging Face hub.
     revision: the hub's branch, tag or commit.
     allow_download: False for what must answer at once, such as the labels before anything is loaded.
     with_entities: as in read_checkpoint.
@@ -384,8 +383,8 @@ def download(name: str, file_name: str, revision: Optional[str]) -> Optional[Pat
         raise OSError(
             f"the checkpoint {name} is no directory here, it is not in the Hugging Face cache, and the hub cannot be "
             "reached. If it is meant to be a directory, correct the path. Else copy the checkpoint's directory to this "
-            "machine and give its path as name, or run once with a network. For entities, the embedded ja_luke_ner_sm "
-            f"needs none; for questions, a checkpoint like {QA_CHECKPOINT} must be copied or downloaded"
+            "machine and give its path as name, or run once with a network. The embedded ja_luke_ner_sm, for "
+            "entities, and ja_luke_qa_sm, for questions, need none"
         ) from error
     except EntryNotFoundError:
         return None

@@ -11,8 +11,8 @@ Made = TypeVar("Made")
 @dataclass(frozen=True)
 class ModelSettings:
     """
-    name: the checkpoint: ja_luke_ner_sm or ja_luke_sm (embedded), a local directory, or a name on the Hugging Face hub;
-        the component's own when None.
+    name: the checkpoint: ja_luke_ner_sm, ja_luke_qa_sm or ja_luke_sm (embedded), a local directory, or a name on the
+        Hugging Face hub; the component's own when None.
     revision: the hub's branch, tag or commit; None for its main branch.
     window: subwords that a window may have, special ones and a question not counted. None: where windows are whole
         sentences, the checkpoint's own (window in its config.json, else 126); behind a question, what it leaves.

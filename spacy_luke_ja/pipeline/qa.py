@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_get_examples
 
-from ..models.hf_checkpoint import QA_CHECKPOINT, Checkpoint
+from ..models.hf_checkpoint import Checkpoint
 from ..models.qa import QA, estimate_subwords, question_error
 from ..models.types import AskedPair
 from ..qa_data import (
@@ -64,7 +64,7 @@ class LukeQa(CheckpointPipe):
 
     factory = "luke_qa"
     task = QA
-    default_checkpoint = QA_CHECKPOINT
+    default_checkpoint = "ja_luke_qa_sm"
 
     questions: Union[Dict[str, str], List[str]] = setting(check_questions, default=[])
     alignment_mode: str = setting(one_of("alignment_mode", ALIGNMENT_MODES), default="expand")
