@@ -1,4 +1,4 @@
-# make demo   install, run on the sample sentences, or on TEXT="…", which may have line breaks
+# make demo   install, find entities in the sample sentences and answer questions, or on TEXT="…", which may have line breaks
 # make test   install, run the whole suite
 # make check  before a commit: lint, format, types, fast tests
 # make dist   all sdists and wheels in dist/, checked, installed into an empty environment, run without a network

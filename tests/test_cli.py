@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -46,6 +47,17 @@ def test_columns_of_wide_characters():
 def test_columns_stand_under_one_another(capsys):
     print_table(("", "n"), [("地名", 12), ("abc", 3)])
     assert capsys.readouterr().out.splitlines() == ["        n", "----   --", "地名   12", "abc     3"]
+
+
+def test_the_demo_asks(tmp_path):
+    page = str(tmp_path / "page.html")
+    output = run("demo", "-o", page)
+    assert "夏目漱石が入社した会社はどこですか。" in output and "朝日新聞社\n" in output
+    output = run("demo", "本社は横浜市にあります。", "--question", "本社はどこにありますか", "-o", page)
+    assert re.search(r"本社はどこにありますか\n +3–6 +[01]\.\d\d +横浜市\n", output)
+    assert "本社は" in run("demo", "本社は横浜市にあります。", "-o", page) and "どこ" not in run(
+        "demo", "横浜市", "-o", page
+    )
 
 
 def test_demo_without_entities_and_with_a_wrong_checkpoint(tmp_path):

@@ -1,4 +1,4 @@
-"""What the embedded checkpoint finds in clear sentences: an encyclopedia, news, business mails."""
+"""What the embedded checkpoints find in clear sentences: an encyclopedia, news, business mails; and answer."""
 
 import pytest
 
@@ -44,3 +44,25 @@ def nlp():
 @pytest.mark.parametrize("text", SENTENCES)
 def test_clear_sentences(nlp, text):
     assert [(ent.text, ent.label_) for ent in nlp(text).ents] == SENTENCES[text]
+
+
+QUESTIONS = {
+    "夏目漱石は東京帝国大学で英文学を教え、『こころ』を発表した。": {
+        "『こころ』を発表したのは誰ですか。": "夏目漱石", "夏目漱石は何を教えましたか。": "英文学",
+    },
+    "国土交通省は、台風21号で損傷した関西国際空港の連絡橋を来春までに復旧させると発表した。": {
+        "連絡橋はいつまでに復旧しますか。": "来春",
+    },
+    "アオバ商事の社長は佐藤健一で、本社は横浜市にあります。": {
+        "社長は誰ですか": "佐藤健一", "本社はどこにありますか": "横浜市",
+    },
+    "私はお寿司が大好きです。": {"好きな食べ物は何ですか": "お寿司"},
+}  # fmt: skip
+
+
+def test_clear_questions():
+    nlp = spacy_luke_ja.blank()
+    qa = nlp.add_pipe("luke_qa")
+    pairs = [(nlp(text), question) for text, asked in QUESTIONS.items() for question in asked]
+    right = [answer for asked in QUESTIONS.values() for answer in asked.values()]
+    assert [answer.text for answer in qa.ask_many(pairs)] == right

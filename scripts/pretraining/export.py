@@ -4,7 +4,7 @@
     python -m scripts.pretraining.export build/pretraining/student spacy_luke_ja/pretrained/ja_luke_ner_sm \
         --calibrate ner.json --everyday data/everyday/dev.jsonl
     python -m scripts.pretraining.export training/luke_qa_sm/model-best/luke_qa/model \
-        spacy_luke_ja/pretrained/ja_luke_qa_sm --eight-bits
+        spacy_luke_ja/pretrained/ja_luke_qa_sm
 
 The weights become float16, or large matrices numbers of eight bits (models/int8.py). What LUKE has beyond XLM-RoBERTa
 is there too, so that LukeModel and its classes with a head load what is float16 strictly: an entity vocabulary of the
