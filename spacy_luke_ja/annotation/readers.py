@@ -231,7 +231,7 @@ def table_rows(
             continue
         raw = b"".join(taken)
         if isinstance(row, list):
-            row = attempt(checker(settings), "".join(row)) or row
+            row = attempt(checker(settings, raw), "".join(row)) or row
         if raw.count(b'"') % 2 and is_unclosed(raw, source, settings):
             row = BadRecord(
                 f"the quotes that open here are not closed in the {len(taken)} lines to the end of the file"
