@@ -39,10 +39,13 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 def shorten(article: Dict[str, Any], rng: random.Random) -> Iterator[Dict[str, Any]]:
-    """YIELDS: a paragraph for each question of the article."""
+    """YIELDS: a paragraph for each question of the article; one without an answer keeps its context."""
     for paragraph in article["paragraphs"]:
         context = paragraph["context"]
         for question in paragraph["qas"]:
+            if not question["answers"]:
+                yield {"context": context, "qas": [question]}
+                continue
             answer = question["answers"][0]
             first = answer["answer_start"]
             start, end = cut(context, first, first + len(answer["text"]), rng)

@@ -12,6 +12,7 @@ All files are written under another name, and renamed when they are whole.
 """
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -233,22 +234,23 @@ def sync(path: Path) -> None:
 def put_in_place(progress: Progress, output: Path, rejects: Path, *, overwrite: bool) -> bool:
     """Rename what was joined; where that is done already, do nothing.
 
-    overwrite: whether files of others may be replaced.
+    overwrite: whether files of others may be replaced. Rejects without an output are moved aside, where it is not set.
     RETURNS: whether there is an output.
     Raises OutputRefused where there is one, or where what was put there is lost.
     """
     done = read_json(progress.path / DONE) or {}
-    is_ours = not output.exists() and are_rejects(rejects)  # of a run that had no output
-    if (overwrite or is_ours) and not done["has_rejects"] and rejects.exists():
+    is_in_the_way = rejects.exists() and ((progress.path / JOINED_REJECTS).exists() or not done["has_rejects"])
+    if is_in_the_way and overwrite:
         rejects.unlink()  # of an output that is replaced
+    elif is_in_the_way and not output.exists() and are_rejects(rejects):
+        move_aside(rejects)
     has_output = done.get("has_output", True)
     if not has_output:
         (progress.path / JOINED).unlink(missing_ok=True)
     for name, target in ((JOINED_REJECTS, rejects), (JOINED, output)):
         joined = progress.path / name
         if joined.exists():
-            is_replaced = overwrite or (target == rejects and is_ours)
-            if target.exists() and not is_replaced:
+            if target.exists() and not overwrite:
                 raise OutputRefused(f"{target} has come to be there meanwhile; move it away, or --overwrite it")
             with writing(target):
                 if target.exists():
@@ -271,6 +273,12 @@ def are_rejects(path: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(first, dict) and first.keys() >= {"file", "reason"}
+
+
+def move_aside(rejects: Path) -> None:
+    """Give a file the first free of the names a.rejects.1.jsonl, a.rejects.2.jsonl …"""
+    names = (rejects.with_name(f"{rejects.stem}.{i}{rejects.suffix}") for i in itertools.count(1))
+    rejects.rename(next(path for path in names if not os.path.lexists(path)))
 
 
 def remove_empty(place: Path) -> None:

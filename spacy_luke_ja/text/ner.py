@@ -139,11 +139,12 @@ def best_tags(
     while True:
         lost = highest - logits[np.arange(len(tags)), tags]
         steps = step_losses(tags, scheme, costs)
-        is_possible = np.isfinite(lost).all() and np.isfinite(steps).all()
+        is_allowed = np.isfinite(lost) & np.isfinite(steps[:-1]) & np.isfinite(steps[1:])
+        is_possible = is_allowed.all()
         if is_possible:
             wanted = may_differ(np.where(tags == likeliest, gaps, -lost), steps)
         else:
-            impossible = np.isinf(steps[:-1]) | np.isinf(steps[1:]) if impossible is None else impossible
+            impossible = ~is_allowed if impossible is None else impossible
             wanted, reach = widen(impossible, reach), 2 * reach
         new = wanted & ~searched
         if not new.any() and (is_possible or searched.all()):

@@ -629,9 +629,12 @@ def test_where_all_records_are_rejected_the_next_run_may_use_the_name(run, tmp_p
         result = run("a.txt", output)
         assert result.n_rejects == 2 and not result.is_written and not (tmp_path / output).exists()
         assert len(rejects_of(output)) == 2
+        first = (tmp_path / f"{output}.rejects.jsonl").read_bytes()
         assert run("a.txt", output).n_rejects == 2
         assert run("a.txt", output, encoding="cp932").is_written
         assert not (tmp_path / f"{output}.rejects.jsonl").exists()
+        for i in (1, 2):  # rejects may be all that is left of somebody's run: none is lost
+            assert (tmp_path / f"{output}.rejects.{i}.jsonl").read_bytes() == first
 
 
 def test_an_output_that_is_there_stays_where_all_records_are_rejected(run, tmp_path):

@@ -80,10 +80,8 @@ def test_without_zstandard_the_package_is_named(tmp_path, monkeypatch, reader):
         read(tmp_path / "a.jsonl", reader)
 
 
-@pytest.mark.parametrize("reader", RECORDS)
+@pytest.mark.parametrize("reader", [reader for reader in RECORDS if reader != "SquadCorpus"])  # that is one value
 def test_bad_utf_8_in_an_array_is_skipped_alone(tmp_path, reader):
-    if reader == "SquadCorpus":
-        pytest.skip("a file of questions is one value")
     record = json.dumps(RECORDS[reader], ensure_ascii=False).encode()
     (tmp_path / "a.json").write_bytes(
         b"[\n" + record + b",\n" + record.replace(b"\xe5", b"\xff") + b",\n" + record + b"]"
