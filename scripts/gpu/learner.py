@@ -5,7 +5,7 @@ train_heads is the training that all tasks share.
 
 import math
 import time
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, TypeVar
 
 import numpy as np
 import torch
@@ -111,13 +111,14 @@ def train_heads(
     dropout: float,
     averages: float,
     seed: int,
+    judge: Optional[Callable[[], None]] = None,
 ) -> None:
     """Train for epochs until the budget is spent, the heads faster than the encoder.
 
     Afterwards the model has the running averages of its weights.
 
     losses_of: RETURNS the loss that is learned from, and the one that is printed. decay: as Clock's.
-    averages: their decay.
+    averages: their decay. judge: called now and then.
     """
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -126,7 +127,7 @@ def train_heads(
     clock = Clock(budget, warmup=0.05, decay=decay)
     learner = Learner(model, clock, learn_rate=learn_rate, fast=[model.heads], averages=averages)
     shown: List[Tensor] = []
-    n_epochs = 0
+    n_epochs, judged = 0, 0.0
     while clock.share < 1:
         for batch in draw_epoch(rng):
             loss, to_show = losses_of(batch)
@@ -139,5 +140,9 @@ def train_heads(
             mean, rate = torch.stack(shown).mean(), clock.n_steps / clock.seconds
             print(f"  {clock.share:4.0%} epoch {n_epochs} loss {mean:.4f} {rate:.1f} steps/s", flush=True)
             shown = []
+            if judge and clock.share < 1 and clock.share - judged > 0.15:
+                judged = clock.share
+                judge()
+                model.train()
     learner.use_averages()
     model.encoder.set_dropout(0.0)

@@ -94,10 +94,10 @@ class Encoder(nn.Module):
             hidden = layer(hidden, mask)
         return hidden
 
-    def compile_layers(self) -> None:
-        """Once for each shape, when it first comes."""
+    def compile_layers(self, *, dynamic: bool = False) -> None:
+        """Once for each shape, when it first comes; dynamic: once for all."""
         for layer in self.layers:
-            layer.compile(dynamic=False)
+            layer.compile(dynamic=dynamic)
 
     def set_dropout(self, dropout: float) -> None:
         for module in self.modules():

@@ -1,11 +1,14 @@
 """What the GPU learns from, as arrays of ids and targets: for a machine that has neither spaCy nor Sudachi.
 
-    python -m scripts.gpu.pack build/pretraining ner.json data build/gpu --start build/pretraining/released \
-        --other build/pretraining/other.npz --qa assets/jaquad_train_part.json assets/jaquad_heldout.json
+    V="--vocabulary spacy_luke_ja/pretrained/ja_luke_sm"
+    python -m scripts.gpu.pack build/pretraining ner.json data build/gpu $V --start build/pretraining/released \
+        --soft build/pretraining/soft.npz --other build/pretraining/other.npz \
+        --qa assets/jaquad_train_part.json assets/jaquad_heldout.json
+    python -m scripts.gpu.pack build/pretraining ner.json data build/gpu $V --start-md build/md --only start slots
 
 Writes the corpus with its targets, the annotated sets (Stockmark's train part in many forms, WAC and GSD with
-Stockmark's tags, patterns filled many times), the rows of both devs, questions with their answers, and the encoder to
-begin with, which unpack.py made of the embedded one.
+Stockmark's tags, patterns filled many times), the rows of both devs, questions with their answers, and the encoders or
+classifiers to begin with: unpack.py makes them of what an earlier run left.
 """
 
 import argparse
@@ -46,8 +49,8 @@ class Packer:
     def __init__(self, args: argparse.Namespace):
         self.args, self.output = args, args.output
         self.tags = make_tags(LABELS, "BIO")
-        self.vocabulary = args.start / "sentencepiece.bpe.model"
-        self.sentences = Sentences(self.vocabulary, make_scheme(self.tags))
+        self.vocabulary = args.vocabulary / "sentencepiece.bpe.model"
+        self.sentences = Sentences(self.vocabulary, make_scheme(self.tags), args.line_break_id)
         self.records = split_records(read_stockmark(args.stockmark, md5=args.md5))
         processor = self.sentences.encoder.processor
         self.blank = processor.piece_to_id("▁") + 1
@@ -63,8 +66,11 @@ class Packer:
         return make_names(self.args.data / "patterns", self.records["train"])
 
     def pack_start(self) -> None:
-        config = json.loads((self.args.start / "config.json").read_text(encoding="utf8"))
-        write_shards(self.output, "start", load_file(self.args.start / "model.safetensors"), config, bits=8)
+        for name, directory in (("start", self.args.start), ("start-md", self.args.start_md)):
+            if directory is not None:
+                config = json.loads((directory / "config.json").read_text(encoding="utf8"))
+                tensors = load_file(directory / "model.safetensors")
+                write_shards(self.output, name, tensors, config, bits=8 if name == "start-md" else self.args.bits)
         facts = {
             "labels": json.loads((self.args.input / "labels.json").read_text(encoding="utf8")),
             "tags": self.tags, "full_stops": sorted(self.full_stops), "blank": self.blank,
@@ -77,6 +83,7 @@ class Packer:
         documents = self.args.documents or self.args.input / "documents.jsonl"
         with documents.open(encoding="utf8") as file_:
             is_kept = np.array([json.loads(line)["source"] not in LEFT_OUT for line in file_])
+        is_kept &= self.rng.random(len(is_kept)) < self.args.corpus_share
         for name in ("corpus", "wac", "gsd"):
             with np.load(self.args.input / f"{name}.npz") as arrays:
                 lengths = np.diff(arrays["starts"])
@@ -118,11 +125,19 @@ class Packer:
         self._pack_patterns("poor", own, names, self.args.n_patterns // 4, seed=2)
 
     def pack_other(self) -> None:
-        """The likeliest tags of WAC and GSD, which count as much as they are likely."""
-        rows = [row for row in read_soft(self.args.other, self.vocabulary, self.tags) if 0 < len(row.ids) <= MAX_ROW]
+        """WAC and GSD."""
+        self._pack_soft("other", self.args.other)
+
+    def pack_soft(self) -> None:
+        """Sentences that teachers have labelled."""
+        self._pack_soft("soft", self.args.soft)
+
+    def _pack_soft(self, name: str, path: Path) -> None:
+        """The likeliest tags, which count as much as they are likely."""
+        rows = [row for row in read_soft(path, self.vocabulary, self.tags) if 0 < len(row.ids) <= MAX_ROW]
         likely = np.concatenate([row.tags for row in rows]).max(axis=1)
         weights = (likely.astype("float32") * 255).round().astype("uint8")
-        self._save("other", [Tagged(row.ids, row.tags.argmax(axis=1)) for row in rows], weights)
+        self._save(name, [Tagged(row.ids, row.tags.argmax(axis=1)) for row in rows], weights)
 
     def pack_dev(self) -> None:
         everyday = list(read_records(self.args.data / "everyday" / "dev.jsonl"))
@@ -145,7 +160,7 @@ class Packer:
         self._save(name, self._join([row for row in rows if len(row.ids)], JOIN_PATTERNS_SHARE))
 
     def _join(self, rows: Sequence[Tagged], share: float) -> List[Tagged]:
-        joined = join_some(rows, share, self.blank, self.full_stops, self.rng)
+        joined = join_some(rows, share, self.blank, self.full_stops, self.rng, self.args.line_break_id)
         return [row for row in joined if len(row.ids) <= MAX_ROW]
 
     def _windows(self, records: Sequence[Record]) -> List[Tagged]:
@@ -167,7 +182,7 @@ class Packer:
         print(f"{name}: {len(rows):,} rows, {len(tags):,} subwords", flush=True)
 
 
-PARTS = ("start", "corpus", "stockmark", "slots", "empty", "other", "poor", "dev", "qa")
+PARTS = ("start", "corpus", "stockmark", "slots", "empty", "other", "soft", "poor", "dev", "qa")
 
 
 def main() -> None:
@@ -176,7 +191,13 @@ def main() -> None:
     parser.add_argument("stockmark", type=Path, help="ner.json")
     parser.add_argument("data", type=Path, help="with patterns/ and everyday/")
     parser.add_argument("output", type=Path)
-    parser.add_argument("--start", type=Path, required=True, help="the checkpoint to begin with")
+    parser.add_argument("--vocabulary", type=Path, required=True, help="a directory with sentencepiece.bpe.model")
+    parser.add_argument("--start", type=Path, help="the checkpoint that the small model begins with")
+    parser.add_argument("--start-md", type=Path, help="that of the larger one; grown from the small one when not given")
+    parser.add_argument("--bits", type=int, default=8, choices=(8, 16), help="of the small one's weights")
+    parser.add_argument("--line-break-id", type=int, help="as finetune.py's")
+    parser.add_argument("--soft", type=Path, help="sentences labelled by teachers, as soft_labels.py writes them")
+    parser.add_argument("--corpus-share", type=float, default=1.0, help="of its documents, drawn at random")
     parser.add_argument("--other", type=Path, help="WAC and GSD with Stockmark's tags, as other_sets.py writes them")
     parser.add_argument("--qa", type=Path, nargs=2, help="questions to learn from, and held-out ones")
     parser.add_argument("--documents", type=Path, help="as texts.py writes them; INPUT/documents.jsonl when not given")
@@ -185,7 +206,7 @@ def main() -> None:
     parser.add_argument("--md5", default=MD5, help='of ner.json; "" for any')
     parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS)
     args = parser.parse_args()
-    for part, value in {"other": args.other, "qa": args.qa}.items():
+    for part, value in {"other": args.other, "soft": args.soft, "qa": args.qa}.items():
         if part in args.only and value is None:
             parser.error(f"--{part} is missing, or --only without {part}")
     args.output.mkdir(parents=True, exist_ok=True)

@@ -12,9 +12,10 @@ import importlib.util
 import sys
 import time
 import types
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 import torch
@@ -108,6 +109,16 @@ def run_ours(ours: Any, ids: Tensor, batches: Sequence[List[int]]) -> None:
         start += sum(batch)
 
 
+@contextmanager
+def by_length(network: Any) -> Iterator[None]:
+    """As where PyTorch has no kernel for windows of different lengths; without cuDNN's, which plans for each shape."""
+    attend, network.varlen_attn = network.varlen_attn, None
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    yield
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    network.varlen_attn = attend
+
+
 def run_theirs(theirs: Any, batches: Sequence[Tuple[Tensor, Tensor]]) -> None:
     """batches: ids and attention masks."""
     for ids, mask in batches:
@@ -150,8 +161,10 @@ def measure(network: Any, size: str, lengths: List[int], matrix_rate: float, *, 
         difference, greatest = compare_logits(ours, theirs, ids[: sum(some)], some)
         print(f"{size} {dtype}: greatest difference of logits {difference:.2e}, of {greatest:.2f}", flush=True)
     own = {n: seconds_of(partial(run_ours, ours, ids, make_batches(lengths, n))) for n in BATCHES}
+    with by_length(network):
+        before = {n: seconds_of(partial(run_ours, ours, ids, make_batches(lengths, n))) for n in BATCHES[1:]}
     other = {n: seconds_of(partial(run_theirs, theirs, pad_batches(lengths, n, "cuda"))) for n in BATCHES_OF_ROWS}
-    for name, seconds in (("ours", own), ("transformers", other)):
+    for name, seconds in (("ours", own), ("ours, a call a length", before), ("transformers", other)):
         best = min(seconds, key=seconds.__getitem__)
         share = n_operations(size, lengths) / seconds[best] / matrix_rate
         by_batch = ", ".join(f"{n}: {1e3 * own_seconds:.1f}" for n, own_seconds in seconds.items())

@@ -1,11 +1,13 @@
 """All trainings on a machine with one GPU: an encoder of 12 layers, what it teaches, and what small ones learn.
 
     python -m scripts.gpu.run build/gpu out --seconds 540 | tee out/run.log
+    python -m scripts.gpu.run build/gpu out --seconds 390 --shares '{"md tags": 0.6, "sm tags": 0.4}'
     python -m scripts.gpu.run build/gpu out --seconds 4 --tiny          # on a CPU, to see that it runs
 
 Reads what pack.py wrote. Writes as soon as they are there, in shards of at most 15 MiB (unpack.py puts them together):
 encoders, classifiers and answerers of both sizes; and the logits of both devs. --seconds are those of the trainings
-together.
+together. Where pack.py was given a classifier to begin with, its last layer stays, and a larger one whose training is
+left out teaches as it is.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
@@ -38,8 +41,8 @@ SHARES = {
 GROWTH = 1.5  # how many times as wide md is as sm
 LAYERS = (0, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5)  # which of sm's each of md's starts as
 # Rows of each set in an epoch.
-COUNTS = {"stockmark": 6000, "other": 4000, "slots": 22000, "empty": 2500}
-TAUGHT_COUNTS = {**{name: 2 * n // 3 for name, n in COUNTS.items()}, "corpus": 30000}
+COUNTS = {"stockmark": 6000, "other": 3500, "soft": 3500, "slots": 24000, "empty": 2000}
+TAUGHT_COUNTS = {**COUNTS, "corpus": 16000}
 ABLATIONS = {
     "all": COUNTS,
     "no patterns": {name: n for name, n in COUNTS.items() if name != "slots"},
@@ -61,32 +64,43 @@ class Run:
         self.args, self.device = args, "cuda" if torch.cuda.is_available() else "cpu"
         self.keep = args.keep or args.output
         self.facts = json.loads((args.input / "facts.json").read_text(encoding="utf8"))
-        self.start = read_shards(args.input, "start")
-        self.streams = {
-            name: Stream(args.input, name, ("is_start", "names") if name == "corpus" else ("tags",), self.device)
-            for name in ("corpus", "wac", "gsd")
+        self.starts = {
+            size: read_shards(args.input, name)
+            for size, name in (("sm", "start"), ("md", "start-md"))
+            if (args.input / f"{name}.npz.0").exists()
         }
-        self.sets = {name: load_rows(args.input, name, self.device) for name in (*COUNTS, "poor", "dev", "everyday")}
-        self.sets["corpus"] = self.streams["corpus"].sentence_windows(
-            self.facts["full_stops"], WINDOWS, np.random.default_rng(0)
-        )
-        self.qa, self.heldout = (load_pairs(args.input, name, self.device) for name in ("qa", "qa-heldout"))
+        names = (*COUNTS, "dev", "everyday", *(["poor"] if "ablations" in args.shares else []))
+        self.sets = {name: load_rows(args.input, name, self.device) for name in names}
+        if "sm tags" in args.shares:
+            self.sets["corpus"] = self.streams["corpus"].sentence_windows(
+                self.facts["full_stops"], WINDOWS, np.random.default_rng(0)
+            )
         self.logits: Dict[str, Any] = {}
         say("rows:", {name: len(rows) for name, rows in self.sets.items()})
 
+    @cached_property
+    def streams(self) -> Dict[str, Stream]:
+        targets = {"corpus": ("is_start", "names"), "wac": ("tags",), "gsd": ("tags",)}
+        return {name: Stream(self.args.input, name, own, self.device) for name, own in targets.items()}
+
     def budget(self, stage: str, n_parts: int = 1) -> Budget:
-        return Budget(seconds=self.args.shares.get(stage, SHARES[stage]) * self.args.seconds / n_parts)
+        return Budget(seconds=self.args.shares[stage] * self.args.seconds / n_parts)
 
     def n_subwords(self, n: int) -> int:
         """Of a step."""
         return n // 16 if self.args.tiny else n
 
-    def make_sm(self) -> Encoder:
-        encoder = Encoder(json.loads(str(self.start["config"])))
-        encoder.load(to_tensors(self.start))
+    def read_start(self, size: str) -> Encoder:
+        encoder = Encoder(json.loads(str(self.starts[size]["config"])))
+        encoder.load(to_tensors(self.starts[size]))
         return encoder
 
+    def make_sm(self) -> Encoder:
+        return self.read_start("sm")
+
     def make_md(self) -> Encoder:
+        if "md" in self.starts:
+            return self.read_start("md")
         sm = self.make_sm()
         sizes = (sm.config[name] for name in ("hidden_size", "num_attention_heads", "intermediate_size"))
         width, n_heads, inner = (round(GROWTH * size) for size in sizes)
@@ -101,8 +115,18 @@ class Run:
         torch.manual_seed(0)
         return Model(own, **heads).to(self.device)
 
+    def classifier(self, encoder: Encoder, size: str) -> Model:
+        """With the last layer of the one to begin with, if that had been pretrained no further."""
+        model = self.fresh(encoder, tags=len(self.facts["tags"]))
+        if f"{size} encoder" not in self.args.shares and "classifier.weight" in self.starts.get(size, {}):
+            tensors = to_tensors(self.starts[size])
+            model.heads["tags"].load_state_dict({kind: tensors[f"classifier.{kind}"] for kind in ("weight", "bias")})
+        return model
+
     def pretrain(self, make: Callable[[], Encoder], stage: str, learn_rate: float) -> Encoder:
         """make: the encoder to begin with. It is made anew when a learning rate was too high for it."""
+        if stage not in self.args.shares:
+            return make()
         model = PretrainingModel(make(), self.facts["labels"]).to(self.device)
         if self.device == "cuda" and not self.args.eager:
             model.encoder.compile_layers()
@@ -117,26 +141,31 @@ class Run:
 
     def tags(
         self,
-        encoder: Encoder,
+        model: Model,
         name: str,
         learn_rate: float,
         counts: Mapping[str, int],
         budget: Budget,
         teacher: Optional[Model] = None,
     ) -> Model:
-        """A classifier, its F1 on both devs, and its logits."""
-        model = self.fresh(encoder, tags=len(self.facts["tags"]))
+        """Train a classifier; its F1 on both devs, and its logits."""
         say(name, dict(counts))
+        if self.device == "cuda" and self.args.compile_tags:
+            model.encoder.compile_layers(dynamic=True)
+        self.judge(model, name)
         train_tags(
-            model, self.sets, counts, budget,
-            learn_rate=learn_rate, n_subwords=self.n_subwords(16384), teacher=teacher,
+            model, self.sets, counts, budget, learn_rate=learn_rate, n_subwords=self.n_subwords(self.args.n_subwords),
+            mask_share=self.args.mask_share, teacher=teacher, judge=lambda: self.judge(model, name),
         )  # fmt: skip
+        self.judge(model, name)
+        np.savez_compressed(self.args.output / "logits.npz", **self.logits)
+        return model
+
+    def judge(self, model: Model, name: str) -> None:
         for dev in ("dev", "everyday"):
             found = predict_tags(model, self.sets[dev])
             say(f"  {name} on {dev}: P {found.precision:.4f} R {found.recall:.4f} F1 {found.f1:.4f}")
             self.logits[f"{name} {dev}"] = found.logits
-        np.savez_compressed(self.args.output / "logits.npz", **self.logits)
-        return model
 
     def answers(
         self, encoder: Encoder, size: str, learn_rate: float, cloze: Pairs, teacher: Optional[Model] = None
@@ -150,10 +179,11 @@ class Run:
         stage = f"{size} answers"
         say(stage)
         train_answers(
-            model, self.qa, self.budget(stage),
+            model, load_pairs(self.args.input, "qa", self.device), self.budget(stage),
             learn_rate=0.7 * learn_rate, n_subwords=self.n_subwords(12288), teacher=teacher,
         )  # fmt: skip
-        share = exact_match(model, self.heldout, 32 if self.args.tiny else None)
+        heldout = load_pairs(self.args.input, "qa-heldout", self.device)
+        share = exact_match(model, heldout, 32 if self.args.tiny else None)
         say(f"  {stage}, windows held out: exact match {share:.4f}")
         return model
 
@@ -178,18 +208,26 @@ def start_cloze(args: argparse.Namespace, output: Path) -> "subprocess.Popen[byt
 
 def train_md(run: Run) -> Tuple[Encoder, Model]:
     """RETURNS: the encoder and the classifier."""
+    shares = run.args.shares
     md = run.pretrain(run.make_md, "md encoder", 0.6 * run.args.learn_rate)
-    run.save_encoder(md, "md-encoder", bits=8)
-    tags = run.tags(md, "md tags", 4e-4, COUNTS, run.budget("md tags"))
-    run.save_model(tags, run.args.output, "md-tags", "classifier", bits=8)
+    if "md encoder" in shares:
+        run.save_encoder(md, "md-encoder", bits=8)
+    tags = run.classifier(md, "md")
+    if "md tags" in shares:
+        run.tags(tags, "md tags", 3e-4, COUNTS, run.budget("md tags"))
+        run.save_model(tags, run.args.output, "md-tags", "classifier", bits=8)
     return md, tags
 
 
 def train_sm(run: Run, teacher: Model) -> Encoder:
+    shares = run.args.shares
     sm = run.pretrain(run.make_sm, "sm encoder", run.args.learn_rate)
-    run.save_encoder(sm, "sm-encoder", bits=16)
-    tags = run.tags(sm, "sm tags", 6e-4, TAUGHT_COUNTS, run.budget("sm tags"), teacher)
-    run.save_model(tags, run.args.output, "sm-tags", "classifier", bits=16)
+    if "sm encoder" in shares:
+        run.save_encoder(sm, "sm-encoder", bits=16)
+    if "sm tags" in shares:
+        tags = run.classifier(sm, "sm")
+        run.tags(tags, "sm tags", 4e-4, TAUGHT_COUNTS, run.budget("sm tags"), teacher)
+        run.save_model(tags, run.args.output, "sm-tags", "classifier", bits=16)
     return sm
 
 
@@ -207,30 +245,38 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--keep", type=Path, help="where what is not needed at once goes; OUTPUT when not given")
     parser.add_argument("--seconds", type=float, default=540)
+    parser.add_argument(
+        "--shares", type=json.loads, default=SHARES, help="of the seconds, by stage, as JSON; other stages are left out"
+    )
     parser.add_argument("--tiny", action="store_true", help="small batches and a small md, to try it")
     parser.add_argument("--eager", action="store_true", help="compile nothing")
+    parser.add_argument("--compile-tags", action="store_true", help="compile classifiers, too")
     parser.add_argument("--learn-rate", type=float, default=1e-3, help="of sm's encoder; md's is 0.6 times as high")
-    parser.add_argument("--shares", type=json.loads, default={}, help="other shares of the seconds, as JSON")
-    parser.add_argument("--md-alone", action="store_true", help="stop when md is a classifier")
+    parser.add_argument("--n-subwords", type=int, default=16384, help="of a step of a classifier, about")
+    parser.add_argument("--mask-share", type=float, default=0.0, help="of a classifier's subwords, that are masked")
     args = parser.parse_args()
+    unknown = set(args.shares) - set(SHARES)
+    if unknown:
+        parser.error(f"--shares has no stage {', '.join(unknown)}; the stages are {', '.join(SHARES)}")
     args.output.mkdir(parents=True, exist_ok=True)
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for each shape, which takes longer than many steps
     cloze_path = (args.keep or args.output) / "cloze.npz"
     cloze_path.parent.mkdir(parents=True, exist_ok=True)
-    cloze_process = None if args.md_alone else start_cloze(args, cloze_path)
+    cloze_process = start_cloze(args, cloze_path) if "sm answers" in args.shares else None
     run = Run(args)
-    md, md_tags = train_md(run)
-    if cloze_process is None:
+    md, teacher = train_md(run)
+    if not any(stage.startswith(("sm", "ablations")) for stage in args.shares):
         return
-    sm = train_sm(run, md_tags)
-    if cloze_process.wait():
-        raise RuntimeError("scripts.gpu.cloze failed: see above")
-    with np.load(cloze_path) as arrays:
-        cloze = Pairs(dict(arrays), run.device)
-    train_answerers(run, md, sm, cloze)
-    for name, counts in ABLATIONS.items():
-        run.tags(sm, name, 6e-4, counts, run.budget("ablations", len(ABLATIONS)))
+    sm = train_sm(run, teacher)
+    if cloze_process is not None:
+        if cloze_process.wait():
+            raise RuntimeError("scripts.gpu.cloze failed: see above")
+        with np.load(cloze_path) as arrays:
+            train_answerers(run, md, sm, Pairs(dict(arrays), run.device))
+    if "ablations" in args.shares:
+        for name, counts in ABLATIONS.items():
+            run.tags(run.classifier(sm, "sm"), name, 6e-4, counts, run.budget("ablations", len(ABLATIONS)))
     say("done")
 
 

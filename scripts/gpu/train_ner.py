@@ -1,13 +1,13 @@
 """An encoder and sentences with tags in, a token classifier out, which may learn from a larger one; and its logits."""
 
-from typing import List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Callable, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .arrays import EOS
+from .arrays import EOS, UNK
 from .learner import HARD_SHARE, Budget, train_heads
 from .network import Model
 from .rows import Batch, Rows, make_batches
@@ -53,7 +53,9 @@ def train_tags(
     *,
     learn_rate: float,
     n_subwords: int,
+    mask_share: float = 0.0,
     teacher: Optional[Model] = None,
+    judge: Optional[Callable[[], None]] = None,
     dropout: float = 0.1,
     averages: float = 0.998,
     seed: int = 0,
@@ -61,19 +63,23 @@ def train_tags(
     """As train_heads.
 
     counts: the rows of each set in an epoch. n_subwords: of a step, about.
+    mask_share: of the subwords, that are masked, but not for the teacher.
     """
+    mask_id = model.encoder.config["vocab_size"] - 1
 
     def losses_of(batch: Batch) -> Tuple[Tensor, Tensor]:
         taught = None
         if teacher is not None:
             with torch.no_grad():
                 taught = tag_logits(teacher, batch)
-        loss = tag_loss(tag_logits(model, batch, dropout), batch, taught)
+        is_masked = (torch.rand(batch.ids.shape, device=batch.ids.device) < mask_share) & (batch.ids > UNK)
+        read = batch._replace(ids=batch.ids.masked_fill(is_masked, mask_id))
+        loss = tag_loss(tag_logits(model, read, dropout), batch, taught)
         return loss, loss
 
     train_heads(
         model, budget, lambda rng: make_batches(sets, counts, n_subwords, rng), losses_of,
-        learn_rate=learn_rate, decay=0.9, dropout=dropout, averages=averages, seed=seed,
+        learn_rate=learn_rate, decay=0.9, dropout=dropout, averages=averages, seed=seed, judge=judge,
     )  # fmt: skip
 
 

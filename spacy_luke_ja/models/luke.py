@@ -5,7 +5,7 @@ its mention's subwords, a type, normalised. With entity-aware attention, words a
 four queries. The tensors have the names that transformers' LukeModel gives them.
 """
 
-from typing import Any, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from .roberta import (
     LayerNorm,
     Linear,
     Run,
+    Runs,
     SelfAttention,
     find_runs,
     new_linear,
@@ -77,7 +78,7 @@ class EntityAwareAttention(SelfAttention):
         width = config["hidden_size"]
         self.w2e_query, self.e2w_query, self.e2e_query = (Linear(width, width) for _ in range(3))
 
-    def forward(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
+    def forward(self, hidden: Tensor, runs: Runs) -> Tensor:
         if not any(run.n_entities for run in runs):
             return super().forward(hidden, runs)
         width = hidden.shape[1]
@@ -142,7 +143,7 @@ class LukeEncoder(Encoder):
         blocks: Sequence[Sequence[int]],
         type_ids: Optional[Tensor],
         entities: Optional[Entities] = None,
-    ) -> Iterator[Tuple[List[Run], Tensor]]:
+    ) -> Iterator[Tuple[Runs, Tensor]]:
         if entities is None or not any(entities.counts):
             yield from super().embed_blocks(ids, blocks, type_ids)
             return

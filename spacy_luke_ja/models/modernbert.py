@@ -20,6 +20,7 @@ from .roberta import (
     LayerNorm,
     Linear,
     Run,
+    Runs,
     attend_runs,
     softmax_of_scores,
 )
@@ -223,7 +224,7 @@ class ModernBertEncoder(Encoder):
         self.layers = nn.ModuleList([Layer(config, kind, is_first=i == 0) for i, kind in enumerate(self.kinds)])
         self.final_norm = make_norm(config)
 
-    def run_layers(self, hidden: Tensor, runs: Sequence[Run]) -> Tensor:
+    def run_layers(self, hidden: Tensor, runs: Runs) -> Tensor:
         head_width = self.config.hidden_size // self.config.num_attention_heads
         length = max(run.length for run in runs)
         thetas = {kind.theta for kind in self.kinds}
