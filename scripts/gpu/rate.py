@@ -112,11 +112,11 @@ def run_ours(ours: Any, ids: Tensor, batches: Sequence[List[int]]) -> None:
 @contextmanager
 def by_length(network: Any) -> Iterator[None]:
     """As where PyTorch has no kernel for windows of different lengths; without cuDNN's, which plans for each shape."""
-    attend, network.varlen_attn = network.varlen_attn, None
+    attention, network.varlen_attention = network.varlen_attention, lambda: None
     torch.backends.cuda.enable_cudnn_sdp(False)
     yield
     torch.backends.cuda.enable_cudnn_sdp(True)
-    network.varlen_attn = attend
+    network.varlen_attention = attention
 
 
 def run_theirs(theirs: Any, batches: Sequence[Tuple[Tensor, Tensor]]) -> None:

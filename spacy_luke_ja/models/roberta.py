@@ -18,11 +18,6 @@ from torch import Tensor, nn
 
 from .hf_checkpoint import FIRST_POSITION
 
-try:
-    from torch.nn.attention.varlen import varlen_attn
-except ImportError:
-    varlen_attn = None  # type: ignore[assignment]
-
 HALF_PRECISION = (torch.bfloat16, torch.float16)
 
 # model_type in config.json → prefix of the encoder's tensors.
@@ -197,15 +192,26 @@ def attend_runs(
 
 def can_attend_at_once(joined: Tensor) -> bool:
     """Whether there is a kernel for windows of different lengths: on CUDA, in half precision, from PyTorch 2.10 on."""
-    return joined.is_cuda and joined.dtype in HALF_PRECISION and varlen_attn is not None
+    return joined.is_cuda and joined.dtype in HALF_PRECISION and varlen_attention() is not None
+
+
+@cache
+def varlen_attention() -> Optional[Callable[..., Any]]:
+    """PyTorch's, loaded when it is first used: that takes 1.4 seconds and 70 MiB."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn
 
 
 def attend_at_once(joined: Tensor, runs: Runs, n_heads: int) -> Tensor:
     """As attend_runs, in one call for all windows: a GPU waits for each call."""
     query, key, value = joined.view(len(joined), 3, n_heads, -1).unbind(1)
     edges, longest = runs.edges(joined.device), max(run.length for run in runs)
-    attended = varlen_attn(query, key, value, edges, edges, longest, longest)
-    return attended.flatten(1)  # type: ignore[union-attr]
+    attend = varlen_attention()
+    assert attend is not None
+    return attend(query, key, value, edges, edges, longest, longest).flatten(1)
 
 
 class Embeddings(nn.Module):
