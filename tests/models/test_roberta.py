@@ -89,6 +89,32 @@ def test_blocks_change_nothing(pair, monkeypatch):
         torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)
 
 
+def by_edges(query, key, value, edges, key_edges, longest, longest_key):
+    """What varlen_attn computes on CUDA: (n, n_heads, width of a head) each, windows from edge to edge."""
+    assert edges is key_edges and edges.dtype == torch.int32 and longest == longest_key == edges.diff().max()
+    bounds = edges.tolist()
+    attended = [
+        torch.nn.functional.scaled_dot_product_attention(*(part[a:b].transpose(0, 1) for part in (query, key, value)))
+        for a, b in zip(bounds, bounds[1:])
+    ]
+    return torch.cat([own.transpose(0, 1) for own in attended])
+
+
+def test_one_call_for_all_windows(pair, monkeypatch):
+    theirs, ours = pair
+    ids, padded = joined_and_padded(theirs.config.pad_token_id)
+    expected = theirs(**padded).logits[padded["attention_mask"].bool()]
+    monkeypatch.setattr(roberta, "can_attend_at_once", lambda joined: True)
+    monkeypatch.setattr(roberta, "varlen_attention", lambda: by_edges)
+    monkeypatch.setattr(roberta, "round_up", lambda n_rows: n_rows)  # on a GPU, no rows are added
+    torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_one_call_is_for_half_precision_on_cuda():
+    assert not roberta.can_attend_at_once(torch.zeros(2, 6))
+    assert not roberta.can_attend_at_once(torch.zeros(2, 6, dtype=torch.bfloat16))
+
+
 @given(st.lists(st.integers(1, 512), min_size=1), st.integers(1, 2000))
 def test_a_block_is_whole_windows(lengths, max_rows):
     blocks = find_blocks(lengths, max_rows)
