@@ -13,7 +13,7 @@ from typing import Callable, List, Optional, Sequence
 
 import torch
 
-from spacy_luke_ja.models.roberta import plain_attention
+from spacy_luke_ja.models.attention import plain_attention
 
 LENGTHS = (8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 SHAPES = ((256, 8), (768, 12), (1024, 16))  # width and heads: ja_luke_ner_sm, base, large

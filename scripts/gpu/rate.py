@@ -32,13 +32,18 @@ SIDE = 8192  # of the matrices
 
 
 def load_network(path: Path) -> Any:
-    """models/roberta.py by itself: the package imports spaCy, which need not be there."""
+    """models/roberta.py and attention.py by themselves: the package imports spaCy, which need not be there."""
     for name in ("luke_net", "luke_net.models"):
         sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__path__ = []
-    checkpoint = types.ModuleType("luke_net.models.hf_checkpoint")
-    checkpoint.FIRST_POSITION = "first_position"  # type: ignore[attr-defined]
-    sys.modules[checkpoint.__name__] = checkpoint
+        sys.modules[name].__path__ = [str(path.parent)]
+    needed: Dict[str, Dict[str, Any]] = {
+        "hf_checkpoint": {"FIRST_POSITION": "first_position"},
+        "devices": {"has_amx": lambda: False},
+    }
+    for name, content in needed.items():
+        module = types.ModuleType(f"luke_net.models.{name}")
+        module.__dict__.update(content)
+        sys.modules[module.__name__] = module
     spec = importlib.util.spec_from_file_location("luke_net.models.roberta", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -112,11 +117,11 @@ def run_ours(ours: Any, ids: Tensor, batches: Sequence[List[int]]) -> None:
 @contextmanager
 def by_length(network: Any) -> Iterator[None]:
     """As where PyTorch has no kernel for windows of different lengths; without cuDNN's, which plans for each shape."""
-    attention, network.varlen_attention = network.varlen_attention, lambda: None
+    can_attend, network.can_attend_at_once = network.can_attend_at_once, lambda joined: False
     torch.backends.cuda.enable_cudnn_sdp(False)
     yield
     torch.backends.cuda.enable_cudnn_sdp(True)
-    network.varlen_attention = attention
+    network.can_attend_at_once = can_attend
 
 
 def run_theirs(theirs: Any, batches: Sequence[Tuple[Tensor, Tensor]]) -> None:

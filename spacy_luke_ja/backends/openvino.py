@@ -12,9 +12,9 @@ from thinc.api import Model
 
 from ..models.architectures import windowed_model
 from ..models.checkpoint_shim import CheckpointShim
+from ..models.devices import cpu_has_bfloat16
 from ..models.hf_checkpoint import Checkpoint
 from ..models.hf_loader import build_module, max_subwords
-from ..models.hf_shim import cpu_has_bfloat16
 from ..models.hf_tensors import Tensors
 from ..models.int8 import round_matrices
 from ..models.roberta import PREFIXES, can_build

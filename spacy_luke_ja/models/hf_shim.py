@@ -10,10 +10,20 @@ from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, T
 import numpy as np
 import torch
 from spacy.util import logger
-from thinc.api import get_torch_default_device, xp2torch
+from thinc.api import xp2torch
 from thinc.shims import PyTorchShim, Shim
 
 from .checkpoint_shim import CheckpointShim
+from .devices import (
+    PRECISIONS,
+    check_device,
+    choose_device,
+    choose_dtype,
+    get_random_state,
+    random_state,
+    send,
+    torch_device,
+)
 from .hf_checkpoint import Checkpoint
 from .hf_loader import build_module, max_subwords, resize_head
 from .hf_tensors import Tensors
@@ -23,7 +33,6 @@ from .settings import ModelSettings
 from .task import TOKEN_CLASSIFIER, Head
 from .types import WindowBatch
 
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # float16 has too small a range for gradients.
 TRAINING_PRECISIONS = ("float32", "bfloat16")
 
@@ -281,83 +290,6 @@ def to_numpy(outputs: torch.Tensor) -> np.ndarray:
     return outputs.detach().float().cpu().numpy()
 
 
-RandomState = Tuple[torch.Tensor, Optional[torch.Tensor]]
-
-
-def get_random_state(device: torch.device) -> RandomState:
-    """Where the random numbers of the processor and of a device stand."""
-    on_device = None if device.type == "cpu" else getattr(torch, device.type).get_rng_state(*index_of(device))
-    return torch.get_rng_state(), on_device
-
-
-def set_random_state(state: RandomState, device: torch.device) -> None:
-    torch.set_rng_state(state[0])
-    if state[1] is not None:
-        getattr(torch, device.type).set_rng_state(state[1], *index_of(device))
-
-
-@contextlib.contextmanager
-def random_state(state: RandomState, device: torch.device) -> Iterator[None]:
-    """Draw the random numbers that followed a state; then go on as if none had been drawn."""
-    before = get_random_state(device)
-    set_random_state(state, device)
-    try:
-        yield
-    finally:
-        set_random_state(before, device)
-
-
-def index_of(device: torch.device) -> List[torch.device]:
-    """The argument that names one of several devices; of "mps" there is one."""
-    return [] if device.index is None else [device]
-
-
-def choose_device(setting: str) -> torch.device:
-    """Read the setting device; "auto" and "cuda" are what is current in this thread."""
-    if setting == "auto":
-        return get_torch_default_device()
-    try:
-        device = torch.device(setting)
-    except (RuntimeError, TypeError):
-        device = None
-    if device is None or device.type == "meta":
-        raise ValueError(f'device must be "auto", "cpu", "cuda", "cuda:1", "mps" or the like, got {setting!r}')
-    if device.type == "cuda" and device.index is None and torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device("cpu") if device.type == "cpu" else device
-
-
-def check_device(device: torch.device) -> None:
-    """Raise a ValueError for a device that this machine lacks."""
-    if device.type != "cpu":
-        kind = getattr(torch, device.type, None)
-        n_devices = kind.device_count() if kind is not None and hasattr(kind, "device_count") else 0
-        if (device.index or 0) >= n_devices:
-            raise ValueError(
-                f"device is {device}, and PyTorch finds {n_devices} devices of this kind on this machine; "
-                'set device to "auto" or "cpu"'
-            )
-
-
-def torch_device(device_type: str, device_id: int) -> torch.device:
-    """The device of thinc's ops."""
-    if device_type == "gpu":
-        return torch.device("cuda", device_id)
-    return torch.device(device_type)
-
-
-def device_of(ops: Any) -> torch.device:
-    return torch_device(ops.device_type, ops.device_id)
-
-
-def send(array: Optional[np.ndarray], device: torch.device) -> Any:
-    """A tensor on the device, for a GPU without waiting; None stays None."""
-    if array is None:
-        return None
-    tensor = torch.from_numpy(array)
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
-
-
 def freeze_weights(module: Any, *, n_layers: int, embeddings: bool) -> None:
     """Keep the lower layers of an encoder, or its embeddings, out of training."""
     encoder = getattr(module, module.base_model_prefix, module)
@@ -378,19 +310,3 @@ def release_freed_memory() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
-
-
-def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The type to run in; "auto" is bfloat16 where this processor or GPU multiplies it in hardware."""
-    if precision != "auto":
-        return PRECISIONS[precision]
-    if device.type == "cuda":
-        has_bfloat16 = torch.cuda.get_device_capability(device)[0] >= 8
-    else:
-        has_bfloat16 = device.type == "cpu" and cpu_has_bfloat16()
-    return torch.bfloat16 if has_bfloat16 else torch.float32
-
-
-def cpu_has_bfloat16() -> bool:
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)

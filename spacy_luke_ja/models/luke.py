@@ -10,20 +10,8 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from .roberta import (
-    Classifier,
-    Dropout,
-    Embedding,
-    Encoder,
-    LayerNorm,
-    Linear,
-    Run,
-    Runs,
-    SelfAttention,
-    find_runs,
-    new_linear,
-    softmax_of_scores,
-)
+from .attention import Run, Runs, find_runs, softmax_of_scores
+from .roberta import Classifier, Dropout, Embedding, Encoder, LayerNorm, Linear, SelfAttention, new_linear
 
 # What transformers takes where a config.json says nothing.
 DEFAULTS = {"entity_vocab_size": 500000, "entity_emb_size": 256, "use_entity_aware_attention": True}

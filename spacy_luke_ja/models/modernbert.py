@@ -12,18 +12,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 import torch
 from torch import Tensor, nn
 
-from .roberta import (
-    Dropout,
-    Embedding,
-    Encoder,
-    JoinedClassifier,
-    LayerNorm,
-    Linear,
-    Run,
-    Runs,
-    attend_runs,
-    softmax_of_scores,
-)
+from .attention import Run, Runs, attend_runs, softmax_of_scores
+from .roberta import Dropout, Embedding, Encoder, JoinedClassifier, LayerNorm, Linear
 
 PREFIX = "model"
 # What transformers takes where a config.json says nothing.

@@ -8,9 +8,9 @@ from thinc.api import Model, chain
 from thinc.types import Floats2d, Ragged
 
 from ..text.windows import Window
+from .devices import device_of
 from .hf_classifier import run_shim
 from .hf_encoder import EncoderShim
-from .hf_shim import device_of
 from .settings import ModelSettings, takes_settings
 from .task import FramedWindow, plan_text
 from .transformer_batch import WindowedDoc, import_spacy_transformers, make_transformer_batch

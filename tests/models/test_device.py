@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import spacy_luke_ja
-from spacy_luke_ja.models import hf_shim
-from spacy_luke_ja.models.hf_shim import HFShim, choose_device
+from spacy_luke_ja.models import devices
+from spacy_luke_ja.models.devices import choose_device
+from spacy_luke_ja.models.hf_shim import HFShim
 from spacy_luke_ja.models.types import WindowBatch
 
 BATCH = WindowBatch(np.array([0, 5, 6, 2]), np.array([4]), 1)
@@ -21,7 +22,7 @@ def test_auto_is_what_spacy_used_when_the_component_was_made(make_nlp, monkeypat
     """thinc's ops are a context variable: another thread has others."""
     asked = []
     monkeypatch.setattr(
-        hf_shim, "get_torch_default_device", lambda: asked.append(threading.get_ident()) or torch.device("cpu")
+        devices, "get_torch_default_device", lambda: asked.append(threading.get_ident()) or torch.device("cpu")
     )
     nlp = make_nlp()
     worker = threading.Thread(target=nlp, args=("東京",))

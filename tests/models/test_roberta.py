@@ -9,15 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toys
-from spacy_luke_ja.models import roberta
+from spacy_luke_ja.models import attention, roberta
+from spacy_luke_ja.models.attention import Run, find_runs
 from spacy_luke_ja.models.roberta import (
     BLOCK_ROWS,
     Classifier,
     Dropout,
-    Run,
     can_build,
     find_blocks,
-    find_runs,
     round_up,
 )
 
@@ -70,7 +69,7 @@ def test_logits(pair):
     ],
 )
 def test_the_kernel_of_attention(monkeypatch, dtype, length, amx, plain):
-    monkeypatch.setattr(roberta, "has_amx", lambda: amx)
+    monkeypatch.setattr(attention, "has_amx", lambda: amx)
     assert roberta.is_plain_quicker(torch.zeros(1, 2, length, 8, dtype=dtype)) == plain
 
 
@@ -105,14 +104,14 @@ def test_one_call_for_all_windows(pair, monkeypatch):
     ids, padded = joined_and_padded(theirs.config.pad_token_id)
     expected = theirs(**padded).logits[padded["attention_mask"].bool()]
     monkeypatch.setattr(roberta, "can_attend_at_once", lambda joined: True)
-    monkeypatch.setattr(roberta, "varlen_attention", lambda: by_edges)
+    monkeypatch.setattr(attention, "varlen_attention", lambda: by_edges)
     monkeypatch.setattr(roberta, "round_up", lambda n_rows: n_rows)  # on a GPU, no rows are added
     torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_one_call_is_for_half_precision_on_cuda():
-    assert not roberta.can_attend_at_once(torch.zeros(2, 6))
-    assert not roberta.can_attend_at_once(torch.zeros(2, 6, dtype=torch.bfloat16))
+    assert not attention.can_attend_at_once(torch.zeros(2, 6))
+    assert not attention.can_attend_at_once(torch.zeros(2, 6, dtype=torch.bfloat16))
 
 
 @given(st.lists(st.integers(1, 512), min_size=1), st.integers(1, 2000))
