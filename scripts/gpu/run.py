@@ -41,7 +41,7 @@ SHARES = {
 GROWTH = 1.5  # how many times as wide md is as sm
 LAYERS = (0, 1, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5)  # which of sm's each of md's starts as
 # Rows of each set in an epoch.
-COUNTS = {"stockmark": 6000, "other": 3500, "soft": 3500, "slots": 24000, "empty": 2000}
+COUNTS = {"stockmark": 6000, "other": 3500, "soft": 3500, "slots": 32000, "empty": 2000}
 TAUGHT_COUNTS = {**COUNTS, "corpus": 16000}
 ABLATIONS = {
     "all": COUNTS,
@@ -118,8 +118,8 @@ class Run:
     def classifier(self, encoder: Encoder, size: str) -> Model:
         """With the last layer of the one to begin with, if that had been pretrained no further."""
         model = self.fresh(encoder, tags=len(self.facts["tags"]))
-        if f"{size} encoder" not in self.args.shares and "classifier.weight" in self.starts.get(size, {}):
-            tensors = to_tensors(self.starts[size])
+        tensors = to_tensors(self.starts[size]) if size in self.starts else {}
+        if f"{size} encoder" not in self.args.shares and "classifier.weight" in tensors:
             model.heads["tags"].load_state_dict({kind: tensors[f"classifier.{kind}"] for kind in ("weight", "bias")})
         return model
 
@@ -214,7 +214,7 @@ def train_md(run: Run) -> Tuple[Encoder, Model]:
         run.save_encoder(md, "md-encoder", bits=8)
     tags = run.classifier(md, "md")
     if "md tags" in shares:
-        run.tags(tags, "md tags", 3e-4, COUNTS, run.budget("md tags"))
+        run.tags(tags, "md tags", 4e-4, COUNTS, run.budget("md tags"))
         run.save_model(tags, run.args.output, "md-tags", "classifier", bits=8)
     return md, tags
 
@@ -226,7 +226,7 @@ def train_sm(run: Run, teacher: Model) -> Encoder:
         run.save_encoder(sm, "sm-encoder", bits=16)
     if "sm tags" in shares:
         tags = run.classifier(sm, "sm")
-        run.tags(tags, "sm tags", 4e-4, TAUGHT_COUNTS, run.budget("sm tags"), teacher)
+        run.tags(tags, "sm tags", 6e-4, TAUGHT_COUNTS, run.budget("sm tags"), teacher)
         run.save_model(tags, run.args.output, "sm-tags", "classifier", bits=16)
     return sm
 
