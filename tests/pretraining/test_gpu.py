@@ -229,7 +229,7 @@ def write_inputs(path):
         save_array(path / f"{name}-{part}", tags)
         save_array(path / f"{name}-lengths", np.full(3, len(document), "uint32"))
     save_array(path / "corpus-is_start", np.packbits(tags != 2))
-    for name in ("stockmark", "other", "slots", "empty", "poor", "dev", "everyday"):
+    for name in ("stockmark", "other", "soft", "slots", "empty", "poor", "dev", "everyday"):
         save_array(path / f"{name}-ids", ids[:130])
         save_array(path / f"{name}-tags", tags[:130])
         save_array(path / f"{name}-weights", np.full(130, 255, "uint8"))
@@ -267,3 +267,26 @@ def test_the_whole_run_leaves_checkpoints(tmp_path, monkeypatch):
         config = json.loads((tmp_path / name / "config.json").read_text(encoding="utf8"))
         assert tensors["roberta.embeddings.word_embeddings.weight"].shape == (60, config["hidden_size"])
     assert config["architectures"] == ["XLMRobertaForQuestionAnswering"]
+
+
+def test_a_run_goes_on_from_classifiers(tmp_path, monkeypatch, capsys):
+    """Small and large begin as they are, with their last layers; the large one, left out, teaches as it is."""
+    monkeypatch.chdir(ROOT)
+    inputs, output = tmp_path / "in", tmp_path / "out"
+    write_inputs(inputs)
+    config = {**CONFIG, "max_position_embeddings": 514}
+    layer = {"classifier.weight": torch.randn(3, 16), "classifier.bias": torch.randn(3)}
+    for name in ("start", "start-md"):
+        write_shards(inputs, name, {**Encoder(config).tensors(), **layer}, config, bits=8)
+    begun = {}
+    monkeypatch.setattr(
+        run, "train_tags", lambda model, *args, teacher, **settings: begun.update(model=model, teacher=teacher)
+    )
+    call(run, inputs, output, "--tiny", "--seconds", 0.5, "--shares", '{"sm tags": 1}')
+    for model in begun.values():
+        for kind in ("weight", "bias"):
+            assert torch.allclose(getattr(model.heads["tags"], kind), layer[f"classifier.{kind}"], atol=2e-2)
+    assert {path.name for path in output.iterdir()} == {"sm-tags.npz.0", "logits.npz"}
+    with pytest.raises(SystemExit):
+        call(run, inputs, output, "--shares", '{"md tag": 1}')
+    assert "no stage md tag; the stages are md encoder" in capsys.readouterr().err
