@@ -237,6 +237,9 @@ def main() -> None:
         "--pattern-kinds", default="slots,empty", help="which patterns: those with slots, those without"
     )
     parser.add_argument(
+        "--names-per-list", type=int, help="that fill patterns, the first of each list and no others; all by default"
+    )
+    parser.add_argument(
         "--join-share", type=float, default=0.0, help="of the sentences, that are put together to texts"
     )
     parser.add_argument(
@@ -277,7 +280,7 @@ def main() -> None:
     patterns = None
     if args.patterns:
         kinds = {kind: kind in args.pattern_kinds.split(",") for kind in ("slots", "empty")}
-        patterns = make_patterns(args.patterns, train, **kinds)
+        patterns = make_patterns(args.patterns, train, n_listed=args.names_per_list, **kinds)
     processor = sentences.encoder.processor
     ends = {processor.piece_to_id(mark) + 1 for mark in "。！？!?"}
     blank = processor.piece_to_id("▁") + 1

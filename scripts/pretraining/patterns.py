@@ -181,9 +181,12 @@ def make_names(
     return Names(directory / "names", mentions=mentions, jmnedict=entries, n_listed=n_listed)
 
 
-def make_patterns(directory: Path, train: Sequence[Record], **kinds: bool) -> Patterns:
-    """directory, train: as make_names takes them. kinds: read_patterns'."""
-    return Patterns(read_patterns(directory, **kinds), make_names(directory, train), swap_share=SWAP_SHARE)
+def make_patterns(
+    directory: Path, train: Sequence[Record], *, n_listed: Optional[int] = None, **kinds: bool
+) -> Patterns:
+    """directory, train, n_listed: as make_names takes them; with n_listed, no other sources. kinds: read_patterns'."""
+    names = make_names(directory, train, n_listed=n_listed, other_sources=n_listed is None)
+    return Patterns(read_patterns(directory, **kinds), names, swap_share=SWAP_SHARE)
 
 
 def main() -> None:
