@@ -256,7 +256,8 @@ def test_nothing_of_others_is_overwritten(checkpoints, tmp_path):
 def test_the_card_says_which_to_use(embedded, make_nlp, export, tmp_path):
     card = (embedded / "README.md").read_text(encoding="utf8")
     assert EXPORT_MARK in card and "license: cc-by-sa-4.0" in card and "# ja_luke_ner_sm" in card
-    assert "Which to use" in card and "temperature 1.585" in card and "`cut_cost` 2" in card
+    temperature = json.loads((embedded / "config.json").read_text(encoding="utf8"))["score_temperature"]
+    assert "Which to use" in card and f"temperature {temperature}" in card and "`cut_cost` 2" in card
     make_nlp("xlmr").to_disk(tmp_path / "plain")
     plain = (export(tmp_path / "plain") / "README.md").read_text(encoding="utf8")
     assert (
