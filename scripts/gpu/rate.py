@@ -117,7 +117,7 @@ def run_ours(ours: Any, ids: Tensor, batches: Sequence[List[int]]) -> None:
 @contextmanager
 def by_length(network: Any) -> Iterator[None]:
     """As where PyTorch has no kernel for windows of different lengths; without cuDNN's, which plans for each shape."""
-    can_attend, network.can_attend_at_once = network.can_attend_at_once, lambda joined: False
+    can_attend, network.can_attend_at_once = network.can_attend_at_once, lambda joined, n_heads: False
     torch.backends.cuda.enable_cudnn_sdp(False)
     yield
     torch.backends.cuda.enable_cudnn_sdp(True)

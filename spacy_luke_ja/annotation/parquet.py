@@ -142,6 +142,7 @@ def write_rows(rows: Sequence[Dict[str, Any]], types: Dict[str, Any], path: Path
 
 
 def array_of(values: Sequence[Any], type_: Any) -> Any:
+    """type_: None for that of the values. Values that no one type holds become text, as JSON."""
     pa = import_pyarrow()
     try:
         return pa.array(values, type=type_)

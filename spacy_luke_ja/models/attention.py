@@ -99,9 +99,27 @@ def attend_runs(
     return attended[0] if len(attended) == 1 else torch.cat(attended)
 
 
-def can_attend_at_once(joined: Tensor) -> bool:
-    """Whether there is a kernel for windows of different lengths: on CUDA, in half precision, from PyTorch 2.10 on."""
-    return joined.is_cuda and joined.dtype in HALF_PRECISION and varlen_attention() is not None
+def can_attend_at_once(joined: Tensor, n_heads: int) -> bool:
+    """Whether there is a kernel for windows of different lengths.
+
+    From PyTorch 2.10 on, where it has FlashAttention: in half precision, on CUDA from Ampere on, for heads whose width
+    is a multiple of 8 up to 256.
+    """
+    head_width = joined.shape[1] // 3 // n_heads
+    return (
+        joined.is_cuda
+        and joined.dtype in HALF_PRECISION
+        and head_width % 8 == 0
+        and head_width <= 256
+        and has_flash_attention(joined.device)
+        and varlen_attention() is not None
+    )
+
+
+@cache
+def has_flash_attention(device: torch.device) -> bool:
+    is_built = getattr(torch.backends.cuda, "is_flash_attention_available", lambda: False)()
+    return is_built and torch.version.hip is None and torch.cuda.get_device_capability(device)[0] >= 8
 
 
 @cache

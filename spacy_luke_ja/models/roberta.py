@@ -140,7 +140,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, hidden: Tensor, runs: Runs) -> Tensor:
         joined = nn.functional.linear(hidden, self.weight, self.bias)
-        if can_attend_at_once(joined) and not (self.training and self.dropout.p):
+        if can_attend_at_once(joined, self.n_heads) and not (self.training and self.dropout.p):
             return attend_at_once(joined, runs, self.n_heads)
         return attend_runs(joined, runs, self.n_heads, self._attend)
 

@@ -1,6 +1,7 @@
 """The network without padding computes what the classes of transformers compute."""
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -103,15 +104,37 @@ def test_one_call_for_all_windows(pair, monkeypatch):
     theirs, ours = pair
     ids, padded = joined_and_padded(theirs.config.pad_token_id)
     expected = theirs(**padded).logits[padded["attention_mask"].bool()]
-    monkeypatch.setattr(roberta, "can_attend_at_once", lambda joined: True)
+    monkeypatch.setattr(roberta, "can_attend_at_once", lambda joined, n_heads: True)
     monkeypatch.setattr(attention, "varlen_attention", lambda: by_edges)
     monkeypatch.setattr(roberta, "round_up", lambda n_rows: n_rows)  # on a GPU, no rows are added
     torch.testing.assert_close(ours(ids, LENGTHS), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_one_call_is_for_half_precision_on_cuda():
-    assert not attention.can_attend_at_once(torch.zeros(2, 6))
-    assert not attention.can_attend_at_once(torch.zeros(2, 6, dtype=torch.bfloat16))
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, True),
+        ({"dtype": torch.float16}, True),
+        ({"dtype": torch.float32}, False),
+        ({"is_cuda": False}, False),
+        ({"shape": (5, 3 * 4 * 12)}, False),  # heads of 12
+        ({"shape": (5, 3 * 4 * 264)}, False),
+        ({"capability": (7, 5)}, False),
+        ({"hip": "6.2"}, False),
+        ({"is_built": False}, False),
+        ({"kernel": None}, False),
+    ],
+)
+def test_where_there_is_one_call_for_all_windows(changes, expected, monkeypatch):
+    case = {"is_cuda": True, "dtype": torch.bfloat16, "shape": (5, 3 * 4 * 32), "device": torch.device("cuda", 0),
+            "capability": (8, 0), "hip": None, "is_built": True, "kernel": by_edges, **changes}  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: case["capability"])
+    monkeypatch.setattr(torch.backends.cuda, "is_flash_attention_available", lambda: case["is_built"], raising=False)
+    monkeypatch.setattr(torch.version, "hip", case["hip"])
+    monkeypatch.setattr(attention, "varlen_attention", lambda: case["kernel"])
+    attention.has_flash_attention.cache_clear()
+    assert attention.can_attend_at_once(SimpleNamespace(**case), 4) is expected
+    attention.has_flash_attention.cache_clear()
 
 
 @given(st.lists(st.integers(1, 512), min_size=1), st.integers(1, 2000))
